@@ -1,0 +1,22 @@
+"""Settings for every test: where the checkout is, and how hypothesis behaves in an unattended run.
+
+Not here: fixtures of one folder; they live in that folder's own conftest.py.
+"""
+
+import os
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+# No deadline: a test never asserts a wall time, and a shared machine would make it fail by chance.
+hypothesis.settings.register_profile("default", deadline=None)
+# Same examples in every unattended run: a red run is red because of the change, and its replay is red too.
+hypothesis.settings.register_profile("unattended", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("unattended" if os.environ.get("CI") else "default")
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    """Give the folder that holds pyproject.toml."""
+    return Path(__file__).resolve().parent.parent
