@@ -1,0 +1,1 @@
+"""Pure foundations: bytes, hashes, signatures, entries and the words for what can happen to them."""

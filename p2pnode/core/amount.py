@@ -1,0 +1,68 @@
+"""Exact decimal amounts: [m, e] stands for m x 10^e (J3). No float anywhere."""
+
+from __future__ import annotations
+
+import re
+
+from p2pnode.core.codec import Value
+from p2pnode.core.errors import FormatError
+
+EXPONENT_MIN = -18
+_MANTISSA_MAX = 2**63 - 1
+_TEXT = re.compile(r"(-?)(\d{1,19})(?:[.,](\d{1,18}))?")
+
+Amount = tuple[int, int]
+"""Mantissa and exponent, -18 <= exponent <= 0; the mantissa ends in no zero unless the exponent is 0."""
+
+
+def amount_of(mantissa: int, exponent: int) -> Amount:
+    """The one normal form of mantissa x 10^exponent. Errors: FormatError amount.out_of_range."""
+    while exponent < 0 and mantissa % 10 == 0:
+        mantissa //= 10
+        exponent += 1
+    while exponent > 0:
+        mantissa *= 10
+        exponent -= 1
+        if abs(mantissa) > _MANTISSA_MAX:
+            break
+    if abs(mantissa) > _MANTISSA_MAX or not EXPONENT_MIN <= exponent <= 0:
+        raise FormatError("amount.out_of_range", "|m| < 2^63 and -18 <= e <= 0")
+    return (mantissa, exponent)
+
+
+def amount_of_text(text: str) -> Amount:
+    """The amount that a person wrote, as in 2, 1.5 or 1,5. Errors: FormatError amount.bad_text."""
+    match = _TEXT.fullmatch(text.strip())
+    if match is None:
+        raise FormatError("amount.bad_text", "write a plain decimal number, such as 2 or 1.5")
+    sign, whole, fraction = match[1], match[2], match[3] or ""
+    mantissa = int(whole + fraction)
+    return amount_of(-mantissa if sign else mantissa, -len(fraction))
+
+
+def amount_of_value(value: Value) -> Amount:
+    """The amount in a decoded payload. Errors: FormatError amount.bad_value."""
+    if type(value) is not list or len(value) != 2 or type(value[0]) is not int or type(value[1]) is not int:
+        raise FormatError("amount.bad_value", "an amount is [mantissa, exponent]")
+    mantissa, exponent = value
+    if abs(mantissa) > _MANTISSA_MAX or not EXPONENT_MIN <= exponent <= 0:
+        raise FormatError("amount.out_of_range", "|m| < 2^63 and -18 <= e <= 0")
+    if exponent != 0 and mantissa % 10 == 0:
+        raise FormatError("amount.bad_value", "not in normal form")
+    return (mantissa, exponent)
+
+
+def amount_text(amount: Amount) -> str:
+    """The amount in digits with a decimal point."""
+    mantissa, exponent = amount
+    if exponent == 0:
+        return str(mantissa)
+    digits = str(abs(mantissa)).rjust(-exponent + 1, "0")
+    return f"{'-' if mantissa < 0 else ''}{digits[:exponent]}.{digits[exponent:]}"
+
+
+def add(left: Amount, right: Amount) -> Amount:
+    """The exact sum. Errors: FormatError amount.out_of_range."""
+    exponent = min(left[1], right[1])
+    total = left[0] * 10 ** (left[1] - exponent) + right[0] * 10 ** (right[1] - exponent)
+    return amount_of(total, exponent)

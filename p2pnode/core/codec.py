@@ -1,0 +1,78 @@
+"""Canonical MessagePack: one value, one byte string.
+
+Allowed values are nil, bool, integers from -2^63 to 2^64-1, bytes, text, arrays, and maps with text keys in
+ascending order of their UTF-8 bytes. Floats, extension types and timestamps do not exist here. "Decode, encode,
+compare" alone would let extension types and binary map keys through, so a walk over the value comes first. Text is not
+normalised: Unicode tables differ between versions of a language, and nodes must agree.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgpack
+
+from p2pnode.core.errors import FormatError
+from p2pnode.core.limits import FRAME_BYTES_MAX, ITEMS_MAX, NESTING_MAX
+
+Value = Any
+"""None, bool, int, bytes, str, list of values, or dict from str to value."""
+
+_INT_MIN = -(2**63)
+_INT_MAX = 2**64 - 1
+
+
+def encode(value: Value) -> bytes:
+    """The canonical bytes of a value; map keys are put in order. Errors: FormatError codec.*."""
+    packed: bytes = msgpack.packb(_ordered(value, 0), use_bin_type=True)
+    return packed
+
+
+def decode(data: bytes, *, bytes_max: int = FRAME_BYTES_MAX, items_max: int = ITEMS_MAX) -> Value:
+    """The value of canonical bytes. Errors: FormatError codec.too_large, codec.not_msgpack, codec.not_canonical,
+    codec.bad_value, codec.too_deep."""
+    if len(data) > bytes_max:
+        raise FormatError("codec.too_large", f"{len(data)} bytes, at most {bytes_max}")
+    try:
+        value = msgpack.unpackb(
+            data,
+            raw=False,
+            strict_map_key=True,
+            use_list=True,
+            max_str_len=bytes_max,
+            max_bin_len=bytes_max,
+            max_array_len=items_max,
+            max_map_len=items_max,
+            max_ext_len=0,
+        )
+    except (ValueError, TypeError, RecursionError, msgpack.exceptions.UnpackException) as error:
+        raise FormatError("codec.not_msgpack", type(error).__name__) from error
+    if msgpack.packb(_ordered(value, 0), use_bin_type=True) != data:
+        raise FormatError("codec.not_canonical", "encoding the value again gives other bytes")
+    return value
+
+
+def _ordered(value: Value, depth: int) -> Value:
+    """The same value with ordered maps, or FormatError for a value outside the format."""
+    kind = type(value)
+    if value is None or kind is bool or kind is bytes:
+        return value
+    if kind is str:
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise FormatError("codec.bad_value", "text that is not Unicode") from error
+        return value
+    if kind is int:
+        if not _INT_MIN <= value <= _INT_MAX:
+            raise FormatError("codec.bad_value", "an integer beyond 64 bits")
+        return value
+    if depth >= NESTING_MAX:
+        raise FormatError("codec.too_deep", f"more than {NESTING_MAX} levels")
+    if kind is list or kind is tuple:
+        return [_ordered(item, depth + 1) for item in value]
+    if kind is dict:
+        if any(type(key) is not str for key in value):
+            raise FormatError("codec.bad_value", "a map key that is not text")
+        return {key: _ordered(value[key], depth + 1) for key in sorted(value)}
+    raise FormatError("codec.bad_value", f"a value of type {kind.__name__}")
