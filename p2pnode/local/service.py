@@ -1,0 +1,388 @@
+"""What a running node offers its user: the one interface behind the HTTP API. Types only, no behaviour.
+
+Every value is ready for JSON. Ids of groups, entries and members are 64 hexadecimal digits, devices are
+`did:key` texts, peers are libp2p peer ids, amounts are decimal texts (J3), times are ms since 1970. Where a
+method takes `group`, it accepts the group's name when that is unique, or the start of its id. Where it takes
+`peer`, it accepts a peer id, a did, or the end of one (at least six characters).
+
+Errors: UsageError for what the user can mend (HTTP 4xx), Unreachable when a peer does not answer (504),
+PeerError when it answers nonsense (502), StoreError when the disk or a database refuses (507).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Literal, NotRequired, Protocol
+
+# The API's schema is made from these types, and pydantic reads only this TypedDict before Python 3.12.
+from typing_extensions import TypedDict
+
+Standing = Literal["member", "provisional", "petitioner", "removed", "follower"]
+EntryState = Literal["signed", "acknowledged", "final", "void", "waiting"]
+"""signed: only here; acknowledged: others built on it; final: decided; void: refused by a rule."""
+
+
+class Notice(TypedDict):
+    """Something the user should know or do, as shown by `status` and at the end of `up`."""
+
+    rule: str
+    message: str
+    remedy: str
+
+
+class GroupSummary(TypedDict):
+    """One group that is held here; frontier is equal on nodes that hold the same entries."""
+
+    id: str
+    name: str
+    kind: str
+    standing: Standing
+    frontier: str
+    entries: int
+    authors: int
+    members: int
+    undecided: int
+    wanted: int
+    forks: int
+    disk_bytes: int
+
+
+class Status(TypedDict):
+    """The running node in one page."""
+
+    version: str
+    pid: int
+    home: str
+    started_ms: int
+    peer_id: str
+    did: str
+    addresses: list[str]
+    api: str
+    peers_connected: int
+    peers_known: int
+    may_write: bool
+    groups: list[GroupSummary]
+    notices: list[Notice]
+
+
+class GroupDetail(TypedDict):
+    """A group with what its founding entry says. charter: the canonical map as founded."""
+
+    summary: GroupSummary
+    charter: dict[str, Any]
+    founders: list[str]
+    voters: list[str]
+    founded_ms: int
+
+
+class MemberRow(TypedDict):
+    """One member: name is the personal text of the inception's annex, empty where it is not known here."""
+
+    id: str
+    name: str
+    status: Literal["member", "provisional", "petitioner", "left", "removed"]
+    devices: list[str]
+    invited_by: str | None
+    joined_entry: str
+    joined_ms: int
+    is_self: bool
+    is_voter: bool
+
+
+class Invited(TypedDict):
+    """A fresh invitation link; it holds a secret, so it is shown once and not kept."""
+
+    link: str
+    group: str
+    name: str
+    uses: int
+    expires_ms: int
+    addresses: list[str]
+
+
+class Joined(TypedDict):
+    """Where a request to join stands after the bounded wait. entry: the member.join entry."""
+
+    group: str
+    name: str
+    standing: Standing
+    entry: str
+    entries: int
+    message: str
+
+
+class Left(TypedDict):
+    """What leaving did. entry is None where this node was no member."""
+
+    group: str
+    name: str
+    entry: str | None
+    told_peers: int
+    deleted_bytes: int
+
+
+class PeerRow(TypedDict):
+    """One peer of the address book. rtt_ms is None while not connected."""
+
+    peer_id: str
+    did: str
+    connected: bool
+    direction: Literal["in", "out", "none"]
+    addresses: list[str]
+    groups: list[str]
+    source: str
+    rtt_ms: float | None
+    last_seen_ms: int | None
+    next_try_ms: int | None
+    problem: str | None
+    blocked: bool
+    penalties: int
+
+
+class Ping(TypedDict):
+    """A measured round trip."""
+
+    peer_id: str
+    rtt_ms: float
+    address: str
+
+
+class Written(TypedDict):
+    """An entry that is durable here."""
+
+    entry: str
+    group: str
+    lane: int
+    seq: int
+    time_ms: int
+
+
+class ContributionBody(TypedDict):
+    """A contribution in ValueFlows words; a quantity is a decimal text, its unit a label such as kg or h."""
+
+    action: str
+    resource: NotRequired[str]
+    quantity: NotRequired[str]
+    quantity_unit: NotRequired[str]
+    effort: NotRequired[str]
+    effort_unit: NotRequired[str]
+    performed_ms: NotRequired[int]
+    commons: NotRequired[str]
+    stream: NotRequired[Literal["livelihood", "commons", "care"]]
+
+
+class GitClaim(TypedDict):
+    """One commit as its importer claims it (J27); the last three fields go into the annex."""
+
+    commit: str
+    authored_ms: int
+    files: int
+    lines_added: int
+    lines_removed: int
+    author: str
+    co_authors: list[str]
+    message: str
+
+
+class Imported(TypedDict):
+    """written: new claims; known: claims held already; entries: how many entries carry the new ones."""
+
+    group: str
+    written: int
+    known: int
+    entries: int
+
+
+class EntryRow(TypedDict):
+    """One line of the log. text: one plain sentence about the body; rule: why it is void or waiting."""
+
+    entry: str
+    group: str
+    author: str
+    author_name: str
+    lane: int
+    seq: int
+    depth: int
+    time_ms: int
+    type: str
+    payload_bytes: int
+    state: EntryState
+    rule: str | None
+    text: str
+    cursor: int
+
+
+class LogPage(TypedDict):
+    """Rows, newest first; next is the `before` of the following page, None at the end."""
+
+    rows: list[EntryRow]
+    next: int | None
+
+
+class EntryDetail(TypedDict):
+    """One entry with everything needed to check it elsewhere; *_hex are the bytes as they travel."""
+
+    row: EntryRow
+    prev: str
+    acks: list[str]
+    header_hex: str
+    signature_hex: str | None
+    payload_hex: str | None
+    body: Any
+    annex: dict[str, Any] | None
+
+
+class Damage(TypedDict):
+    """Something that `verify` found wrong."""
+
+    group: str
+    place: str
+    rule: str
+    message: str
+    remedy: str
+
+
+class Verification(TypedDict):
+    """What `verify` looked at and found; no damage means that every hash, chain and signature holds."""
+
+    groups: int
+    entries: int
+    signatures: int
+    payload_bytes: int
+    damage: list[Damage]
+
+
+class Question(TypedDict):
+    """What to ask a peer; `name` is one of groups, frontier, log, entry, members."""
+
+    name: Literal["groups", "frontier", "log", "entry", "members"]
+    group: NotRequired[str]
+    author: NotRequired[str]
+    entry: NotRequired[str]
+    limit: NotRequired[int]
+
+
+class Answer(TypedDict):
+    """What a peer said. proven: how many entries came with the answer and were verified here."""
+
+    peer_id: str
+    question: str
+    answer: Any
+    proven: int
+
+
+class Explanation(TypedDict):
+    """Why something is as it is, and what would change it; subject says what the word was taken for."""
+
+    subject: str
+    lines: list[str]
+    remedy: str
+
+
+class GroupDisk(TypedDict):
+    """Disk use of one group."""
+
+    id: str
+    name: str
+    disk_bytes: int
+    entries: int
+
+
+class Disk(TypedDict):
+    """Disk use of the home. free_bytes: what the file system still has."""
+
+    home: str
+    total_bytes: int
+    free_bytes: int
+    node_bytes: int
+    groups: list[GroupDisk]
+
+
+class Backup(TypedDict):
+    """A finished backup."""
+
+    path: str
+    bytes: int
+    groups: int
+
+
+class Service(Protocol):
+    """One running node. The daemon implements it; the HTTP API calls it and nothing else."""
+
+    async def status(self) -> Status: ...
+
+    async def groups(self) -> list[GroupSummary]: ...
+
+    async def group(self, group: str) -> GroupDetail: ...
+
+    async def found_group(self, name: str, template: str, my_name: str) -> GroupDetail:
+        """Found a group from a charter template; my_name is for its members and lives in an annex (J11)."""
+
+    async def invite(self, group: str, uses: int, expires_ms: int) -> Invited:
+        """Make an invitation; expires_ms is a time since 1970."""
+
+    async def join(self, link: str, my_name: str) -> Joined:
+        """Ask to join; returns when the standing is known, or after a bounded wait with what is missing."""
+
+    async def members(self, group: str) -> list[MemberRow]: ...
+
+    async def leave_group(self, group: str, delete: bool) -> Left:
+        """Write member.leave, tell the peers that are connected, and delete the group's data where asked."""
+
+    async def peers(self) -> list[PeerRow]: ...
+
+    async def add_peer(self, address: str) -> PeerRow: ...
+
+    async def remove_peer(self, peer: str) -> PeerRow: ...
+
+    async def ping_peer(self, peer: str) -> Ping: ...
+
+    async def block_peer(self, peer: str) -> PeerRow: ...
+
+    async def unblock_peer(self, peer: str) -> PeerRow: ...
+
+    async def contribute(self, group: str, body: ContributionBody, note: str) -> Written:
+        """Record a contribution of this node's user; note is personal text and lives in an annex."""
+
+    async def claims_known(self, group: str, root: str, commits: Sequence[str]) -> list[str]:
+        """Those of the commits that the group holds a claim of already; root and commits are git's ids."""
+
+    async def import_claims(self, group: str, root: str, claims: Sequence[GitClaim]) -> Imported:
+        """Write claims of git commits (J27); returns when they are durable. At most 500 in one call."""
+
+    async def log(
+        self,
+        group: str | None,
+        author: str | None,
+        lane: int | None,
+        type_: str | None,
+        limit: int,
+        before: int | None,
+    ) -> LogPage:
+        """Entries, newest arrival first."""
+
+    async def entry(self, entry: str) -> EntryDetail:
+        """One entry by its id or the start of it."""
+
+    async def verify(self, group: str | None) -> Verification:
+        """Check every stored hash, chain and signature; progress goes out as events named verify."""
+
+    async def query(self, peer: str, question: Question) -> Answer: ...
+
+    async def why(self, word: str) -> Explanation:
+        """Explain an entry, a group, a peer, a device or a rule id."""
+
+    async def disk(self) -> Disk: ...
+
+    async def backup(self, path: str) -> Backup:
+        """Write a consistent copy of the home to an absolute path that does not exist yet."""
+
+    def events(self) -> AsyncIterator[dict[str, Any]]:
+        """What happens from now on, without end; the caller closes the iterator.
+
+        Shapes: `event` is one of heads (group, entries, added), group (group), peer (peer_id, connected),
+        verify (group, done, total), notice (rule, message, remedy), resync (events were lost: read again).
+        """
+
+    async def shutdown(self) -> None:
+        """Ask the node to stop; returns before it has."""
