@@ -32,7 +32,8 @@ find_python() {
         base=$("$base" -c 'import os, sys; print(os.path.realpath(sys.executable))')
         return
     done
-    refuse "Python 3.11 or later is missing (${PYTHON:-python3} is $("${PYTHON:-python3}" --version 2>&1 || echo absent))." \
+    found=$("${PYTHON:-python3}" --version 2>/dev/null) || found=
+    refuse "Python 3.11 or later is missing${found:+ (found: $found)}." \
         "python3 python3-venv python3-dev" "python3.11 python3.11-devel" "python" "brew install python"
 }
 
@@ -49,10 +50,8 @@ compiles() {
 check_prerequisites() {
     "$base" -c 'import venv, ensurepip' 2>/dev/null || refuse "Python's venv module is missing." \
         "python3-venv" "python3-pip" "python" "brew install python"
-    "$base" -c 'import sqlite3' 2>/dev/null || refuse "Python's sqlite3 module is missing." \
-        "libsqlite3-0 libpython3-stdlib" "python3-libs sqlite-libs" "python sqlite" "brew install python sqlite"
-    "$base" -c 'import ssl' 2>/dev/null || refuse "Python's ssl module is missing." \
-        "libpython3-stdlib" "python3-libs openssl" "python openssl" "brew install python openssl"
+    "$base" -c 'import sqlite3' 2>/dev/null || refuse "Python's sqlite3 module is missing (a Python you built yourself needs a rebuild after)." \
+        "libpython3-stdlib libsqlite3-dev" "python3-libs sqlite-devel" "python sqlite" "brew install python sqlite"
 
     if command -v brew >/dev/null && prefix=$(brew --prefix gmp 2>/dev/null) && [ -d "$prefix/include" ]; then
         # Homebrew keeps its headers where no compiler looks by itself.
