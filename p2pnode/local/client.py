@@ -1,0 +1,114 @@
+"""Calls the running node's API. Standard library only, because a command has to start fast."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from p2pnode.core.errors import NodeError, PeerError, StoreError, Unreachable, UsageError
+from p2pnode.local.door import read_door, read_token
+
+_HOST = "127.0.0.1"
+_TIMEOUT_S = 60.0
+"""Longer than any bounded wait inside the node."""
+
+
+class NotRunning(Unreachable):
+    """No node runs on this home."""
+
+    def __init__(self) -> None:
+        super().__init__("The node is not running. Start it with `p2pnode up`.")
+
+
+class NodeFault(NodeError):
+    """The node met a fault of its own while it answered."""
+
+
+class Client:
+    """One caller of one node. Errors: UsageError, Unreachable, PeerError, StoreError, NodeFault."""
+
+    def __init__(self, door_path: Path, token_path: Path) -> None:
+        door = read_door(door_path)
+        token = read_token(token_path)
+        if door is None or token is None:
+            raise NotRunning
+        self._port = door.port
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self._connection: HTTPConnection | None = None
+
+    def get(self, path: str, **query: str | int | None) -> Any:
+        """What a GET request answers; values that are None are left out."""
+        return self._call("GET", _with_query(path, query), None, _TIMEOUT_S)
+
+    def post(
+        self, path: str, body: dict[str, Any] | None = None, *, timeout_s: float | None = _TIMEOUT_S
+    ) -> Any:
+        """What a POST request answers; fields that are None are left out."""
+        fields = {name: value for name, value in (body or {}).items() if value is not None}
+        return self._call("POST", path, fields, timeout_s)
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """What happens in the node from now on, until it stops."""
+        response = self._send("GET", "/events", None, None)
+        _check(response)
+        while line := response.readline():
+            if line.startswith(b"data: "):
+                yield json.loads(line[6:])
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None, timeout_s: float | None) -> Any:
+        try:
+            response = self._send(method, path, body, timeout_s)
+            _check(response)
+            return json.loads(response.read())
+        except TimeoutError as error:
+            raise Unreachable(f"The node did not answer within {timeout_s:.0f} s.") from error
+        except (OSError, HTTPException) as error:
+            raise Unreachable(f"The node went away while it was asked ({type(error).__name__}).") from error
+
+    def _send(
+        self, method: str, path: str, body: dict[str, Any] | None, timeout_s: float | None
+    ) -> HTTPResponse:
+        # A connection for each call: the node closes idle ones, and on loopback a new one costs nothing.
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = HTTPConnection(_HOST, self._port, timeout=timeout_s)
+        headers = dict(self._headers)
+        text = None
+        if body is not None:
+            text = json.dumps(body).encode()
+            headers["Content-Type"] = "application/json"
+        try:
+            self._connection.connect()
+        except ConnectionRefusedError as error:
+            raise NotRunning from error
+        self._connection.request(method, path, text, headers)
+        return self._connection.getresponse()
+
+
+def _with_query(path: str, query: dict[str, str | int | None]) -> str:
+    given = {name: value for name, value in query.items() if value is not None}
+    return f"{path}?{urlencode(given)}" if given else path
+
+
+def _check(response: HTTPResponse) -> None:
+    """Turn an error answer back into the error that the node meant."""
+    if response.status < 400:
+        return
+    try:
+        fields = json.loads(response.read())
+        rule, message, remedy = str(fields["rule"]), str(fields["message"]), str(fields["remedy"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise NodeFault(f"The node answered {response.status} without a reason.") from error
+    if response.status == 507:
+        raise StoreError(message, remedy)
+    if response.status == 504:
+        raise Unreachable(message)
+    if response.status == 502:
+        raise PeerError(rule, message)
+    if response.status >= 500:
+        raise NodeFault(f"{message} {remedy}")
+    raise UsageError(rule, message, remedy)

@@ -1,0 +1,119 @@
+"""The bodies of API requests, with their bounds. What they mean is the service's to judge."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+CLAIMS_MAX = 500
+LOG_ROWS_MAX = 1000
+TEXT_CHARACTERS_MAX = 65536
+_NAME_CHARACTERS_MAX = 256
+_TIME_MS_MAX = 2**53 - 1
+
+Word = Annotated[str, Field(min_length=1, max_length=_NAME_CHARACTERS_MAX)]
+"""A name, an id or the start of one."""
+
+_Personal = Annotated[str, Field(max_length=_NAME_CHARACTERS_MAX)]
+_Address = Annotated[str, Field(min_length=1, max_length=1024)]
+_Decimal = Annotated[str, Field(min_length=1, max_length=64)]
+_GitId = Annotated[str, Field(pattern=r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$")]
+_Count = Annotated[int, Field(ge=0, le=_TIME_MS_MAX)]
+
+
+class _Request(BaseModel):
+    # Strict and closed: a misspelt field is an error, never silently ignored.
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Founding(_Request):
+    name: Word
+    template: Word = "circle"
+    my_name: _Personal = ""
+
+
+class InvitationRequest(_Request):
+    group: Word
+    uses: Annotated[int, Field(ge=1, le=1000)] = 1
+    expires_ms: Annotated[int, Field(ge=1, le=_TIME_MS_MAX)]
+
+
+class JoinRequest(_Request):
+    link: Annotated[str, Field(min_length=1, max_length=16384)]
+    my_name: _Personal = ""
+
+
+class Departure(_Request):
+    group: Word
+    delete: bool = False
+
+
+class NewPeer(_Request):
+    address: _Address
+
+
+class PeerRequest(_Request):
+    peer: Word
+
+
+class QuestionBody(_Request):
+    name: Literal["groups", "frontier", "log", "entry", "members"]
+    group: Word | None = None
+    author: Word | None = None
+    entry: Word | None = None
+    limit: Annotated[int, Field(ge=1, le=LOG_ROWS_MAX)] | None = None
+
+
+class QueryRequest(_Request):
+    peer: Word
+    question: QuestionBody
+
+
+class ContributionFields(_Request):
+    action: Word
+    resource: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    quantity: _Decimal | None = None
+    quantity_unit: Word | None = None
+    effort: _Decimal | None = None
+    effort_unit: Word | None = None
+    performed_ms: _Count | None = None
+    commons: Word | None = None
+    stream: Literal["livelihood", "commons", "care"] | None = None
+
+
+class ContributionRequest(_Request):
+    group: Word
+    body: ContributionFields
+    note: Annotated[str, Field(max_length=TEXT_CHARACTERS_MAX)] = ""
+
+
+class KnownClaimsRequest(_Request):
+    group: Word
+    root: _GitId
+    commits: Annotated[list[_GitId], Field(max_length=20 * CLAIMS_MAX)]
+
+
+class GitClaimBody(_Request):
+    commit: _GitId
+    authored_ms: Annotated[int, Field(ge=-_TIME_MS_MAX, le=_TIME_MS_MAX)]
+    files: _Count
+    lines_added: _Count
+    lines_removed: _Count
+    author: Annotated[str, Field(max_length=1024)]
+    co_authors: Annotated[list[Annotated[str, Field(max_length=1024)]], Field(max_length=64)]
+    message: Annotated[str, Field(max_length=TEXT_CHARACTERS_MAX)]
+
+
+class ClaimsRequest(_Request):
+    group: Word
+    root: _GitId
+    claims: Annotated[list[GitClaimBody], Field(max_length=CLAIMS_MAX)]
+
+
+class VerifyRequest(_Request):
+    group: Word | None = None
+
+
+class BackupRequest(_Request):
+    path: Annotated[str, Field(min_length=1, max_length=4096)]

@@ -1,0 +1,169 @@
+"""The API's routes: each reads a request, calls one method of the service, and answers what it returns."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, cast
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from p2pnode.local import requests as body
+from p2pnode.local import service as shape
+from p2pnode.local.events import EventStream
+from p2pnode.local.requests import LOG_ROWS_MAX, Word
+
+routes = APIRouter()
+
+
+async def _service(request: Request) -> shape.Service:
+    return cast(shape.Service, request.app.state.service)
+
+
+Service = Annotated[shape.Service, Depends(_service)]
+
+
+def _answers(model: Any) -> dict[int | str, dict[str, Any]]:
+    """The schema, for the documentation alone: our own answers are not checked a second time."""
+    return {200: {"model": model, "description": "Done"}}
+
+
+@routes.get("/status", responses=_answers(shape.Status))
+async def status(service: Service) -> Any:
+    return await service.status()
+
+
+@routes.get("/groups", responses=_answers(list[shape.GroupSummary]))
+async def groups(service: Service) -> Any:
+    return await service.groups()
+
+
+@routes.get("/group", responses=_answers(shape.GroupDetail))
+async def group(service: Service, group: Word) -> Any:
+    return await service.group(group)
+
+
+@routes.post("/groups", responses=_answers(shape.GroupDetail))
+async def found_group(service: Service, request: body.Founding) -> Any:
+    return await service.found_group(request.name, request.template, request.my_name)
+
+
+@routes.post("/invitations", responses=_answers(shape.Invited))
+async def invite(service: Service, request: body.InvitationRequest) -> Any:
+    return await service.invite(request.group, request.uses, request.expires_ms)
+
+
+@routes.post("/joins", responses=_answers(shape.Joined))
+async def join(service: Service, request: body.JoinRequest) -> Any:
+    return await service.join(request.link, request.my_name)
+
+
+@routes.get("/members", responses=_answers(list[shape.MemberRow]))
+async def members(service: Service, group: Word) -> Any:
+    return await service.members(group)
+
+
+@routes.post("/departures", responses=_answers(shape.Left))
+async def leave(service: Service, request: body.Departure) -> Any:
+    return await service.leave_group(request.group, request.delete)
+
+
+@routes.get("/peers", responses=_answers(list[shape.PeerRow]))
+async def peers(service: Service) -> Any:
+    return await service.peers()
+
+
+@routes.post("/peers", responses=_answers(shape.PeerRow))
+async def add_peer(service: Service, request: body.NewPeer) -> Any:
+    return await service.add_peer(request.address)
+
+
+@routes.post("/peers/remove", responses=_answers(shape.PeerRow))
+async def remove_peer(service: Service, request: body.PeerRequest) -> Any:
+    return await service.remove_peer(request.peer)
+
+
+@routes.post("/peers/ping", responses=_answers(shape.Ping))
+async def ping_peer(service: Service, request: body.PeerRequest) -> Any:
+    return await service.ping_peer(request.peer)
+
+
+@routes.post("/peers/block", responses=_answers(shape.PeerRow))
+async def block_peer(service: Service, request: body.PeerRequest) -> Any:
+    return await service.block_peer(request.peer)
+
+
+@routes.post("/peers/unblock", responses=_answers(shape.PeerRow))
+async def unblock_peer(service: Service, request: body.PeerRequest) -> Any:
+    return await service.unblock_peer(request.peer)
+
+
+@routes.post("/queries", responses=_answers(shape.Answer))
+async def query(service: Service, request: body.QueryRequest) -> Any:
+    question = request.question.model_dump(exclude_none=True)
+    return await service.query(request.peer, cast(shape.Question, question))
+
+
+@routes.post("/contributions", responses=_answers(shape.Written))
+async def contribute(service: Service, request: body.ContributionRequest) -> Any:
+    fields = cast(shape.ContributionBody, request.body.model_dump(exclude_none=True))
+    return await service.contribute(request.group, fields, request.note)
+
+
+@routes.post("/claims/known", responses=_answers(list[str]))
+async def claims_known(service: Service, request: body.KnownClaimsRequest) -> Any:
+    return await service.claims_known(request.group, request.root, request.commits)
+
+
+@routes.post("/claims", responses=_answers(shape.Imported))
+async def import_claims(service: Service, request: body.ClaimsRequest) -> Any:
+    claims = [cast(shape.GitClaim, claim.model_dump()) for claim in request.claims]
+    return await service.import_claims(request.group, request.root, claims)
+
+
+@routes.get("/log", responses=_answers(shape.LogPage))
+async def log(
+    service: Service,
+    group: Word | None = None,
+    author: Word | None = None,
+    lane: Annotated[int | None, Query(ge=0, le=2)] = None,
+    type_: Annotated[Word | None, Query(alias="type")] = None,
+    limit: Annotated[int, Query(ge=1, le=LOG_ROWS_MAX)] = 100,
+    before: Annotated[int | None, Query(ge=0)] = None,
+) -> Any:
+    return await service.log(group, author, lane, type_, limit, before)
+
+
+@routes.get("/entry", responses=_answers(shape.EntryDetail))
+async def entry(service: Service, entry: Word) -> Any:
+    return await service.entry(entry)
+
+
+@routes.post("/verify", responses=_answers(shape.Verification))
+async def verify(service: Service, request: body.VerifyRequest) -> Any:
+    return await service.verify(request.group)
+
+
+@routes.get("/why", responses=_answers(shape.Explanation))
+async def why(service: Service, word: Word) -> Any:
+    return await service.why(word)
+
+
+@routes.get("/disk", responses=_answers(shape.Disk))
+async def disk(service: Service) -> Any:
+    return await service.disk()
+
+
+@routes.post("/backup", responses=_answers(shape.Backup))
+async def backup(service: Service, request: body.BackupRequest) -> Any:
+    return await service.backup(request.path)
+
+
+@routes.get("/events", response_class=EventStream)
+async def events(service: Service) -> Any:
+    """Server-sent events, one JSON object each, until the caller hangs up."""
+    return EventStream(service)
+
+
+@routes.post("/shutdown", responses=_answers(dict[str, bool]))
+async def shutdown(service: Service) -> Any:
+    await service.shutdown()
+    return {"stopping": True}
