@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from p2pnode.core.errors import NodeError, PeerError, StoreError, Unreachable, UsageError
-from p2pnode.local.door import read_door, read_token
+from p2pnode.home import Home
 
 _HOST = "127.0.0.1"
 _TIMEOUT_S = 60.0
@@ -31,12 +31,13 @@ class NodeFault(NodeError):
 class Client:
     """One caller of one node. Errors: UsageError, Unreachable, PeerError, StoreError, NodeFault."""
 
-    def __init__(self, door_path: Path, token_path: Path) -> None:
-        door = read_door(door_path)
-        token = read_token(token_path)
-        if door is None or token is None:
+    def __init__(self, home: Home) -> None:
+        api = home.read_api()
+        token = home.read_token()
+        # A killed node leaves its file behind, and its port may be anybody's now: hide the token from them.
+        if api is None or token is None or not is_own_process(api.process):
             raise NotRunning
-        self._port = door.port
+        self._port = api.port
         self._headers = {"Authorization": f"Bearer {token}"}
         self._connection: HTTPConnection | None = None
 
@@ -87,6 +88,15 @@ class Client:
             raise NotRunning from error
         self._connection.request(method, path, text, headers)
         return self._connection.getresponse()
+
+
+def is_own_process(process: int) -> bool:
+    """Whether a process of this user has that number."""
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, PermissionError, OverflowError):
+        return False
+    return True
 
 
 def _with_query(path: str, query: dict[str, str | int | None]) -> str:

@@ -42,24 +42,21 @@ class Guard:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        started = False
-
-        async def watched_send(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
         try:
             if scope["type"] != "http":
                 raise _Refusal(
                     400, "api.not_http", "Only plain HTTP is spoken here.", "Use http://, not ws://."
                 )
-            headers = self._checked_headers(scope)
-            await self._app(scope, _bounded(receive, headers), watched_send)
+            declared = self._checked_headers(scope).get(b"content-length", b"0")
+            if not declared.isdigit() or len(declared) > 12 or int(declared) > BODY_BYTES_MAX:
+                raise _TOO_LARGE
         except _Refusal as refusal:
-            if started or scope["type"] != "http":
+            if scope["type"] != "http":
                 raise
             await _refuse(send, refusal)
+            return
+        bounds = _Bounds(receive, send)
+        await self._app(scope, bounds.receive, bounds.send)
 
     def _checked_headers(self, scope: Scope) -> dict[bytes, bytes]:
         headers: dict[bytes, bytes] = {}
@@ -96,28 +93,33 @@ class Guard:
         return headers
 
 
-def _bounded(receive: Receive, headers: dict[bytes, bytes]) -> Receive:
-    """The same input, refused once it is longer than any request needs to be."""
-    too_large = _Refusal(
-        413,
-        "api.too_large",
-        f"A request has at most {BODY_BYTES_MAX} bytes.",
-        "Send the work in smaller pieces.",
-    )
-    declared = headers.get(b"content-length", b"0")
-    if not declared.isdigit() or len(declared) > 12 or int(declared) > BODY_BYTES_MAX:
-        raise too_large
-    body_bytes = 0
+_TOO_LARGE = _Refusal(
+    413, "api.too_large", f"A request has at most {BODY_BYTES_MAX} bytes.", "Send the work in smaller pieces."
+)
 
-    async def bounded_receive() -> Message:
-        nonlocal body_bytes
-        message = await receive()
-        body_bytes += len(message.get("body", b""))
-        if body_bytes > BODY_BYTES_MAX:
-            raise too_large
+
+class _Bounds:
+    """Counts a body that did not declare its size; past the bound, the refusal replaces any other answer."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._body_bytes = 0
+        self._is_refused = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._body_bytes += len(message.get("body", b""))
+        if self._body_bytes > BODY_BYTES_MAX:
+            raise _TOO_LARGE
         return message
 
-    return bounded_receive
+    async def send(self, message: Message) -> None:
+        if self._body_bytes <= BODY_BYTES_MAX:
+            await self._send(message)
+        elif not self._is_refused:
+            self._is_refused = True
+            await _refuse(self._send, _TOO_LARGE)
 
 
 async def _refuse(send: Send, refusal: _Refusal) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from p2pnode.local import requests as body
 from p2pnode.local import service as shape
@@ -157,7 +157,7 @@ async def backup(service: Service, request: body.BackupRequest) -> Any:
     return await service.backup(request.path)
 
 
-@routes.get("/events", response_class=EventStream)
+@routes.get("/events", response_class=Response, responses={200: {"content": {"text/event-stream": {}}}})
 async def events(service: Service) -> Any:
     """Server-sent events, one JSON object each, until the caller hangs up."""
     return EventStream(service)

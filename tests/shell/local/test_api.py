@@ -1,0 +1,252 @@
+"""The API's door: who gets in, what a wrong request is told, and that each route calls its method."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+
+from p2pnode.core.errors import FormatError, PeerError, StoreError, Unreachable, UsageError
+from p2pnode.local.guard import BODY_BYTES_MAX
+from p2pnode.local.service import Service
+
+GIT_ID = "a" * 40
+CLAIM = {
+    "commit": GIT_ID,
+    "authored_ms": -1,
+    "files": 1,
+    "lines_added": 2,
+    "lines_removed": 3,
+    "author": "Alice",
+    "co_authors": [],
+    "message": "",
+}
+CALLS: list[tuple[str, str, Any, str, tuple[Any, ...]]] = [
+    ("GET", "/status", None, "status", ()),
+    ("GET", "/groups", None, "groups", ()),
+    ("GET", "/group?group=a%2Fb+c", None, "group", ("a/b c",)),
+    ("POST", "/groups", {"name": "n"}, "found_group", ("n", "circle", "")),
+    ("POST", "/invitations", {"group": "g", "expires_ms": 5, "uses": 2}, "invite", ("g", 2, 5)),
+    ("POST", "/joins", {"link": "l", "my_name": "Bob"}, "join", ("l", "Bob")),
+    ("GET", "/members?group=g", None, "members", ("g",)),
+    ("POST", "/departures", {"group": "g", "delete": True}, "leave_group", ("g", True)),
+    ("GET", "/peers", None, "peers", ()),
+    ("POST", "/peers", {"address": "a"}, "add_peer", ("a",)),
+    ("POST", "/peers/remove", {"peer": "p"}, "remove_peer", ("p",)),
+    ("POST", "/peers/ping", {"peer": "p"}, "ping_peer", ("p",)),
+    ("POST", "/peers/block", {"peer": "p"}, "block_peer", ("p",)),
+    ("POST", "/peers/unblock", {"peer": "p"}, "unblock_peer", ("p",)),
+    ("POST", "/queries", {"peer": "p", "question": {"name": "groups"}}, "query", ("p", {"name": "groups"})),
+    (
+        "POST",
+        "/contributions",
+        {"group": "g", "body": {"action": "work", "effort": "2"}, "note": "n"},
+        "contribute",
+        ("g", {"action": "work", "effort": "2"}, "n"),
+    ),
+    (
+        "POST",
+        "/claims/known",
+        {"group": "g", "root": GIT_ID, "commits": []},
+        "claims_known",
+        ("g", GIT_ID, []),
+    ),
+    (
+        "POST",
+        "/claims",
+        {"group": "g", "root": GIT_ID, "claims": [CLAIM]},
+        "import_claims",
+        ("g", GIT_ID, [CLAIM]),
+    ),
+    ("GET", "/log?lane=2&type=ack&limit=7&before=9", None, "log", (None, None, 2, "ack", 7, 9)),
+    ("GET", "/entry?entry=ab", None, "entry", ("ab",)),
+    ("POST", "/verify", {}, "verify", (None,)),
+    ("GET", "/why?word=x", None, "why", ("x",)),
+    ("GET", "/disk", None, "disk", ()),
+    ("POST", "/backup", {"path": "/b"}, "backup", ("/b",)),
+]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "name", "arguments"), CALLS, ids=lambda value: str(value)[:20]
+)
+async def test_route_calls_its_method(caller, service, method, path, body, name, arguments) -> None:
+    status, headers, answer = await caller.ask(method, path, body)
+    assert (status, answer) == (200, {"method": name})
+    assert service.asked == [(name, arguments)]
+    assert headers["cache-control"] == "no-store"
+    assert "access-control-allow-origin" not in headers
+
+
+async def test_every_method_has_a_route(caller, service) -> None:
+    offered = {
+        name for name, _ in inspect.getmembers(Service, inspect.isfunction) if not name.startswith("_")
+    }
+    assert offered == {name for *_, name, _ in CALLS} | {"events", "shutdown"}
+    assert await caller.ask("POST", "/shutdown") != ()
+    assert service.asked == [("shutdown", ())]
+
+
+@pytest.mark.parametrize(
+    "token", ["", "Bearer", "Bearer ", "Bearer wrong", "Basic " + "t" * 64, "Bearer " + "t" * 63]
+)
+async def test_request_without_the_token_is_refused(caller, service, token) -> None:
+    status, headers, answer = await caller.ask("GET", "/status", headers={"Authorization": token})
+    assert (status, answer["rule"]) == (401, "api.no_token")
+    assert headers["www-authenticate"] == "bearer"
+    assert service.asked == []
+
+
+@pytest.mark.parametrize(
+    "host", ["", "example.org", "127.0.0.1", "127.0.0.1:1", "localhost.example.org:{port}"]
+)
+async def test_foreign_host_is_refused(caller, service, host) -> None:
+    status, _, answer = await caller.ask("GET", "/status", headers={"Host": host.format(port=caller.port)})
+    # HTTP itself demands a Host header, so without one the server answers before the guard does.
+    assert (status, host and answer["rule"]) == (400, "") if not host else (403, "api.foreign_host")
+    assert service.asked == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:{port}", "localhost:{port}", "[::1]:{port}"])
+async def test_names_of_this_computer_are_accepted(caller, host) -> None:
+    name = host.format(port=caller.port)
+    status, _, _ = await caller.ask("GET", "/status", headers={"Host": name, "Origin": f"http://{name}"})
+    assert status == 200
+
+
+@pytest.mark.parametrize(
+    "origin", ["null", "https://example.org", "http://127.0.0.1", "https://127.0.0.1:{port}"]
+)
+async def test_page_of_another_site_is_refused(caller, service, origin) -> None:
+    status, _, answer = await caller.ask(
+        "GET", "/status", headers={"Origin": origin.format(port=caller.port)}
+    )
+    assert (status, answer["rule"]) == (403, "api.foreign_origin")
+    assert service.asked == []
+
+
+async def test_preflight_of_another_site_is_refused(caller) -> None:
+    headers = {"Origin": "https://example.org", "Access-Control-Request-Method": "POST", "Authorization": ""}
+    status, received, _ = await caller.ask("OPTIONS", "/groups", headers=headers)
+    assert status == 403
+    assert not any(name.startswith("access-control") for name in received)
+
+
+async def test_header_sent_twice_is_refused(caller) -> None:
+    one = f"Host: 127.0.0.1:{caller.port}\r\nAuthorization: Bearer {'t' * 64}\r\nAuthorization: Bearer x\r\n"
+    answer = await caller.raw(f"GET /status HTTP/1.1\r\n{one}Connection: close\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"api.twice" in answer
+
+
+async def test_large_declared_body_is_refused_unread(caller, service) -> None:
+    head = f"Host: 127.0.0.1:{caller.port}\r\nAuthorization: Bearer {'t' * 64}\r\n"
+    answer = await caller.raw(
+        f"POST /joins HTTP/1.1\r\n{head}Content-Length: {BODY_BYTES_MAX + 1}\r\n\r\n".encode()
+    )
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert service.asked == []
+
+
+async def test_large_chunked_body_is_refused(caller, service) -> None:
+    head = (
+        f"Host: 127.0.0.1:{caller.port}\r\nAuthorization: Bearer {'t' * 64}\r\nTransfer-Encoding: chunked\r\n"
+    )
+    piece = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
+    answer = await caller.raw(f"POST /joins HTTP/1.1\r\n{head}\r\n".encode() + piece * 8 + b"1\r\nx\r\n")
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert service.asked == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/joins", {}),
+        ("/joins", {"link": 5}),
+        ("/joins", {"link": "x", "surprise": 1}),
+        ("/joins", []),
+        ("/joins", b"{"),
+        ("/joins", b"\xff"),
+        ("/joins", b"[" * 100_000),
+        ("/joins", {"link": "x" * 20_000}),
+        ("/invitations", {"group": "g", "uses": True, "expires_ms": 1}),
+        ("/invitations", {"group": "g", "uses": 1.0, "expires_ms": 1}),
+        ("/invitations", {"group": "g", "uses": 1001, "expires_ms": 1}),
+        ("/claims", {"group": "g", "root": "A" * 40, "claims": []}),
+        ("/claims", {"group": "g", "root": GIT_ID, "claims": [CLAIM] * 501}),
+        ("/queries", {"peer": "p", "question": {"name": "secrets"}}),
+    ],
+    ids=range(14),
+)
+async def test_bad_body_is_told_what_is_wrong(caller, service, path, body) -> None:
+    status, _, answer = await caller.ask("POST", path, body)
+    assert status in {400, 422}
+    assert answer["rule"] == "api.bad_request"
+    assert answer["message"]
+    assert "openapi" in answer["remedy"]
+    assert service.asked == []
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "lane=3", "before=-1"])
+async def test_bad_query_is_refused(caller, service, query) -> None:
+    status, _, answer = await caller.ask("GET", f"/log?{query}")
+    assert (status, answer["rule"]) == (422, "api.bad_request")
+    assert service.asked == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "rule"),
+    [
+        ("GET", "/nowhere", 404, "api.unknown_path"),
+        ("GET", "/docs", 404, "api.unknown_path"),
+        ("DELETE", "/groups", 405, "api.wrong_method"),
+    ],
+)
+async def test_wrong_path_or_method(caller, method, path, status, rule) -> None:
+    answered, _, answer = await caller.ask(method, path)
+    assert (answered, answer["rule"]) == (status, rule)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "rule", "message"),
+    [
+        (UsageError("group.unknown", "no group x", "name another"), 404, "group.unknown", "no group x"),
+        (UsageError("invite.uses", "too many", "fewer"), 400, "invite.uses", "too many"),
+        (FormatError("link.checksum", "mistyped"), 400, "link.checksum", "link.checksum: mistyped"),
+        (PeerError("frame.bad", "nonsense"), 502, "frame.bad", "frame.bad: nonsense"),
+        (Unreachable("nobody answers"), 504, "peer.unreachable", "nobody answers"),
+        (StoreError("disk full", "free space"), 507, "store.refused", "disk full"),
+        (ValueError("oops"), 500, "node.bug", "ValueError: oops"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+async def test_errors_have_one_shape(caller, service, error, status, rule, message) -> None:
+    service.answers["status"] = error
+    answered, _, answer = await caller.ask("GET", "/status")
+    assert answered == status
+    assert answer.keys() == {"rule", "message", "remedy"}
+    assert (answer["rule"], answer["message"]) == (rule, message)
+    service.answers.clear()
+    assert (await caller.ask("GET", "/status"))[0] == 200
+
+
+async def test_schema_lists_every_route_with_its_answer(caller) -> None:
+    _, _, schema = await caller.ask("GET", "/openapi.json")
+    for method, path, *_ in CALLS:
+        operation = schema["paths"][path.partition("?")[0]][method.lower()]
+        assert "schema" in operation["responses"]["200"]["content"]["application/json"]
+    assert "frontier" in schema["components"]["schemas"]["GroupSummary"]["properties"]
+
+
+async def test_schema_needs_the_token_too(caller) -> None:
+    assert (await caller.ask("GET", "/openapi.json", headers={"Authorization": ""}))[0] == 401
+
+
+async def test_garbage_leaves_the_server_answering(caller) -> None:
+    for garbage in (b"\x00" * 100, b"GET\r\n\r\n", b"\x16\x03\x01" + b"\xff" * 300, b"A" * 200_000):
+        try:
+            await caller.raw(garbage + b"\r\n\r\n")
+        except OSError:
+            pass  # a reset is an answer too
+    assert (await caller.ask("GET", "/status"))[0] == 200
