@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import trio
 from libp2p.crypto.ed25519 import create_new_key_pair
@@ -34,6 +34,7 @@ from libp2p.protocol_muxer import multiselect_communicator
 from libp2p.security.noise.transport import PROTOCOL_ID as NOISE_PROTOCOL
 from libp2p.security.noise.transport import Transport as Noise
 from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX_PROTOCOL
+from libp2p.tools.anyio_service import TrioManager
 from libp2p.transport.tcp.tcp import TCP
 from libp2p.transport.upgrader import TransportUpgrader
 from libp2p.utils.varint import read_varint_prefixed_bytes_limited
@@ -46,6 +47,7 @@ from p2pnode.net.muxer import Muxer, MuxerChoice, shielded_for
 if TYPE_CHECKING:
     from libp2p.abc import IMuxedConn, INetConn, INetStream
     from libp2p.io.abc import ReadWriteCloser
+    from libp2p.tools.anyio_service.api import ManagerAPI
 
 _log = logging.getLogger("p2pnode.net.guards")
 
@@ -86,6 +88,23 @@ def key_of_peer(peer_id: ID) -> bytes:
 
 def peer_of_key(key: bytes) -> ID:
     return ID.from_base58(peer_id_of(key))
+
+
+def guard_tasks(manager: ManagerAPI) -> None:
+    """Rows 3 and 4: a service of libp2p stops, and the host with it, when any task that it started raises."""
+    assert isinstance(manager, TrioManager)
+    start = manager.run_task
+
+    def start_guarded(function: Callable[..., Awaitable[object]], *args: object, **options: Any) -> None:
+        async def guarded(*inner: object) -> None:
+            try:
+                await function(*inner)
+            except Exception as error:  # noqa: BLE001 - boundary of libp2p
+                _log.info("a task of libp2p failed: %r", error)
+
+        start(guarded, *args, **options)
+
+    manager.run_task = start_guarded  # type: ignore[assignment,method-assign]
 
 
 class Switchboard(Swarm):

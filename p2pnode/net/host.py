@@ -27,7 +27,15 @@ from p2pnode.core.crypto import SigningKey
 from p2pnode.core.errors import NodeError, Unreachable
 from p2pnode.core.ids import peer_id_of
 from p2pnode.net import listening
-from p2pnode.net.guards import QuietHost, Switchboard, build_host, key_of_peer, peer_of_key, quiet_libp2p
+from p2pnode.net.guards import (
+    QuietHost,
+    Switchboard,
+    build_host,
+    guard_tasks,
+    key_of_peer,
+    peer_of_key,
+    quiet_libp2p,
+)
 from p2pnode.net.muxer import Muxer, shielded_for
 from p2pnode.net.streams import STREAM_FAULTS, Libp2pStream, ProtocolNotSpoken, open_on
 
@@ -78,8 +86,7 @@ class Host:
         self._connections_max = connections_max
         self._streams_per_peer_max = streams_per_peer_max
         self._blocked = blocked
-        self._on_connected = on_connected
-        self._on_disconnected = on_disconnected
+        self._watchers = [(on_connected, on_disconnected)]
         self._endpoints: list[listening.Endpoint] = []
         self._dialable: dict[bytes, list[str]] = {}
         self._dials: dict[bytes, trio.Lock] = {}
@@ -108,7 +115,8 @@ class Host:
         self._endpoints = listening.bound_endpoints(listeners)
         self._libp2p.announce([Multiaddr(one.multiaddr) for one in listening.dialable(self._endpoints)])
         try:
-            async with background_trio_service(self._network), trio.open_nursery() as nursery:
+            async with background_trio_service(self._network) as tasks, trio.open_nursery() as nursery:
+                guard_tasks(tasks)
                 self._nursery = nursery
                 accepting = trio.CancelScope()
                 nursery.start_soon(self._listen_in, accepting, listeners, nursery)
@@ -139,6 +147,15 @@ class Host:
     def libp2p(self) -> QuietHost:
         """The libp2p host, for this package's own files only."""
         return self._libp2p
+
+    @property
+    def network(self) -> Switchboard:
+        """The libp2p connections, for this package's own files only."""
+        return self._network
+
+    def watch(self, came: Callable[[bytes], None], went: Callable[[bytes], None]) -> None:
+        """Call these, too, when a control connection begins and ends. They must not raise."""
+        self._watchers.append((came, went))
 
     def connected(self) -> list[bytes]:
         """Keys of the peers that a control connection reaches now."""
@@ -337,12 +354,17 @@ class Host:
         if old is not None:
             assert isinstance(old.muxed_conn, Muxer)
             old.muxed_conn.abort()
-            self._on_disconnected(peer_key)
+            self._tell_gone(peer_key)
         self._network.preferred[peer] = connection
-        self._on_connected(peer_key)
+        for came, _ in list(self._watchers):
+            came(peer_key)
 
     def _control_ended(self, connection: SwarmConn) -> None:
-        self._on_disconnected(key_of_peer(connection.muxed_conn.peer_id))
+        self._tell_gone(key_of_peer(connection.muxed_conn.peer_id))
+
+    def _tell_gone(self, peer_key: bytes) -> None:
+        for _, went in list(self._watchers):
+            went(peer_key)
 
     # Bulk
 

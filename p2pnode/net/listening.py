@@ -131,7 +131,8 @@ def bound_endpoints(listeners: Iterable[trio.SocketListener]) -> list[Endpoint]:
     return [Endpoint(ipaddress.ip_address(name[0]), name[1]) for name in names]
 
 
-def _interface_addresses() -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+def interface_addresses() -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    """Every address of every interface of this machine."""
     found: list[ipaddress.IPv4Address | ipaddress.IPv6Address] = []
     for adapter in ifaddr.get_adapters():
         for address in adapter.ips:
@@ -152,7 +153,7 @@ def dialable(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
         if not endpoint.ip.is_unspecified:
             expanded.append(endpoint)
             continue
-        machine = _interface_addresses() if machine is None else machine
+        machine = interface_addresses() if machine is None else machine
         expanded.extend(
             Endpoint(ip, endpoint.port)
             for ip in machine
