@@ -1,0 +1,1 @@
+"""Pure agreement of a group on the order of its entries."""

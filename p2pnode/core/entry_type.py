@@ -1,0 +1,50 @@
+"""What a type of entry is: its name, the lanes it may stand in, and how its payload is read.
+
+The rules of a type never reject an entry (J14). They give a rule id: "would be void" while the entry is
+provisional, void once it is ordered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from p2pnode.core.entry import Header
+from p2pnode.core.errors import FormatError
+
+UNKNOWN_TYPE_RULE = "type.unknown"
+WRONG_LANE_RULE = "type.wrong_lane"
+
+Body = object
+"""What a payload decodes to: a frozen dataclass of the type's own module."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntryType:
+    """One type of entry.
+
+    Shapes: `decode` takes payload bytes and raises FormatError with the rule that makes the entry void.
+    `governed` entries change the state of the group.
+    """
+
+    name: str
+    lanes: frozenset[int]
+    decode: Callable[[bytes], Body]
+    governed: bool = False
+
+
+def void_rule(types: Mapping[str, EntryType], header: Header, payload: bytes) -> str | None:
+    """Why an entry is void whatever the state of its group, or None.
+
+    Shapes: `type.unknown` means parked, not void, until the group's rule version decides (J6).
+    """
+    entry_type = types.get(header.type)
+    if entry_type is None:
+        return UNKNOWN_TYPE_RULE
+    if header.lane not in entry_type.lanes:
+        return WRONG_LANE_RULE
+    try:
+        entry_type.decode(payload)
+    except FormatError as error:
+        return error.rule
+    return None

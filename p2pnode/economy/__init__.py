@@ -1,0 +1,1 @@
+"""Pure entry types of the economy, in the words of ValueFlows."""

@@ -1,0 +1,88 @@
+"""The entry `contribution.claim`: an importer's word that a git commit is a contribution of knowledge (J27).
+
+The commit is named by the repository's root commit and its own id; the first such claim in order wins. Who
+wrote it, with whom and what they said about it is personal text and stands in the annex. A claim becomes a
+contribution when the author counter-signs it or the group decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from p2pnode.core import codec
+from p2pnode.core.codec import Value
+from p2pnode.core.fields import Fields
+from p2pnode.core.limits import PAYLOAD_BYTES_MAX
+
+CLAIM_TYPE = "contribution.claim"
+DUPLICATE_RULE = "import.duplicate"
+_COMMIT_SIZES = (20, 32)
+_LINES_MAX = 2**32 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One commit.
+
+    Shapes: root and commit are git object ids of 20 or 32 bytes. Units: authored_ms is wall time.
+    """
+
+    root: bytes
+    commit: bytes
+    authored_ms: int
+    files: int
+    lines_added: int
+    lines_removed: int
+    annex: bytes
+
+    @property
+    def key(self) -> tuple[bytes, bytes]:
+        """What makes two claims the same."""
+        return (self.root, self.commit)
+
+    @property
+    def value(self) -> dict[str, Value]:
+        """The map in payloads and, less what a batch shares, in its records."""
+        return {
+            "annex": self.annex,
+            "authored_ms": self.authored_ms,
+            "commit": self.commit,
+            "files": self.files,
+            "lines": [self.lines_added, self.lines_removed],
+            "root": self.root,
+        }
+
+
+def encode(claim: Claim) -> bytes:
+    """The payload of a claim. Errors: FormatError claim.bad_field."""
+    payload = codec.encode(claim.value)
+    decode(payload)
+    return payload
+
+
+def decode(payload: bytes) -> Claim:
+    """The claim in a payload. Errors: FormatError claim.bad_field, codec.*."""
+    fields = Fields(
+        codec.decode(payload, bytes_max=PAYLOAD_BYTES_MAX),
+        "claim",
+        ("annex", "authored_ms", "commit", "files", "lines", "root"),
+    )
+    lines = fields.items("lines", 2, least=2)
+    if any(type(count) is not int or not 0 <= count <= _LINES_MAX for count in lines):
+        raise fields.refuse("lines", "not [added, removed]")
+    return Claim(
+        _object_id(fields, "root"),
+        _object_id(fields, "commit"),
+        fields.uint("authored_ms"),
+        fields.uint("files", _LINES_MAX),
+        lines[0],
+        lines[1],
+        fields.hash("annex"),
+    )
+
+
+def _object_id(fields: Fields, name: str) -> bytes:
+    value: Value = fields.value(name)
+    if type(value) is not bytes or len(value) not in _COMMIT_SIZES:
+        raise fields.refuse(name, "not a git object id")
+    return value

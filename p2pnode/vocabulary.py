@@ -1,0 +1,57 @@
+"""All types of entry that this version knows. A new type is one module and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from p2pnode.core import acknowledgement
+from p2pnode.core.entry import ACK_TYPE, FOUNDING_TYPE, Header
+from p2pnode.core.entry_type import EntryType, void_rule
+from p2pnode.core.ids import Lane
+from p2pnode.economy import batch, claim, contribution
+from p2pnode.economy.batch import BATCH_TYPE, Batch
+from p2pnode.economy.claim import CLAIM_TYPE
+from p2pnode.economy.contribution import CONTRIBUTION_TYPE
+from p2pnode.governance import epoch_key, founding, joining, leaving, sealed
+from p2pnode.governance.epoch_key import EPOCH_KEY_TYPE
+from p2pnode.governance.joining import JOIN_TYPE
+from p2pnode.governance.leaving import LEAVE_TYPE
+from p2pnode.governance.sealed import SEALED_TYPE
+
+_LOCAL = frozenset({Lane.LOCAL.value})
+_FACTS = frozenset({Lane.LOCAL.value, Lane.OPEN.value})
+
+ENTRY_TYPES: tuple[EntryType, ...] = (
+    EntryType(FOUNDING_TYPE, _LOCAL, founding.decode, governed=True),
+    EntryType(JOIN_TYPE, _LOCAL, joining.decode, governed=True),
+    EntryType(LEAVE_TYPE, _LOCAL, leaving.decode, governed=True),
+    EntryType(ACK_TYPE, _LOCAL, acknowledgement.decode),
+    EntryType(SEALED_TYPE, _FACTS, sealed.decode),
+    EntryType(EPOCH_KEY_TYPE, _LOCAL, epoch_key.decode),
+    EntryType(BATCH_TYPE, _FACTS, batch.decode),
+    EntryType(CONTRIBUTION_TYPE, _FACTS, contribution.decode),
+    EntryType(CLAIM_TYPE, _FACTS, claim.decode),
+)
+
+TYPES: Mapping[str, EntryType] = MappingProxyType({entry_type.name: entry_type for entry_type in ENTRY_TYPES})
+
+BATCHED_TYPES = frozenset({CONTRIBUTION_TYPE, CLAIM_TYPE})
+"""Types whose records may travel in a batch."""
+
+NOT_BATCHED_RULE = "batch.other_type"
+
+
+def records_of(header: Header, payload: bytes) -> tuple[tuple[str, bytes, str | None], ...]:
+    """The facts in an entry as type, payload and void rule: one in an ordinary entry, many in a batch.
+
+    A batch that cannot be read is one void fact.
+    """
+    rule = void_rule(TYPES, header, payload)
+    if header.type != BATCH_TYPE or rule is not None:
+        return ((header.type, payload, rule),)
+    held: Batch = batch.decode(payload)
+    if held.type not in BATCHED_TYPES:
+        return tuple((held.type, record, NOT_BATCHED_RULE) for record in held.payloads)
+    record_header = header._replace(type=held.type)
+    return tuple((held.type, record, void_rule(TYPES, record_header, record)) for record in held.payloads)
