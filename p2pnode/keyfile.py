@@ -1,13 +1,13 @@
 """The key file: this device's secret key, and what shows that its home was restored, copied or moved (J35).
 
-A home that went back in time would sign two entries at one place of its lanes, which proves its author a liar.
-Two marks prevent that. The *place* (machine, file system, inode) says whether this file is where it was written.
-The *incarnation* is new at every start, written to node.db first and to this file second, so that a database and
-a key of different days do not match.
+A home that went back in time would sign two entries at one place of its lanes, which proves its author a
+liar. Two marks prevent that. The *place* (machine, file system, inode) says whether this file is where it was
+written. The *incarnation* is new at every start, written to node.db first and to this file second, so that a
+database and a key of different days do not match.
 
 Start: `open_key`; ask `continues` with the pair that node.db holds; make the pair `incarnation`,
-`previous_incarnation` durable in node.db; `begin`. While `moved` is true nothing may be signed until peers have
-confirmed the own heads; then `settle`.
+`previous_incarnation` durable in node.db; `begin`. While `moved` is true nothing may be signed until peers
+have confirmed the own heads; then `settle`.
 
 Not here: waiting for peers, the databases, and the recovery key (`phrase.py`).
 """
@@ -35,7 +35,7 @@ NEVER_STARTED = bytes(INCARNATION_BYTES)
 
 _FORMAT = "p2pnode key 1"
 _WARNING = "Whoever has this file can sign as you. Never send or copy it; use `p2pnode backup`."
-_FILE_BYTES_MAX = 16 * 1024
+KEY_FILE_BYTES_MAX = 16 * 1024
 
 
 class _Content(NamedTuple):
@@ -213,7 +213,7 @@ def _read(home: Home) -> tuple[_Content, Place]:
         descriptor = os.open(home.key, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
             _require_private(home, os.fstat(descriptor))
-            content = file.read(_FILE_BYTES_MAX + 1)
+            content = file.read(KEY_FILE_BYTES_MAX + 1)
             present = place_of(descriptor)
     except FileNotFoundError as error:
         raise missing(home) from error
@@ -269,7 +269,7 @@ def _encode(content: _Content) -> bytes:
 
 
 def _decode(content: bytes) -> _Content:
-    if len(content) > _FILE_BYTES_MAX:
+    if len(content) > KEY_FILE_BYTES_MAX:
         raise FormatError("key.damaged", "it is far too long")
     try:
         fields = json.loads(content.decode("ascii"))

@@ -1,8 +1,8 @@
 """The recovery phrase: 24 words on paper that bring a member back when every device is lost.
 
-The words are BIP-39 for 32 random bytes, and these bytes are the seed of the recovery key. Only a commitment to
-that key is published when a person joins a group (`governance/inception.py`); the words are shown once and stored
-nowhere.
+The words are BIP-39 for 32 random bytes, and these bytes are the seed of the recovery key. Only a commitment
+to that key is published when a person joins a group (`governance/inception.py`); the words are shown once and
+stored nowhere.
 """
 
 from __future__ import annotations
