@@ -36,6 +36,9 @@ ENTRY_TYPES: tuple[EntryType, ...] = (
 
 TYPES: Mapping[str, EntryType] = MappingProxyType({entry_type.name: entry_type for entry_type in ENTRY_TYPES})
 
+GOVERNED_TYPES = frozenset(entry_type.name for entry_type in ENTRY_TYPES if entry_type.governed)
+"""Types whose entries are folded into the state of a group."""
+
 BATCHED_TYPES = frozenset({CONTRIBUTION_TYPE, CLAIM_TYPE})
 """Types whose records may travel in a batch."""
 

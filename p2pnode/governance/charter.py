@@ -27,7 +27,8 @@ KINDS = ("circle", "cooperative", "project", "commons", "federation")
 _STEWARDS_MAX = 16
 _PERMANENCE = (
     "What is written here stays: entries are signed and chained, and are never erased. Names and notes are"
-    " kept apart and can be removed from this group's nodes, but nobody can force a copy elsewhere to be deleted."
+    " kept apart and can be removed from this group's nodes, but nobody can force a copy elsewhere to be"
+    " deleted."
 )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
-from p2pnode.core.entry import FOUNDING_TYPE, Entry
+from p2pnode.core.entry import Entry
 from p2pnode.core.entry_type import UNKNOWN_TYPE_RULE, WRONG_LANE_RULE
 from p2pnode.core.errors import FormatError
 from p2pnode.core.ids import DeviceKey, EntryId, GroupId, Lane, MemberId
@@ -23,8 +23,6 @@ from p2pnode.governance.inception import Inception
 from p2pnode.governance.joining import JOIN_TYPE, Join
 from p2pnode.governance.leaving import LEAVE_TYPE
 from p2pnode.governance.ordering import voters
-
-GOVERNED_TYPES = (FOUNDING_TYPE, JOIN_TYPE, LEAVE_TYPE)
 
 NEEDS = MappingProxyType({"decision": "join.needs_decision", "sponsors": "join.needs_sponsors"})
 """Admission rules that make a join a petition, and what it then waits for."""
