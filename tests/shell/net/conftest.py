@@ -1,0 +1,49 @@
+"""Hosts on loopback, talking through the real library."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from p2pnode.net.host import Host
+from p2pnode.net.streams import Libp2pStream
+
+ECHO = "/test/echo/1"
+
+_seeds = itertools.count(1)
+
+
+async def echo(stream: Libp2pStream) -> None:
+    while data := await stream.read(65_536):
+        await stream.write(data)
+    await stream.close()
+
+
+MakeHost = Callable[..., Host]
+
+
+@pytest.fixture
+def make_host() -> Iterator[MakeHost]:
+    def make(seed: bytes | None = None, **options: object) -> Host:
+        options.setdefault("listen", ["/ip4/127.0.0.1/tcp/0"])
+        options["protocols"] = {ECHO: echo, **options.get("protocols", {})}  # type: ignore[dict-item]
+        return Host(secret_seed=seed or next(_seeds).to_bytes(32, "big"), **options)  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def pair(make_host: MakeHost) -> tuple[Host, Host]:
+    return make_host(), make_host()
+
+
+async def is_echoing(dialer: Host, target: Host) -> bool:
+    stream = await dialer.open_stream(target.key, ECHO)
+    await stream.write(b"are you there")
+    await stream.close()
+    answer = b""
+    while data := await stream.read(100):
+        answer += data
+    return answer == b"are you there"
