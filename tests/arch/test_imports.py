@@ -37,6 +37,7 @@ def _pure(name: str, *more: str) -> Room:
 
 # Files of one home and what is written in them; the only place besides the store that writes to the disk.
 _HOME = (
+    "p2pnode.backup",
     "p2pnode.config",
     "p2pnode.disk",
     "p2pnode.home",
@@ -45,7 +46,7 @@ _HOME = (
     "p2pnode.place",
     "p2pnode.sealing",
 )
-_SYNC = (*_PURE, "p2pnode.group_log", "p2pnode.node", "p2pnode.store")
+_SYNC = (*_PURE, "p2pnode.group_log", "p2pnode.node", "p2pnode.store", "p2pnode.views")
 
 _ROOMS = {
     "p2pnode.core": Room(
@@ -66,7 +67,7 @@ _ROOMS = {
     ),
     **{
         name: Room(own=_SYNC, never=_HIDDEN_INPUTS | {"os", "sqlite3", "threading"})
-        for name in ("p2pnode.group_log", "p2pnode.node")
+        for name in ("p2pnode.group_log", "p2pnode.node", "p2pnode.views")
     },
     "protocols": Room(
         own=(*_PURE, "protocols"),
@@ -74,13 +75,13 @@ _ROOMS = {
         never=frozenset({"random", "socket", "sqlite3"}),
     ),
     "p2pnode.net": Room(
-        own=("p2pnode.core", "p2pnode.net", "protocols"),
+        own=("p2pnode.clock", "p2pnode.core", "p2pnode.logs", "p2pnode.net", "protocols"),
         # multiaddr comes with libp2p, ifaddr with zeroconf.
         others=("ifaddr", "libp2p", "multiaddr", "trio", "zeroconf"),
         never=frozenset({"asyncio", "sqlite3"}),
     ),
     "p2pnode.local": Room(
-        own=("p2pnode.core", "p2pnode.home", "p2pnode.local"),
+        own=("p2pnode.core", "p2pnode.home", "p2pnode.local", "p2pnode.logs"),
         # pydantic, starlette and typing_extensions come with FastAPI.
         others=("fastapi", "hypercorn", "pydantic", "starlette", "trio", "typing_extensions"),
         never=frozenset({"asyncio", "random", "sqlite3"}),
@@ -142,7 +143,9 @@ def _starts_the_node(module: tree.Module, found: tree.Import) -> bool:
 
 def _refusal(room: Room, target: str) -> str | None:
     top = target.partition(".")[0]
-    if tree.is_own(target):
+    if target == "p2pnode":  # the version
+        allowed = True
+    elif tree.is_own(target):
         allowed = any(tree.is_inside(target, package) for package in room.own)
     elif tree.is_standard(target):
         allowed = (room.standard is None or top in room.standard) and top not in room.never
