@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from p2pnode.consensus import format as agreement
+from p2pnode.consensus.format import PROPOSAL_TYPE, VOTE_TYPE
 from p2pnode.core import acknowledgement
 from p2pnode.core.entry import ACK_TYPE, FOUNDING_TYPE, Header
 from p2pnode.core.entry_type import EntryType, void_rule
@@ -20,6 +22,7 @@ from p2pnode.governance.leaving import LEAVE_TYPE
 from p2pnode.governance.sealed import SEALED_TYPE
 
 _LOCAL = frozenset({Lane.LOCAL.value})
+_VOTES = frozenset({Lane.VOTES.value})
 _FACTS = frozenset({Lane.LOCAL.value, Lane.OPEN.value})
 
 ENTRY_TYPES: tuple[EntryType, ...] = (
@@ -29,6 +32,8 @@ ENTRY_TYPES: tuple[EntryType, ...] = (
     EntryType(ACK_TYPE, _LOCAL, acknowledgement.decode),
     EntryType(SEALED_TYPE, _FACTS, sealed.decode),
     EntryType(EPOCH_KEY_TYPE, _LOCAL, epoch_key.decode),
+    EntryType(VOTE_TYPE, _VOTES, agreement.decode_votes),
+    EntryType(PROPOSAL_TYPE, _VOTES, agreement.decode_proposal),
     EntryType(BATCH_TYPE, _FACTS, batch.decode),
     EntryType(CONTRIBUTION_TYPE, _FACTS, contribution.decode),
     EntryType(CLAIM_TYPE, _FACTS, claim.decode),
@@ -45,16 +50,21 @@ BATCHED_TYPES = frozenset({CONTRIBUTION_TYPE, CLAIM_TYPE})
 NOT_BATCHED_RULE = "batch.other_type"
 
 
+def void_rule_of(header: Header, payload: bytes) -> str | None:
+    """Why an entry is void whatever the state of its group, or None; `type.unknown` parks it (J6)."""
+    return void_rule(TYPES, header, payload)
+
+
 def records_of(header: Header, payload: bytes) -> tuple[tuple[str, bytes, str | None], ...]:
     """The facts in an entry as type, payload and void rule: one in an ordinary entry, many in a batch.
 
     A batch that cannot be read is one void fact.
     """
-    rule = void_rule(TYPES, header, payload)
+    rule = void_rule_of(header, payload)
     if header.type != BATCH_TYPE or rule is not None:
         return ((header.type, payload, rule),)
     held: Batch = batch.decode(payload)
     if held.type not in BATCHED_TYPES:
         return tuple((held.type, record, NOT_BATCHED_RULE) for record in held.payloads)
     record_header = header._replace(type=held.type)
-    return tuple((held.type, record, void_rule(TYPES, record_header, record)) for record in held.payloads)
+    return tuple((held.type, record, void_rule_of(record_header, record)) for record in held.payloads)

@@ -24,10 +24,10 @@ _LINES_MAX = 2**32 - 1
 class Claim:
     """One commit.
 
-    Shapes: root and commit are git object ids of 20 or 32 bytes. Units: authored_ms is wall time.
+    Shapes: root_commit and commit are git object ids of 20 or 32 bytes. Units: authored_ms is wall time.
     """
 
-    root: bytes
+    root_commit: bytes
     commit: bytes
     authored_ms: int
     files: int
@@ -38,7 +38,7 @@ class Claim:
     @property
     def key(self) -> tuple[bytes, bytes]:
         """What makes two claims the same."""
-        return (self.root, self.commit)
+        return (self.root_commit, self.commit)
 
     @property
     def value(self) -> dict[str, Value]:
@@ -49,7 +49,7 @@ class Claim:
             "commit": self.commit,
             "files": self.files,
             "lines": [self.lines_added, self.lines_removed],
-            "root": self.root,
+            "root": self.root_commit,
         }
 
 
