@@ -93,7 +93,13 @@ def decode_header(data: bytes) -> Header:
         raise FormatError("entry.header_too_large", f"at most {HEADER_BYTES_MAX} bytes")
     try:
         fields = msgpack.unpackb(
-            data, raw=False, use_list=True, strict_map_key=True, max_array_len=64, max_map_len=0, max_ext_len=0
+            data,
+            raw=False,
+            use_list=True,
+            strict_map_key=True,
+            max_array_len=64,
+            max_map_len=0,
+            max_ext_len=0,
         )
     except (ValueError, TypeError, RecursionError, msgpack.exceptions.UnpackException) as error:
         raise FormatError("entry.bad_header", type(error).__name__) from error
@@ -102,7 +108,7 @@ def decode_header(data: bytes) -> Header:
     # A later version appends fields; those that stand here keep their meaning (J6).
     if fields[0] == VERSION and len(fields) != _FIELDS:
         raise FormatError("entry.bad_header", "not an array of twelve fields")
-    header = Header(*fields[:8], tuple(fields[8]), *fields[9:_FIELDS])
+    header = Header._make([*fields[:8], tuple(fields[8]), *fields[9:_FIELDS]])
     check_header(header)
     extra = fields[_FIELDS:]
     if any(type(item) not in (int, bytes, str) for item in extra):
@@ -158,7 +164,11 @@ def check_acks(acks: tuple[bytes, ...]) -> None:
 
 def check_type(type_: object) -> None:
     """Check the characters of a type's name. Errors: FormatError entry.bad_type."""
-    if type(type_) is not str or not 1 <= len(type_) <= TYPE_CHARACTERS_MAX or not _TYPE_CHARACTERS.issuperset(type_):
+    if (
+        type(type_) is not str
+        or not 1 <= len(type_) <= TYPE_CHARACTERS_MAX
+        or not _TYPE_CHARACTERS.issuperset(type_)
+    ):
         raise FormatError("entry.bad_type", "1 to 32 of a-z, 0-9, dot and underscore")
 
 

@@ -1,0 +1,254 @@
+"""Everything that can happen to a node, and everything it can ask the outside to do.
+
+Events go in, effects come out (`p2pnode/node.py`); neither does anything. `request` is whatever the asker wants to see
+again in the `Reply`. Effects are best effort: what must survive a crash is a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from p2pnode.core.codec import Value
+
+Request = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One entry to write. Shapes: annexes are whole blobs, salt included."""
+
+    type: str
+    payload: bytes
+    lane: int = 0
+    annexes: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Found a group. Shapes: charter is the canonical map of a charter; nonce has 32 random bytes."""
+
+    request: Request
+    charter: Mapping[str, Value]
+    nonce: bytes
+    recovery_commitment: bytes
+    annex: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareJoin:
+    """Write, durably, the entry with which we ask to join a group."""
+
+    request: Request
+    link: str
+    recovery_commitment: bytes
+    annex: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A member admitted us: open the group. Shapes: founding is (header, signature, payload)."""
+
+    request: Request
+    group: bytes
+    founding: tuple[bytes, bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class JoinAsked:
+    """A newcomer hands us its first entries. Shapes: entries are (header, signature, payload) from seq 0 on."""
+
+    request: Request
+    group: bytes
+    peer: bytes
+    entries: tuple[tuple[bytes, bytes, bytes], ...]
+    annexes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Write entries of our own."""
+
+    request: Request
+    group: bytes
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A peer sent runs. `pushed` means unasked, as a live announcement."""
+
+    request: Request
+    group: bytes
+    peer: bytes
+    frame: bytes
+    is_compressed: bool
+    is_pushed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ForkShown:
+    """A peer, or our own comparison, shows a fork proof."""
+
+    request: Request
+    group: bytes
+    peer: bytes
+    proof: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AnnexesReceived:
+    """A peer sent annexes that entries of ours name."""
+
+    request: Request
+    group: bytes
+    peer: bytes
+    annexes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeadsConfirmed:
+    """A session with a member of the group ended with equal heads: ours are not behind (J35)."""
+
+    group: bytes
+    peer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ClockHeard:
+    """A peer told its time. Units: offset_ms is its wall clock minus ours."""
+
+    peer: bytes
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUp:
+    """Bring a group's views up to date before they are read."""
+
+    request: Request
+    group: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Say that we leave a group; deleting what we hold of it is a second step."""
+
+    request: Request
+    group: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Delete what this node holds of a group."""
+
+    request: Request
+    group: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmClock:
+    """The user says that this machine's clock is right (J31)."""
+
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Woke:
+    """Time has come for what the node asked to be woken for, or there is time to spare."""
+
+
+Event = (
+    Found
+    | PrepareJoin
+    | Joined
+    | JoinAsked
+    | Append
+    | Received
+    | ForkShown
+    | AnnexesReceived
+    | HeadsConfirmed
+    | ClockHeard
+    | CatchUp
+    | Leave
+    | Forget
+    | ConfirmClock
+    | Woke
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a request: a value, or the error that explains why there is none."""
+
+    request: Request
+    value: Any = None
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Heads moved, after COMMIT. Shapes: heads are `replication.frontier.Head`; own counts our new entries."""
+
+    group: bytes
+    heads: tuple[Any, ...]
+    own: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Regrouped:
+    """Who belongs to the group changed, or the group was opened. Shapes: state is `governance.state.GroupState`."""
+
+    group: bytes
+    state: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The group is no longer held here."""
+
+    group: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AnnexesWanted:
+    """Entries name annexes that are not here."""
+
+    group: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ForkFound:
+    """A key was used twice: the proof is to be spread."""
+
+    group: bytes
+    author: bytes
+    proof: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Penalize:
+    """A peer broke a rule that every correct peer keeps."""
+
+    peer: bytes
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class WakeAt:
+    """Send `Woke` at this wall time. Units: ms; 0 means as soon as nothing else is to be done."""
+
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something a person has to know, with a stable rule id."""
+
+    rule: str
+    message: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+Effect = Reply | Moved | Regrouped | Closed | AnnexesWanted | ForkFound | Penalize | WakeAt | Alert

@@ -1,0 +1,517 @@
+"""One group as its only writer holds it: lanes in memory, their file on disk, and the transactions between the two.
+
+A `Change` is one transaction. It works on copies of lanes; after COMMIT the copies replace the originals and the effects
+go out, so that a rollback needs no undo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from p2pnode.core.crypto import ZERO_HASH, SigningKey, sha256
+from p2pnode.core.entry import Entry, Header, decode_header, payload_fields, read_entry, sign_entry
+from p2pnode.core.errors import UsageError
+from p2pnode.core.events import Item
+from p2pnode.core.ids import EntryId, Lane
+from p2pnode.core.limits import ACKS_MAX, CLOCK_AHEAD_MS_MAX, NEWCOMER_BYTES_MAX, NEWCOMER_ENTRIES_MAX
+from p2pnode.governance.founding import read_founding
+from p2pnode.governance.ordering import voters
+from p2pnode.governance.state import GroupState, fold, may_admit
+from p2pnode.replication.causality import Parent, ack_fault, cover
+from p2pnode.replication.fork import ForkProof, check_fork_proof
+from p2pnode.replication.frontier import Frontier, Head
+from p2pnode.replication.ingest import Apart, Held, Refused, Taken, decide, end_lane
+from p2pnode.replication.lane import LaneState
+from p2pnode.replication.run import Row, Run
+from p2pnode.store.group_file import (
+    GroupFile,
+    GroupQueries,
+    GroupTransaction,
+    id_prefix,
+    number_and_seq,
+    position_of,
+)
+from p2pnode.vocabulary import GOVERNED_TYPES
+
+_UNBOUNDED = 1 << 40
+_ACK_TYPE = "ack"
+
+
+class GroupLog:
+    """The lanes, the members and the frontier of one group."""
+
+    def __init__(self, file: GroupFile, key: SigningKey) -> None:
+        self.file = file
+        self.key = key
+        founding = file.founding()
+        self.founding = read_entry(founding.header, founding.signature, founding.payload)
+        self.group = bytes(self.founding.group)
+        self.voters = voters(read_founding(self.founding))
+        self.lanes = {lane.number: lane for lane in file.lanes()}
+        self.numbers = {lane.key: lane.number for lane in self.lanes.values()}
+        self.state = self.fold_state(file, self.lanes.get)
+        self.forked = frozenset(file.fork_proofs())
+        self.dead = _dead_headers(file.fork_proofs())
+        self.undecided = {item.position for item in file.governed() if item.decided_order is None}
+        epoch = file.setting("epoch") or bytes(16)
+        self.frontier = Frontier(
+            self.group, epoch, [head_of(lane) for lane in self.lanes.values() if lane.seq >= 0]
+        )
+        self.changed = self.frontier.changed
+        self.blocked = {lane.number for lane in self.lanes.values() if is_blocked(lane)}
+        self.unacked = {lane.number for lane in self.lanes.values() if lane.last_usable > lane.acked}
+
+    def fold_state(self, reader: GroupQueries, lane_of: Callable[[int], LaneState | None]) -> GroupState:
+        """The members as the governed entries make them, read through a connection."""
+        decided: list[tuple[tuple[int, int, bytes], Entry, int]] = []
+        provisional: list[tuple[tuple[int, bytes], Entry]] = []
+        for item in reader.governed():
+            entry = read_entry(item.entry.header, item.entry.signature, item.entry.payload)
+            number, seq = number_and_seq(item.position)
+            lane = lane_of(number)
+            if lane is not None and lane.ended_at is not None and seq >= lane.ended_at:
+                continue
+            if item.decided_order is None or item.decided_ms is None:
+                provisional.append(((entry.header.depth, entry.id), entry))
+            else:
+                order = (item.decided_order, entry.header.depth, entry.id)
+                decided.append((order, entry, item.decided_ms))
+        return fold(
+            self.founding,
+            [(entry, decided_ms) for _, entry, decided_ms in sorted(decided, key=lambda row: row[0])],
+            [entry for _, entry in sorted(provisional, key=lambda row: row[0])],
+        )
+
+    def lane(self, author: bytes, lane: int) -> LaneState | None:
+        number = self.numbers.get((author, lane))
+        return None if number is None else self.lanes[number]
+
+    @property
+    def is_voter(self) -> bool:
+        return self.key.public in self.voters
+
+    @property
+    def has_duty(self) -> bool:
+        """Whether we are the one to decide on an entry that waits for it."""
+        return self.is_voter and any(
+            (lane := self.lanes[position >> 40]).author != self.key.public
+            and position - position_of(lane.number, 0) <= lane.last_usable
+            for position in self.undecided
+        )
+
+    @contextmanager
+    def change(self, *, durable: bool = True) -> Iterator[Change]:
+        """One transaction; what it did is adopted after COMMIT."""
+        with self.file.write(durable=durable) as transaction:
+            change = Change(self, transaction)
+            yield change
+            change.finish()
+        self._adopt(change)
+
+    def _adopt(self, change: Change) -> None:
+        for lane in change.lanes.values():
+            self.lanes[lane.number] = lane
+            self.numbers[lane.key] = lane.number
+            _keep(self.blocked, lane.number, is_blocked(lane))
+            _keep(self.unacked, lane.number, lane.last_usable > lane.acked)
+        self.changed = change.changed
+        self.forked, self.dead = change.forked, change.dead
+        self.undecided = change.undecided
+        if change.state is not None:
+            self.state = change.state
+        self.frontier.apply(change.heads)
+
+
+class Change:
+    """One transaction on a group. `heads` and `is_regrouped` are complete after `finish`."""
+
+    def __init__(self, log: GroupLog, transaction: GroupTransaction) -> None:
+        self.log = log
+        self.transaction = transaction
+        self.lanes: dict[int, LaneState] = {}
+        self.heads: list[Head] = []
+        self.changed = log.changed
+        self.forked, self.dead = log.forked, log.dead
+        self.undecided = set(log.undecided)
+        self.state: GroupState | None = None
+        self.own_entries: list[Entry] = []
+        self.has_new_annex_wants = False
+        self._is_governed_changed = False
+
+    # ---- lanes
+
+    def get(self, number: int) -> LaneState | None:
+        """A lane as this transaction may change it."""
+        held = self.lanes.get(number)
+        if held is None:
+            original = self.log.lanes.get(number)
+            if original is None:
+                return None
+            held = self.lanes[number] = original.copy()
+        return held
+
+    def lane(self, author: bytes, lane: int) -> LaneState | None:
+        number = self.log.numbers.get((author, lane))
+        if number is not None:
+            return self.get(number)
+        return next((held for held in self.lanes.values() if held.key == (author, lane)), None)
+
+    def lane_for_writing(self, author: bytes, lane: int) -> LaneState:
+        held = self.lane(author, lane)
+        if held is None:
+            held = self.transaction.add_lane(author, lane)
+            self.lanes[held.number] = held
+        return held
+
+    @property
+    def group_state(self) -> GroupState:
+        return self.state if self.state is not None else self.log.state
+
+    # ---- taking runs
+
+    def take(self, run: Run, now_ms: int) -> Taken | Refused | Held | Apart:
+        """Decide on a run and store what of it may be stored."""
+        lane = self.lane(run.author, run.lane)
+        state = lane if lane is not None else LaneState(0, run.author, run.lane)
+        room = self._room(run)
+        if room <= 0:
+            return Apart("author.unknown" if state.seq < 0 else "newcomer.quota", state.seq)
+        decision = decide(state, run, now_ms, room, lambda seq: self._id_at(state.number, seq))
+        if isinstance(decision, Taken) and decision.rows:
+            self._store(decision, run)
+        return decision
+
+    def _room(self, run: Run) -> int:
+        """How many entries the author of a run may still add (J21)."""
+        standing = self.group_state.standing(run.author)
+        if run.author == self.log.key.public or standing in ("member", "removed"):
+            return _UNBOUNDED
+        lanes = [held for lane in Lane if (held := self.lane(run.author, lane)) is not None]
+        entries = sum(held.seq + 1 for held in lanes)
+        if standing is None and not self._is_admissible(run):
+            return 0
+        if sum(held.payload_bytes for held in lanes) > NEWCOMER_BYTES_MAX:
+            return 0
+        return NEWCOMER_ENTRIES_MAX - entries
+
+    def _is_admissible(self, run: Run) -> bool:
+        if run.lane != Lane.LOCAL:
+            return False
+        return any(
+            row.type == "member.join"
+            and may_admit(self.group_state, read_entry(row.header, row.signature, row.payload)) is None
+            for row in run.rows[:NEWCOMER_ENTRIES_MAX]
+        )
+
+    def _id_at(self, number: int, seq: int) -> bytes | None:
+        held = self.transaction.entry_at(position_of(number, seq))
+        return None if held is None else read_entry(held.header, None, None).id
+
+    def _store(self, taken: Taken, run: Run) -> None:
+        lane = self.lane_for_writing(run.author, run.lane)
+        before = lane.seq
+        self.transaction.add_rows(lane.number, taken.rows, taken.checked)
+        state = taken.state
+        lane.seq, lane.id, lane.depth, lane.time_ms = state.seq, state.id, state.depth, state.time_ms
+        lane.payload_bytes = state.payload_bytes
+        lane.ended_at, lane.ended_id, lane.ended_rule = state.ended_at, state.ended_id, state.ended_rule
+        for row in taken.rows:
+            if row.type in GOVERNED_TYPES:
+                self._govern(position_of(lane.number, row.seq))
+        if lane.delivered == before and not any(row.acks for row in taken.rows):
+            self._deliver_to(lane, lane.seq, has_acks=False)
+
+    def _govern(self, position: int) -> None:
+        self.transaction.add_governed(position)
+        self.undecided.add(position)
+        self._is_governed_changed = True
+        self.state = self.log.fold_state(self.transaction, self.get)
+
+    # ---- delivery
+
+    def deliver_all(self) -> None:
+        """Deliver every lane as far as its causal past is present."""
+        progress = True
+        while progress:
+            progress = False
+            for number in sorted({*self.log.blocked, *self.lanes}):
+                lane = self.get(number)
+                if lane is not None and is_blocked(lane):
+                    progress = self._deliver(lane) or progress
+
+    def _deliver(self, lane: LaneState) -> bool:
+        start = lane.delivered
+        while lane.delivered < lane.seq:
+            seq = self.transaction.next_ack(lane.number, lane.delivered, lane.seq)
+            if seq is None:
+                self._deliver_to(lane, lane.seq, has_acks=False)
+                break
+            if lane.delivered < seq - 1:
+                self._deliver_to(lane, seq - 1, has_acks=False)
+            if not self._deliver_one(lane, seq):
+                break
+        return lane.delivered > start
+
+    def _deliver_one(self, lane: LaneState, seq: int) -> bool:
+        position = position_of(lane.number, seq)
+        held = self.transaction.entry_at(position)
+        assert held is not None
+        header = decode_header(held.header)
+        parents: list[Parent] = []
+        for ack in header.acks:
+            parent = self._parent(ack)
+            if parent is None:
+                return False
+            parents.append(parent)
+        previous = self.transaction.entry_at(position - 1) if seq else None
+        previous_depth = decode_header(previous.header).depth if previous else -1
+        fault = ack_fault(lane, header.depth, header.time_ms, previous_depth, parents)
+        if fault is not None:
+            end_lane(lane, seq, header.prev, "lane.fault")
+            return False
+        self.transaction.resolve_acks(position, [parent.position for parent in parents])
+        self._deliver_to(lane, seq, has_acks=True)
+        return True
+
+    def _parent(self, ack: bytes) -> Parent | None:
+        """What an ack names, if it is delivered here; the dead branch of a fork is known by its headers (J17)."""
+        if ack == self.log.founding.id:
+            header = self.log.founding.header
+            return Parent(0, header.depth, header.time_ms, header.author, -1)
+        position = self.transaction.position_of_id(ack)
+        if position is None:
+            dead = self.dead.get(ack)
+            return None if dead is None else Parent(0, dead.depth, dead.time_ms, dead.author, dead.lane)
+        number, seq = number_and_seq(position)
+        lane = self.get(number)
+        held = self.transaction.entry_at(position)
+        if lane is None or held is None or seq > lane.delivered:
+            return None
+        header = decode_header(held.header)
+        return Parent(position, header.depth, header.time_ms, header.author, header.lane)
+
+    def _deliver_to(self, lane: LaneState, seq: int, *, has_acks: bool) -> None:
+        """Note that a lane is delivered up to a seq, and what follows when it is a voter's or our own."""
+        before, lane.delivered = lane.delivered, seq
+        named = self.transaction.acks_between(lane.number, before, seq) if has_acks else []
+        if lane.author in self.log.voters and lane.lane == Lane.LOCAL:
+            self._decide(lane, named, seq)
+        if lane.author == self.log.key.public:
+            for _, targets in named:
+                cover(self.transaction, self, "acked", targets, _nothing)
+            lane.acked = seq
+
+    def _decide(self, voter: LaneState, named: Sequence[tuple[int, list[int]]], until: int) -> None:
+        """Everything in the causal past of a voter's entries is decided, in the order of those entries."""
+        for position, targets in named:
+            held = self.transaction.entry_at(position)
+            assert held is not None
+            header = decode_header(held.header)
+            cover(self.transaction, self, "decided", targets, self._decided_at(header.depth, header.time_ms))
+        if self.undecided:
+            self._decided_at(voter.depth, voter.time_ms)(voter, until)
+        voter.decided = until
+
+    def _decided_at(self, order: int, decided_ms: int) -> Callable[[LaneState, int], None]:
+        def advance(lane: LaneState, until: int) -> None:
+            first, last = position_of(lane.number, lane.decided + 1), position_of(lane.number, until)
+            newly = [position for position in self.undecided if first <= position <= last]
+            if newly:
+                self.transaction.decide_governed(lane.decided, until, lane.number, order, decided_ms)
+                self.undecided.difference_update(newly)
+                self._is_governed_changed = True
+
+        return advance
+
+    # ---- own entries
+
+    def append(self, item: Item, now_ms: int) -> Entry:
+        """Write one entry of our own. Errors: UsageError key.forked, clock.ahead."""
+        own = self.log.key.public
+        if own in self.forked:
+            raise UsageError(
+                "key.forked",
+                "this device's key was used twice in this group, so it must not sign again",
+                "join again with a new key: p2pnode --profile NAME join LINK",
+            )
+        lane = self.lane_for_writing(own, item.lane)
+        parents = self._choose_acks(item.lane)
+        time_ms = max(now_ms, lane.time_ms + 1, *(parent.time_ms for _, parent in parents), 0)
+        if time_ms > now_ms + CLOCK_AHEAD_MS_MAX:
+            raise UsageError(
+                "clock.behind",
+                "this machine's clock is more than ten minutes behind the last entry of this device",
+                "set the clock, then try again",
+            )
+        length, payload_hash = payload_fields(item.payload)
+        header = Header(
+            1,
+            self.log.group,
+            own,
+            item.lane,
+            lane.seq + 1,
+            lane.id,
+            1 + max([lane.depth, *(parent.depth for _, parent in parents)]),
+            time_ms,
+            tuple(sorted(ack for ack, _ in parents)),
+            item.type,
+            length,
+            payload_hash,
+        )
+        entry = sign_entry(self.log.key, header, item.payload)
+        self.add_own(entry, [parent.position for _, parent in sorted(parents, key=lambda pair: pair[0])])
+        for annex in item.annexes:
+            self.add_annex(annex)
+        return entry
+
+    def add_own(self, entry: Entry, targets: Sequence[int] | None) -> None:
+        """Store an entry of our own that continues its lane; targets of its acks where they are known already."""
+        header = entry.header
+        lane = self.lane_for_writing(header.author, header.lane)
+        row = Row(
+            header.seq,
+            entry.id,
+            id_prefix(entry.id),
+            entry.header_bytes,
+            entry.signature,
+            entry.payload,
+            header.depth,
+            header.time_ms,
+            header.acks,
+            header.type,
+        )
+        self.transaction.add_rows(lane.number, [row], [1])
+        before = lane.seq
+        lane.seq, lane.id, lane.depth, lane.time_ms = header.seq, entry.id, header.depth, header.time_ms
+        lane.payload_bytes += header.payload_bytes
+        position = position_of(lane.number, header.seq)
+        if header.type in GOVERNED_TYPES:
+            self._govern(position)
+        if lane.delivered == before and (targets is not None or not header.acks):
+            if header.acks:
+                self.transaction.resolve_acks(position, targets or ())
+            self._deliver_to(lane, header.seq, has_acks=bool(header.acks))
+        self.own_entries.append(entry)
+
+    def add_annex(self, annex: bytes) -> None:
+        self.transaction.put_annex(sha256(annex), annex)
+
+    def _choose_acks(self, lane: int) -> list[tuple[EntryId, Parent]]:
+        """Delivered heads that are not in our causal past yet, deepest first, at most eight (J2)."""
+        if lane == Lane.VOTES:
+            return []
+        own = self.log.key.public
+        candidates: list[tuple[int, EntryId, Parent]] = []
+        mine: list[tuple[EntryId, Parent]] = []
+        own_local = self.lane(own, Lane.LOCAL)
+        if (
+            lane == Lane.LOCAL
+            and (own_local is None or own_local.seq < 0)
+            and own == self.log.founding.author
+        ):
+            header = self.log.founding.header
+            mine.append((self.log.founding.id, Parent(0, header.depth, header.time_ms, own, -1)))
+        for number in sorted({*self.log.unacked, *self.lanes}):
+            held = self.lanes.get(number) or self.log.lanes[number]
+            if not self._is_worth_an_ack(held, lane):
+                continue
+            entry_id, parent = self._head_parent(held)
+            if held.author == own:
+                mine.append((entry_id, parent))
+            else:
+                candidates.append((-parent.depth, entry_id, parent))
+        candidates.sort(key=lambda candidate: candidate[:2])
+        return (mine + [(entry_id, parent) for _, entry_id, parent in candidates])[:ACKS_MAX]
+
+    def _is_worth_an_ack(self, held: LaneState, lane: int) -> bool:
+        if (
+            held.last_usable <= held.acked
+            or held.lane == Lane.VOTES
+            or (lane == Lane.OPEN and held.lane != Lane.OPEN)
+        ):
+            return False
+        if held.author in self.forked or (held.author == self.log.key.public and held.lane == lane):
+            return False
+        if held.last_usable == held.acked + 1:
+            only = self.transaction.entry_at(position_of(held.number, held.last_usable))
+            return only is not None and decode_header(only.header).type != _ACK_TYPE
+        return True
+
+    def _head_parent(self, held: LaneState) -> tuple[EntryId, Parent]:
+        position = position_of(held.number, held.last_usable)
+        if held.last_usable == held.seq:
+            return EntryId(held.id), Parent(position, held.depth, held.time_ms, held.author, held.lane)
+        stored = self.transaction.entry_at(position)
+        assert stored is not None
+        entry = read_entry(stored.header, None, None)
+        return entry.id, Parent(position, entry.header.depth, entry.header.time_ms, held.author, held.lane)
+
+    # ---- forks
+
+    def seal(self, encoded: bytes, proof: ForkProof) -> bool:
+        """Keep a fork proof: the lane ends at the first difference, the key gets no more acks. Whether it is new."""
+        if proof.author in self.forked:
+            return False
+        self.transaction.add_fork(proof.author, encoded)
+        lane = self.lane_for_writing(proof.author, proof.lane)
+        end_lane(lane, proof.seq, decode_header(proof.branches[0].headers[0]).prev, "lane.fork")
+        self.forked = self.forked | {proof.author}
+        self.dead = {**self.dead, **_dead_headers({proof.author: encoded})}
+        self._is_governed_changed = True
+        return True
+
+    # ---- the end of the transaction
+
+    def finish(self) -> None:
+        """Deliver, fold members again where needed, and write the lanes that moved."""
+        self.deliver_all()
+        if self._is_governed_changed:
+            self.state = self.log.fold_state(self.transaction, self.get)
+        for number in sorted(self.lanes):
+            lane = self.lanes[number]
+            original = self.log.lanes.get(number)
+            if lane == original:
+                continue
+            head = head_of(lane)
+            if lane.seq >= 0 and (original is None or _place(head) != _place(head_of(original))):
+                self.changed += 1
+                lane.changed = self.changed
+                self.heads.append(head._replace(changed=self.changed))
+            self.transaction.put_lane(lane)
+
+
+def head_of(lane: LaneState) -> Head:
+    """What the frontier says of a lane; one that ended counts up to its last good entry, with a marker (J38)."""
+    if lane.ended_at is None or lane.seq < lane.ended_at - 1:
+        return Head(lane.author, lane.lane, lane.seq, lane.id, lane.changed, lane.ended_at is not None)
+    return Head(lane.author, lane.lane, lane.ended_at - 1, lane.ended_id, lane.changed, True)
+
+
+def _place(head: Head) -> tuple[int, bytes, bool]:
+    return head.seq, head.id, head.forked
+
+
+def is_blocked(lane: LaneState) -> bool:
+    """Whether part of a lane waits for entries that it names."""
+    return lane.delivered < lane.seq and lane.ended_rule != "lane.fault"
+
+
+def _keep(numbers: set[int], number: int, is_member: bool) -> None:
+    if is_member:
+        numbers.add(number)
+    else:
+        numbers.discard(number)
+
+
+def _nothing(lane: LaneState, until: int) -> None:
+    """Nothing else follows when our own past covers a lane."""
+
+
+def _dead_headers(proofs: Mapping[bytes, bytes]) -> dict[bytes, Header]:
+    headers: dict[bytes, Header] = {}
+    for encoded in proofs.values():
+        for branch in check_fork_proof(encoded).branches:
+            for header_bytes in branch.headers:
+                headers[sha256(header_bytes)] = decode_header(header_bytes)
+    return headers

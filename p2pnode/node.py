@@ -1,0 +1,433 @@
+"""The node: `handle(event, now) -> effects`, the only writer, the only place where decisions meet.
+
+Each event is one transaction, or shares one with its neighbours. Own entries are promised durably in node.db before the
+group's transaction commits; their bytes stay there until the group's file is known to be on disk (J34). What lives in memory
+is adopted after COMMIT, and effects come last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple
+
+from p2pnode import opening, views
+from p2pnode.core.crypto import SigningKey, is_signed, sha256
+from p2pnode.core.entry import ACK_TYPE, ENTRY_TAG, Entry, check_alone
+from p2pnode.core.errors import FormatError, UsageError
+from p2pnode.core.events import (
+    Alert,
+    AnnexesReceived,
+    AnnexesWanted,
+    Append,
+    CatchUp,
+    ClockHeard,
+    ConfirmClock,
+    Effect,
+    Event,
+    Forget,
+    ForkFound,
+    ForkShown,
+    Found,
+    HeadsConfirmed,
+    Item,
+    JoinAsked,
+    Joined,
+    Leave,
+    Moved,
+    Penalize,
+    PrepareJoin,
+    Received,
+    Regrouped,
+    Reply,
+    WakeAt,
+    Woke,
+)
+from p2pnode.core.limits import ANNEX_BYTES_MAX
+from p2pnode.governance import leaving
+from p2pnode.governance.clock import may_sign
+from p2pnode.governance.state import may_admit
+from p2pnode.group_log import Change, GroupLog
+from p2pnode.replication.fork import check_fork_proof
+from p2pnode.replication.ingest import Apart, Refused, Taken
+from p2pnode.replication.run import decode_runs
+from p2pnode.store.group_file import position_of
+from p2pnode.store.node_file import NodeFile
+from p2pnode.store.shelf import Shelf
+
+PROMISES_MAX = 4096
+"""Promises kept in node.db before the group's file is put on disk and they are forgotten."""
+
+VIEW_SLICE_ENTRIES = 500
+CHECK_SLICE_ENTRIES = 64
+CHECK_PAUSE_MS = 500
+"""Signatures that a run vouched for are checked one by one in spare time, at under one per cent of a core."""
+
+
+class Ingested(NamedTuple):
+    """What became of a frame of runs. Shapes: suspect is (author, lane, seq) where the sender's branch differs."""
+
+    stored: int
+    refused: str | None = None
+    waiting: str | None = None
+    suspect: tuple[bytes, int, int] | None = None
+
+
+class Admission(NamedTuple):
+    """The answer to a newcomer. Shapes: state is "admitted", "petition" or "void"."""
+
+    state: str
+    rule: str | None
+    founding: tuple[bytes, bytes, bytes]
+
+
+@dataclass(slots=True)
+class _Promised:
+    """Numbers of promises of one group: the last made, those on disk in the group's file, those forgotten."""
+
+    last: int = 0
+    settled: int = 0
+    forgotten: int = 0
+
+
+class Node:
+    """All groups of one device. Everything happens in `handle`; one thread at a time calls it."""
+
+    def __init__(
+        self,
+        key: SigningKey,
+        node_file: NodeFile,
+        shelf: Shelf,
+        random: Callable[[int], bytes],
+    ) -> None:
+        self.key = key
+        self.node_file = node_file
+        self.shelf = shelf
+        self.random = random
+        self.logs: dict[bytes, GroupLog] = {}
+        self.restored: set[bytes] = set()
+        self._promised: dict[bytes, _Promised] = {}
+        self._clock_offsets_ms: dict[bytes, int] = {}
+        self._is_clock_confirmed = False
+
+    def start(self, *, is_restored: bool) -> list[Effect]:
+        """Open every group, repair what a power cut left half done, and say what there is."""
+        return opening.start(self, is_restored=is_restored)
+
+    def handle(self, event: Event, now_ms: int) -> list[Effect]:
+        """What follows from one event. Units: now_ms is wall time."""
+        return self.handle_all([event], now_ms)
+
+    def handle_all(self, events: Sequence[Event], now_ms: int) -> list[Effect]:
+        """What follows from several events in their order; neighbours of one kind share a transaction."""
+        effects: list[Effect] = []
+        for (kind, group), batch in groupby(
+            events, key=lambda event: (type(event), getattr(event, "group", b""))
+        ):
+            if kind is Append:
+                effects += self._append_all(
+                    group, [event for event in batch if isinstance(event, Append)], now_ms
+                )
+            elif kind is Received:
+                effects += self._receive_all(
+                    group, [event for event in batch if isinstance(event, Received)], now_ms
+                )
+            else:
+                for event in batch:
+                    effects += self._one(event, now_ms)
+        return effects + self._duties(now_ms)
+
+    def _one(self, event: Event, now_ms: int) -> list[Effect]:
+        request = getattr(event, "request", None)
+        try:
+            return self._dispatch(event, now_ms)
+        except (UsageError, FormatError) as error:
+            return [Reply(request, error=error)]
+
+    def _dispatch(self, event: Event, now_ms: int) -> list[Effect]:
+        match event:
+            case Found():
+                return opening.found(self, event, now_ms)
+            case PrepareJoin():
+                return opening.prepare_join(self, event, now_ms)
+            case Joined():
+                return opening.joined(self, event)
+            case JoinAsked():
+                return self._admit(event, now_ms)
+            case ForkShown():
+                return self._take_fork(event)
+            case AnnexesReceived():
+                return self._take_annexes(event)
+            case HeadsConfirmed():
+                return self._confirm_heads(event)
+            case ClockHeard():
+                self._clock_offsets_ms[event.peer] = event.offset_ms
+            case ConfirmClock():
+                self._is_clock_confirmed = True
+                return [Reply(event.request)]
+            case CatchUp():
+                return self._catch_up(event)
+            case Leave():
+                item = Item(leaving.LEAVE_TYPE, leaving.encode(leaving.Leave()))
+                return self._append_all(event.group, [Append(event.request, event.group, (item,))], now_ms)
+            case Forget():
+                return opening.forget(self, event)
+            case Woke():
+                return self._spare_time(now_ms)
+            case Append() | Received():
+                raise AssertionError("handled in batches")
+        return []
+
+    # ---- own entries
+
+    def _append_all(self, group: bytes, events: Sequence[Append], now_ms: int) -> list[Effect]:
+        log = self.logs.get(group)
+        refusal = self._refusal(log, now_ms)
+        if log is None or refusal is not None:
+            return [Reply(event.request, error=refusal) for event in events]
+        replies: list[Effect] = []
+        with log.change(durable=False) as change:
+            for event in events:
+                try:
+                    entries = [change.append(item, now_ms) for item in event.items]
+                except UsageError as error:
+                    replies.append(Reply(event.request, error=error))
+                else:
+                    replies.append(Reply(event.request, tuple(entries)))
+            self.promise(log, change.own_entries)
+        held = self._promised.get(group)
+        if held is not None and held.last - held.forgotten > PROMISES_MAX:
+            self.settle(log)
+        return [*replies, *self.effects_of(log, change)]
+
+    def _refusal(self, log: GroupLog | None, now_ms: int) -> UsageError | None:
+        """Why nothing may be signed in a group now, or None."""
+        if log is None:
+            return UsageError(
+                "group.unknown", "this node is not in that group", "p2pnode group list shows its groups"
+            )
+        if log.group in self.restored:
+            return UsageError(
+                "restore.unconfirmed",
+                "this home was restored or moved, so nothing is signed until a member of the group has confirmed"
+                " where our log ends",
+                "wait until a member is reachable (p2pnode peers list), or join again with a new key in a new profile",
+            )
+        if log.state.standing(self.key.public) in (None, "removed"):
+            return UsageError(
+                "member.not_one", "this device is not a member of the group", "ask a member for an invitation"
+            )
+        own = [lane.time_ms for lane in log.lanes.values() if lane.author == self.key.public]
+        offsets = [self._clock_offsets_ms[peer] for peer in sorted(self._clock_offsets_ms)]
+        rule = None if self._is_clock_confirmed else may_sign(now_ms, max(own, default=None), offsets)
+        if rule is None:
+            return None
+        return UsageError(
+            rule,
+            "this machine's clock does not fit",
+            "set the clock; if it is right, say so: p2pnode status --clock-is-right",
+        )
+
+    def promise(self, log: GroupLog, entries: Sequence[Entry]) -> None:
+        """Make own entries durable before their group's transaction commits and before anybody hears of them."""
+        if not entries:
+            return
+        held = self._promised.setdefault(log.group, _Promised())
+        with self.node_file.write() as transaction:
+            held.last = transaction.promise(entries)
+            if held.settled > held.forgotten:
+                transaction.forget_promises(log.group, held.settled)
+                held.forgotten = held.settled
+
+    def settle(self, log: GroupLog) -> None:
+        """Put a group's file on disk; its promises are forgotten with the next ones."""
+        held = self._promised.get(log.group)
+        if held is not None and held.last > held.settled:
+            log.file.settle(held.last)
+            held.settled = held.last
+
+    def close(self) -> None:
+        """Put everything on disk and close the files."""
+        for group in sorted(self.logs):
+            self.settle(self.logs[group])
+            self.logs[group].file.close()
+        self.node_file.close()
+
+    def _duties(self, now_ms: int) -> list[Effect]:
+        """As a voter, decide on governed entries by acknowledging them (governance/ordering.py)."""
+        effects: list[Effect] = []
+        for group in sorted(self.logs):
+            log = self.logs[group]
+            if log.has_duty and self._refusal(log, now_ms) is None and self.key.public not in log.forked:
+                effects += self._append_all(group, [Append(None, group, (Item(ACK_TYPE, b""),))], now_ms)
+        return effects
+
+    # ---- what peers send
+
+    def _receive_all(self, group: bytes, events: Sequence[Received], now_ms: int) -> list[Effect]:
+        log = self.logs.get(group)
+        if log is None:
+            return [Reply(event.request, Ingested(0, waiting="group.unknown")) for event in events]
+        effects: list[Effect] = []
+        with log.change() as change:
+            answers = [self._receive(change, event, now_ms) for event in events]
+        for event, answer in zip(events, answers, strict=True):
+            effects.append(Reply(event.request, answer))
+            if answer.refused is not None:
+                effects.append(Penalize(event.peer, answer.refused))
+        own = [lane for lane in change.lanes.values() if lane.author == self.key.public]
+        if own:
+            with self.node_file.write() as transaction:
+                for lane in own:
+                    transaction.raise_mark(group, lane.lane, lane.seq, lane.id)
+        return [*effects, *self.effects_of(log, change)]
+
+    def _receive(self, change: Change, event: Received, now_ms: int) -> Ingested:
+        try:
+            runs = decode_runs(event.frame, compressed=event.is_compressed)
+        except FormatError as error:
+            return Ingested(0, refused=error.rule)
+        stored, waiting, suspect = 0, None, None
+        for run in runs:
+            if run.group != event.group:
+                return Ingested(stored, refused="run.other_group")
+            outcome = change.take(run, now_ms)
+            match outcome:
+                case Taken():
+                    stored += len(outcome.rows)
+                    waiting = outcome.waiting or waiting
+                case Refused(rule):
+                    return Ingested(stored, rule, waiting, suspect)
+                case Apart("lane.other_branch", seq):
+                    suspect = (run.author, run.lane, seq)
+                case Apart(rule):
+                    waiting = rule
+        return Ingested(stored, None, waiting, suspect)
+
+    def _admit(self, event: JoinAsked, now_ms: int) -> list[Effect]:
+        log = self.logs.get(event.group)
+        if log is None:
+            raise UsageError(
+                "join.unknown_group", "this node is not in that group", "ask for a new invitation"
+            )
+        entries = [check_alone(*fields) for fields in event.entries]
+        founding = log.file.founding()
+        packed = (founding.header, founding.signature, founding.payload)
+        rules = [may_admit(log.state, entry) for entry in entries if entry.header.type == "member.join"]
+        is_known = bool(entries) and log.state.standing(entries[0].author) in ("member", "provisional")
+        if not is_known and None not in rules:
+            rule = rules[-1] if rules else "join.no_join"
+            state = "petition" if rule in ("join.needs_decision", "join.needs_sponsors") else "void"
+            return [Reply(event.request, Admission(state, rule, packed))]
+        effects: list[Effect] = []
+        with log.change() as change:
+            outcome = change.take(opening.run_of(entries), now_ms)
+            for annex in event.annexes:
+                if len(annex) <= ANNEX_BYTES_MAX:
+                    change.add_annex(annex)
+        if isinstance(outcome, Refused):
+            return [Reply(event.request, Admission("void", outcome.rule, packed))]
+        effects.append(Reply(event.request, Admission("admitted", None, packed)))
+        return [*effects, *self.effects_of(log, change)]
+
+    def _take_fork(self, event: ForkShown) -> list[Effect]:
+        log = self.logs.get(event.group)
+        if log is None:
+            return [Reply(event.request, "group.unknown")]
+        try:
+            proof = check_fork_proof(event.proof)
+        except FormatError as error:
+            return [Reply(event.request, error.rule), Penalize(event.peer, error.rule)]
+        if proof.group != event.group or log.state.standing(proof.author) is None:
+            return [Reply(event.request, "fork.other_group")]
+        with log.change() as change:
+            is_new = change.seal(event.proof, proof)
+        effects: list[Effect] = [Reply(event.request, None), *self.effects_of(log, change)]
+        if is_new:
+            effects.append(ForkFound(event.group, proof.author, event.proof))
+        if is_new and proof.author == self.key.public:
+            message = "this device's key signed two different entries in one place; it must not sign in this group again"
+            effects.append(Alert("key.forked", message, {"group": event.group.hex()}))
+        return effects
+
+    def _take_annexes(self, event: AnnexesReceived) -> list[Effect]:
+        log = self.logs.get(event.group)
+        if log is None:
+            return [Reply(event.request, 0)]
+        kept = 0
+        with log.change(durable=False) as change:
+            for annex in event.annexes:
+                if len(annex) <= ANNEX_BYTES_MAX and change.transaction.is_wanted_annex(sha256(annex)):
+                    change.add_annex(annex)
+                    kept += 1
+        return [Reply(event.request, kept)]
+
+    def _confirm_heads(self, event: HeadsConfirmed) -> list[Effect]:
+        log = self.logs.get(event.group)
+        if log is None or event.group not in self.restored or event.peer == self.key.public:
+            return []
+        if log.state.standing(event.peer) is None:
+            return []
+        if opening.is_behind_marks(self, log):
+            return []
+        with self.node_file.write() as transaction:
+            transaction.set_membership_state(event.group, "member")
+        self.restored.discard(event.group)
+        return [Alert("restore.confirmed", "a member has confirmed where our log ends; writing goes on")]
+
+    # ---- spare time
+
+    def _catch_up(self, event: CatchUp) -> list[Effect]:
+        effects: list[Effect] = []
+        log = self.logs.get(event.group)
+        while log is not None and views.is_behind(log):
+            effects += self._fold_views(log)
+        return [Reply(event.request), *effects]
+
+    def _fold_views(self, log: GroupLog) -> list[Effect]:
+        with log.change(durable=False) as change:
+            views.fold_slice(log, change, VIEW_SLICE_ENTRIES)
+        return [AnnexesWanted(log.group)] if change.has_new_annex_wants else []
+
+    def _spare_time(self, now_ms: int) -> list[Effect]:
+        """One slice of work that nobody waits for."""
+        for group in sorted(self.logs):
+            log = self.logs[group]
+            if views.is_behind(log):
+                return [*self._fold_views(log), WakeAt(0)]
+        for group in sorted(self.logs):
+            if self._check_signatures(self.logs[group]):
+                return [WakeAt(now_ms + CHECK_PAUSE_MS)]
+        return []
+
+    def _check_signatures(self, log: GroupLog) -> bool:
+        """Check some signatures that only a run vouched for; whether there were any (J5)."""
+        for number in sorted(log.lanes):
+            original = log.lanes[number]
+            if original.checked >= original.seq:
+                continue
+            with log.change(durable=False) as change:
+                lane = change.get(number)
+                assert lane is not None
+                for seq, stored in change.transaction.unchecked(number, lane.checked, CHECK_SLICE_ENTRIES):
+                    if not stored.checked and not (
+                        stored.signature
+                        and is_signed(lane.author, ENTRY_TAG + stored.header, stored.signature)
+                    ):
+                        change.transaction.drop_signature(position_of(number, seq))
+                    lane.checked = seq
+            return True
+        return False
+
+    # ---- effects
+
+    def effects_of(self, log: GroupLog, change: Change) -> list[Effect]:
+        """What the outside hears of a committed change."""
+        effects: list[Effect] = []
+        if change.state is not None:
+            effects.append(Regrouped(log.group, log.state))
+        if change.heads:
+            effects.append(Moved(log.group, tuple(change.heads), len(change.own_entries)))
+            effects.append(WakeAt(0))
+        return effects

@@ -1,0 +1,49 @@
+"""What a node remembers of one lane: its tip, and how far it is delivered, decided and acknowledged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from p2pnode.core.crypto import ZERO_HASH
+
+
+@dataclass(slots=True)
+class LaneState:
+    """The row of one lane; a transaction works on copies, which replace the originals after COMMIT.
+
+    Shapes: seq, delivered, decided and acked are sequence numbers, -1 before the first entry. `delivered` is how far the
+    causal past is present; `decided` how far a voter's lane covers it; `acked` how far our own lanes do. `ended_at` is the
+    first seq that no cut passes: the fork, or the first entry of wrong depth or time (J14, J17); `ended_id` is the id before.
+    """
+
+    number: int
+    author: bytes
+    lane: int
+    seq: int = -1
+    id: bytes = ZERO_HASH
+    depth: int = -1
+    time_ms: int = -1
+    delivered: int = -1
+    decided: int = -1
+    acked: int = -1
+    viewed: int = -1
+    checked: int = -1
+    ended_at: int | None = None
+    ended_id: bytes = ZERO_HASH
+    ended_rule: str = ""
+    changed: int = 0
+    payload_bytes: int = 0
+
+    @property
+    def key(self) -> tuple[bytes, int]:
+        """What names the lane inside its group: author and lane."""
+        return (self.author, self.lane)
+
+    @property
+    def last_usable(self) -> int:
+        """The last seq that a cut may contain."""
+        return self.delivered if self.ended_at is None else min(self.delivered, self.ended_at - 1)
+
+    def copy(self) -> LaneState:
+        """A copy that may be changed without touching this one."""
+        return replace(self)

@@ -1,0 +1,110 @@
+"""Opening SQLite files: settings, numbered migrations, and errors in words that an operator can act on."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from p2pnode.core.errors import StoreError
+
+Connect = Callable[[str], sqlite3.Connection]
+"""How a connection is made; tests give their own to lose power at any statement."""
+
+MEMORY = ":memory:"
+_CACHE_KIB = 4096
+_PAGE_BYTES = 8192
+
+
+def connect(path: str) -> sqlite3.Connection:
+    """A connection without implicit transactions; one thread at a time uses it."""
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+
+
+@contextmanager
+def reported(path: Path | str) -> Iterator[None]:
+    """Turn SQLite's errors about disk and damage into StoreError with what to do."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorname", "") or ""
+        if code.startswith("SQLITE_FULL"):
+            raise StoreError(
+                f"the disk is full: {path}", "free some space, then start the node again"
+            ) from error
+        if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            raise StoreError(
+                f"the database is damaged: {path}",
+                "start the node again: it sets the file aside and fetches the group again from its peers",
+            ) from error
+        if code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+            raise StoreError(
+                f"the database cannot be written: {path}", "check the folder's owner, its mode and the disk"
+            ) from error
+        if code.startswith("SQLITE_IOERR"):
+            raise StoreError(
+                f"the disk does not answer: {path}", "check the disk, then start the node again"
+            ) from error
+        raise
+
+
+def open_database(path: Path | str, family: str, *, make: Connect = connect) -> sqlite3.Connection:
+    """The writing connection of a file, migrated to the newest schema of its family."""
+    with reported(path):
+        connection = make(str(path))
+        connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+        connection.execute("PRAGMA temp_store=MEMORY")
+        connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 32766)
+        _migrate(connection, family)
+    return connection
+
+
+def open_reader(path: Path | str, *, make: Connect = connect) -> sqlite3.Connection:
+    """A connection that only reads, with a snapshot of its own for each transaction."""
+    with reported(path):
+        connection = make(str(path))
+        connection.execute("PRAGMA query_only=ON")
+        connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB // 2}")
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, family: str) -> None:
+    database = Database(connection)
+    done = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    steps = sorted(
+        item.name
+        for item in resources.files("p2pnode.store").joinpath("schema").iterdir()
+        if item.name.startswith(family + "_")
+    )
+    if done > len(steps):
+        raise StoreError(
+            f"this {family} file was written by a newer version of the program",
+            "upgrade p2pnode on this machine",
+        )
+    for number, name in enumerate(steps[done:], start=done + 1):
+        script = resources.files("p2pnode.store").joinpath("schema", name).read_text(encoding="utf-8")
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in _statements(script):
+            database.execute(statement)
+        connection.execute(f"PRAGMA user_version={number}")
+        connection.execute("COMMIT")
+
+
+def _statements(script: str) -> list[str]:
+    lines = [line for line in script.splitlines() if not line.lstrip().startswith("--")]
+    return [part.strip() for part in "\n".join(lines).split(";") if part.strip()]
+
+
+def is_sound(connection: sqlite3.Connection) -> bool:
+    """Whether SQLite's quick check finds no damage."""
+    try:
+        return [row[0] for row in connection.execute("PRAGMA quick_check(1)")] == ["ok"]
+    except sqlite3.DatabaseError:
+        return False

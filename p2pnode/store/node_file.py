@@ -1,0 +1,194 @@
+"""`node.db`: the node's durable promises and its address book. Every commit here reaches the disk."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from p2pnode.core.entry import Entry
+from p2pnode.store.group_file import FoundingBytes
+from p2pnode.store.database import Connect, connect, open_database, reported
+
+
+class Promise(NamedTuple):
+    """An own entry whose bytes are kept until its group's file is known to be on disk."""
+
+    number: int
+    group: bytes
+    lane: int
+    seq: int
+    header: bytes
+    signature: bytes
+    payload: bytes
+
+
+class Mark(NamedTuple):
+    """The last seq that this key signed in a lane."""
+
+    group: bytes
+    lane: int
+    seq: int
+    id: bytes
+
+
+class Membership(NamedTuple):
+    """How this node stands to a group. Shapes: state is "joining", "member" or "restored"."""
+
+    state: str
+    link: str = ""
+    annex: bytes | None = None
+    founding: FoundingBytes | None = None
+
+
+class PeerRow(NamedTuple):
+    """A peer in the address book. Units: seen_ms is wall time, 0 when never met."""
+
+    key: bytes
+    addresses: tuple[str, ...]
+    wanted: bool
+    blocked: bool
+    seen_ms: int
+
+
+class NodeTransaction:
+    """Everything that one transaction on node.db may change."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def promise(self, entries: Sequence[Entry]) -> int:
+        """Keep own entries and raise the marks; the number of the last promise."""
+        self._connection.executemany(
+            "INSERT INTO outbox (group_id, lane, seq, header, signature, payload) VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (e.group, e.header.lane, e.header.seq, e.header_bytes, e.signature, e.payload or b"")
+                for e in entries
+            ],
+        )
+        last = {(bytes(e.group), e.header.lane): (e.header.seq, e.id) for e in entries}
+        for (group, lane), (seq, entry_id) in last.items():
+            self.raise_mark(group, lane, seq, entry_id)
+        return int(self._connection.execute("SELECT MAX(number) FROM outbox").fetchone()[0])
+
+    def raise_mark(self, group: bytes, lane: int, seq: int, entry_id: bytes) -> None:
+        self._connection.execute(
+            "INSERT INTO mark VALUES (?, ?, ?, ?) ON CONFLICT (group_id, lane)"
+            " DO UPDATE SET seq=excluded.seq, id=excluded.id WHERE excluded.seq > mark.seq",
+            (group, lane, seq, entry_id),
+        )
+
+    def forget_promises(self, group: bytes, until: int) -> None:
+        self._connection.execute("DELETE FROM outbox WHERE group_id=? AND number<=?", (group, until))
+
+    def put_membership(self, group: bytes, membership: Membership) -> None:
+        founding = membership.founding
+        fields = (
+            (None, None, None)
+            if founding is None
+            else (founding.header, founding.signature, founding.payload)
+        )
+        self._connection.execute(
+            "INSERT OR REPLACE INTO membership VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (group, membership.state, membership.link, membership.annex, *fields),
+        )
+
+    def set_membership_state(self, group: bytes, state: str) -> None:
+        self._connection.execute("UPDATE membership SET state=? WHERE group_id=?", (state, group))
+
+    def drop_membership(self, group: bytes) -> None:
+        self._connection.execute("DELETE FROM membership WHERE group_id=?", (group,))
+        self._connection.execute("DELETE FROM cursor WHERE group_id=?", (group,))
+        self._connection.execute("DELETE FROM outbox WHERE group_id=?", (group,))
+
+    def put_peer(self, peer: PeerRow) -> None:
+        self._connection.execute(
+            "INSERT OR REPLACE INTO peer VALUES (?, ?, ?, ?, ?)",
+            (peer.key, json.dumps(peer.addresses), peer.wanted, peer.blocked, peer.seen_ms),
+        )
+
+    def put_setting(self, name: str, value: bytes) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
+
+    def put_cursor(self, peer: bytes, group: bytes, epoch: bytes, changed: int) -> None:
+        self._connection.execute(
+            "INSERT OR REPLACE INTO cursor VALUES (?, ?, ?, ?)", (peer, group, epoch, changed)
+        )
+
+    def forget_cursors(self) -> None:
+        self._connection.execute("DELETE FROM cursor")
+
+
+class NodeFile:
+    """The writing connection of node.db."""
+
+    def __init__(self, path: Path | str, *, make: Connect = connect) -> None:
+        self.path = path
+        self._connection = open_database(path, "node", make=make)
+
+    @contextmanager
+    def write(self) -> Iterator[NodeTransaction]:
+        """One durable transaction."""
+        with reported(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield NodeTransaction(self._connection)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def promises(self, group: bytes) -> list[Promise]:
+        return [
+            Promise(*row)
+            for row in self._connection.execute(
+                "SELECT number, group_id, lane, seq, header, signature, payload FROM outbox WHERE group_id=? ORDER BY number",
+                (group,),
+            )
+        ]
+
+    def promised_groups(self) -> list[bytes]:
+        return [
+            row[0]
+            for row in self._connection.execute("SELECT DISTINCT group_id FROM outbox ORDER BY group_id")
+        ]
+
+    def marks(self, group: bytes) -> dict[int, Mark]:
+        rows = self._connection.execute("SELECT group_id, lane, seq, id FROM mark WHERE group_id=?", (group,))
+        return {row[1]: Mark(*row) for row in rows}
+
+    def memberships(self) -> dict[bytes, Membership]:
+        """Every group that this node is in or asks to join, in order of group id."""
+        rows = self._connection.execute(
+            "SELECT group_id, state, link, annex, founding_header, founding_signature, founding_payload"
+            " FROM membership ORDER BY group_id"
+        )
+        return {
+            row[0]: Membership(row[1], row[2], row[3], None if row[4] is None else FoundingBytes(*row[4:]))
+            for row in rows
+        }
+
+    def peers(self) -> list[PeerRow]:
+        rows = self._connection.execute(
+            "SELECT key, addresses, wanted, blocked, seen_ms FROM peer ORDER BY key"
+        )
+        return [
+            PeerRow(key, tuple(json.loads(addresses)), bool(wanted), bool(blocked), seen_ms)
+            for key, addresses, wanted, blocked, seen_ms in rows
+        ]
+
+    def setting(self, name: str) -> bytes | None:
+        row = self._connection.execute("SELECT value FROM setting WHERE name=?", (name,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def cursors(self) -> dict[tuple[bytes, bytes], tuple[bytes, int]]:
+        """(peer, group) to (the peer's epoch, what it had changed when we were last in step)."""
+        rows = self._connection.execute("SELECT peer, group_id, epoch, changed FROM cursor")
+        return {(row[0], row[1]): (row[2], row[3]) for row in rows}
+
+    def close(self) -> None:
+        self._connection.close()

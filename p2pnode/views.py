@@ -1,0 +1,60 @@
+"""Views: what readers ask for, folded from delivered entries in slices, off the road of incoming entries.
+
+They can be thrown away: `VERSION` rises when a fold changes, and the views are folded again from the first entry.
+"""
+
+from __future__ import annotations
+
+from p2pnode.core.annex import annexes_named
+from p2pnode.core.entry import decode_header
+from p2pnode.economy import claim
+from p2pnode.economy.claim import CLAIM_TYPE, DUPLICATE_RULE
+from p2pnode.economy.contribution import CONTRIBUTION_TYPE
+from p2pnode.group_log import Change, GroupLog
+from p2pnode.replication.lane import LaneState
+from p2pnode.store.group_file import position_of
+from p2pnode.vocabulary import records_of
+
+VERSION = b"1"
+_VIEWED_TYPES = frozenset({CONTRIBUTION_TYPE, CLAIM_TYPE})
+
+
+def is_behind(log: GroupLog) -> bool:
+    """Whether some delivered entries are not in the views yet."""
+    return any(lane.viewed < lane.delivered for lane in log.lanes.values())
+
+
+def fold_slice(log: GroupLog, change: Change, entries_max: int) -> int:
+    """Fold at most so many entries into the views; how many there were."""
+    left = entries_max
+    for number in sorted(log.lanes):
+        original = log.lanes[number]
+        if left <= 0 or original.viewed >= original.delivered:
+            continue
+        lane = change.get(number)
+        assert lane is not None
+        last = min(lane.delivered, lane.viewed + left)
+        _fold_lane(change, lane, last)
+        left -= last - lane.viewed
+        lane.viewed = last
+    return entries_max - left
+
+
+def _fold_lane(change: Change, lane: LaneState, last: int) -> None:
+    transaction = change.transaction
+    first = lane.viewed + 1
+    for seq, stored in enumerate(transaction.entries(lane.number, first, last), first):
+        if stored.payload is None:
+            continue
+        header = decode_header(stored.header)
+        position = position_of(lane.number, seq)
+        for annex in annexes_named(stored.payload):
+            change.has_new_annex_wants |= transaction.want_annex(annex, position)
+        for item, (type_, payload, void) in enumerate(records_of(header, stored.payload)):
+            if type_ not in _VIEWED_TYPES:
+                continue
+            if type_ == CLAIM_TYPE and void is None:
+                claimed = claim.decode(payload)
+                if not transaction.add_claim(claimed.root, claimed.commit, (position, item)):
+                    void = DUPLICATE_RULE
+            transaction.add_contribution((position, item), header.author, header.time_ms, type_, void)
