@@ -1,6 +1,6 @@
-"""The written forms of agreement: configuration, block header and body, votes, proposals, certificates (J8, C 5.1).
+"""The written forms of agreement: configurations, block headers and bodies, votes, proposals, certificates.
 
-Shapes and bounds only. Who may vote, what justifies a proposal and when a block is final are rules, not
+Shapes and bounds only (J8). Who may vote, what justifies a proposal and when a block is final are rules, not
 formats.
 """
 
@@ -169,7 +169,7 @@ def cut_root(cut: Sequence[CutEntry]) -> bytes:
 
 
 def ops_root(outcomes: Sequence[tuple[bytes, str]]) -> bytes:
-    """The root over (entry id, void rule or "") in the order of execution: one outcome can be proven by it."""
+    """The root over (entry id, void rule or "") in order of execution, so that one outcome can be proven."""
     return merkle_root([codec.encode([entry_id, rule]) for entry_id, rule in outcomes])
 
 
@@ -277,7 +277,8 @@ def certificate_of_value(value: Value) -> Certificate:
         raise FormatError(rule, "signers")
     if sorted(set(signers)) != signers or not all(_is_signature(item) for item in signatures):
         raise FormatError(rule, "signers ascending, signatures of 64 bytes")
-    return Certificate(*value[:5], tuple(signers), tuple(signatures))
+    height, attempt, view, kind, block = value[:5]
+    return Certificate(height, attempt, view, kind, block, tuple(signers), tuple(signatures))
 
 
 def encode_body(body: Body) -> bytes:
