@@ -22,11 +22,13 @@ from libp2p.host.ping import PingService
 from libp2p.identity.identify.identify import ID as IDENTIFY_PROTOCOL
 from libp2p.identity.identify.identify import identify_handler_for
 from libp2p.io.abc import Reader
+from libp2p.network.auto_connector import AutoConnector
 from libp2p.network.config import ConnectionConfig
 from libp2p.network.connection import swarm_connection
 from libp2p.network.connection.raw_connection import RawConnection
 from libp2p.network.connection.swarm_connection import SwarmConn
 from libp2p.network.exceptions import SwarmException
+from libp2p.network.stream.net_stream import NetStream
 from libp2p.network.swarm import Swarm
 from libp2p.peer.id import ID
 from libp2p.peer.peerstore import PeerStore
@@ -42,7 +44,7 @@ from multiaddr import Multiaddr  # type: ignore[import-untyped]
 
 from p2pnode.core.errors import FormatError
 from p2pnode.core.ids import device_key_of_peer_id, peer_id_of
-from p2pnode.net.muxer import Muxer, MuxerChoice, shielded_for
+from p2pnode.net.muxer import CreditStream, Muxer, MuxerChoice, shielded_for
 
 if TYPE_CHECKING:
     from libp2p.abc import IMuxedConn, INetConn, INetStream
@@ -65,8 +67,10 @@ def quiet_libp2p() -> None:
     Ordinary failed dials are logged there at ERROR, and `swarm_connection` logs to the root logger, which
     installs a handler of its own on standard error.
     """
-    logger = logging.getLogger("libp2p")
-    logger.setLevel(logging.CRITICAL)
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith("libp2p."):
+            logging.getLogger(name).setLevel(logging.NOTSET)
+    logging.getLogger("libp2p").setLevel(logging.CRITICAL)
     swarm_connection.logging = logging.getLogger("libp2p.network.connection")  # type: ignore[assignment,attr-defined]
 
 
@@ -107,6 +111,19 @@ def guard_tasks(manager: ManagerAPI) -> None:
     manager.run_task = start_guarded  # type: ignore[assignment,method-assign]
 
 
+class _NoAutoConnector(AutoConnector):
+    """Row 6: libp2p's own would dial whatever peers wrote into its address book."""
+
+    async def start(self) -> None:
+        pass
+
+    async def run_background_task(self, nursery: trio.Nursery) -> None:
+        pass
+
+    async def maybe_connect(self) -> None:
+        pass
+
+
 class Switchboard(Swarm):
     """All connections of one host."""
 
@@ -127,11 +144,11 @@ class Switchboard(Swarm):
             min_connections=0,
             low_watermark=0,
             max_connections_per_peer=CONNECTIONS_PER_PEER_MAX,
-            auto_connect_interval=86_400.0,
             inbound_upgrade_timeout=UPGRADE_TIMEOUT_S,
             outbound_upgrade_timeout=UPGRADE_TIMEOUT_S,
         )
         super().__init__(peer_id, PeerStore(), upgrader, transports=[TCP()], connection_config=config)
+        self.auto_connector = _NoAutoConnector(swarm=self)
         # Row 2: one place per inbound connection, given back when the connection ends, see below.
         self._inbound_limiter = trio.CapacityLimiter(connections_max)
         self._streams_per_peer_max = streams_per_peer_max
@@ -153,6 +170,10 @@ class Switchboard(Swarm):
                 # Row 9: a handler that forgets to close would leave the other side waiting.
                 with shielded_for(1):
                     await stream.close()
+            finally:
+                assert isinstance(stream, NetStream)
+                assert isinstance(stream.muxed_stream, CreditStream)
+                stream.muxed_stream.discard_unread()
 
         super().set_stream_handler(guarded)
 
@@ -224,9 +245,6 @@ class Switchboard(Swarm):
         pass
 
     def _schedule_prune(self) -> None:
-        pass
-
-    def _schedule_auto_connect(self) -> None:
         pass
 
     # Nobody listens to these two, and each would start a task per listener and stream.

@@ -58,6 +58,7 @@ class CreditStream(_yamux.YamuxStream):
     _window_bytes = 0
     _received_window_bytes = 0
     _is_closed = False
+    _is_reset = False
     _credit_came: trio.Event | None = None
 
     def __init__(self, stream_id: int, conn: Muxer, is_initiator: bool) -> None:
@@ -67,7 +68,7 @@ class CreditStream(_yamux.YamuxStream):
         self._writer_turn = trio.Lock()
         self._unreturned_bytes = 0
 
-    # The frame reader assigns to these three; as properties they wake or stop us, without a copy of it.
+    # The frame reader assigns to these; as properties they wake or stop us, without a copy of it.
 
     @property
     def send_window(self) -> int:
@@ -99,6 +100,23 @@ class CreditStream(_yamux.YamuxStream):
         if value:
             self._finished.set()
             self._wake_writer()
+
+    @property
+    def reset_received(self) -> bool:
+        return self._is_reset
+
+    @reset_received.setter
+    def reset_received(self, value: bool) -> None:
+        self._is_reset = value
+        if value:
+            # libp2p keeps what nobody will read for a minute, which a peer can do to us over and over.
+            self.discard_unread()
+
+    def discard_unread(self) -> None:
+        """Drop what the peer sent and nobody read."""
+        buffer = self._owner.stream_buffers.get(self.stream_id)
+        if buffer is not None:
+            buffer.clear()
 
     def _wake_writer(self) -> None:
         if self._credit_came is not None:

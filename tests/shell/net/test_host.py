@@ -190,7 +190,8 @@ def test_the_default_port_is_fixed_by_the_key() -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["", "0.0.0.0:4001", "/ip4/::/tcp/1", "/ip4/1.2.3.4/udp/1", "/ip4/1.2.3.4/tcp/99999", "/ip4/x/tcp/1"]
+    "address",
+    ["", "0.0.0.0:4001", "/ip4/::/tcp/1", "/ip4/1.2.3.4/udp/1", "/ip4/1.2.3.4/tcp/99999", "/ip4/x/tcp/1"],
 )
 async def test_a_bad_listen_address_is_named(make_host: MakeHost, address: str) -> None:
     with pytest.raises(ListenError) as caught:
