@@ -285,10 +285,8 @@ class Muxer(_yamux.Yamux):
         while True:
             stream = await super().accept_stream()
             assert isinstance(stream, CreditStream)
-            if (
-                sum(1 for other in self.streams.values() if not other.is_initiator)
-                <= self.streams_inbound_max
-            ):
+            open_count = sum(1 for one in self.streams.values() if not (one.is_initiator or one.closed))
+            if open_count <= self.streams_inbound_max:
                 return stream
             _log.debug("peer %s opened too many streams", self.peer_id)
             await stream.reset()
