@@ -22,11 +22,12 @@ PURE_PARTS = (
 
 @dataclass(frozen=True)
 class Import:
-    """One imported module, where it stands, and the function that holds the statement, if any."""
+    """One imported module, where it stands, the function that holds it, and whether it is for types only."""
 
     target: str
     line: int
     function: str | None
+    types_only: bool
 
 
 @dataclass(frozen=True)
@@ -86,23 +87,27 @@ def pure_modules() -> tuple[Module, ...]:
 
 
 def imports(module: Module) -> Iterator[Import]:
-    yield from _imports(module, module.tree, None)
+    yield from _imports(module, module.tree, None, types_only=False)
 
 
-def _imports(module: Module, node: ast.AST, function: str | None) -> Iterator[Import]:
+def _imports(module: Module, node: ast.AST, function: str | None, *, types_only: bool) -> Iterator[Import]:
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.Import):
-            for alias in child.names:
-                yield Import(alias.name, child.lineno, function)
-        elif isinstance(child, ast.ImportFrom):
-            source = _absolute(module, child)
-            for alias in child.names:
-                inner = f"{source}.{alias.name}"
-                yield Import(inner if inner in _own_names() else source, child.lineno, function)
-        elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield from _imports(module, child, function or child.name)
-        else:
-            yield from _imports(module, child, function)
+        match child:
+            case ast.Import(names=names):
+                for alias in names:
+                    yield Import(alias.name, child.lineno, function, types_only)
+            case ast.ImportFrom(names=names):
+                source = _absolute(module, child)
+                for alias in names:
+                    inner = f"{source}.{alias.name}"
+                    target = inner if inner in _own_names() else source
+                    yield Import(target, child.lineno, function, types_only)
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                yield from _imports(module, child, function or name, types_only=types_only)
+            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                yield from _imports(module, child, function, types_only=True)
+            case _:
+                yield from _imports(module, child, function, types_only=types_only)
 
 
 def _absolute(module: Module, statement: ast.ImportFrom) -> str:
