@@ -1,8 +1,8 @@
-"""Archives of a home: an ordinary tar file with the key, the settings, the databases, and a list of hashes last.
+"""Archives of a home: a tar file with the key, the settings, the databases, and a list of hashes last.
 
 The databases are copied as files, under the lock of the home, and never opened; a running node gives copies
 that its store made to `write_archive`. Whoever has an archive of a key without a passphrase can sign as its
-owner. A restored key knows that it was restored, and signs nothing before peers have confirmed its heads (J35).
+owner. A restored key knows it was restored; it signs nothing before peers have confirmed its heads (J35).
 
 Not here: the log's meaning, and making copies of databases that are in use.
 """
@@ -137,21 +137,20 @@ def _member(name: str, file_bytes: int, modified_s: int) -> tarfile.TarInfo:
 def restore(home: Home, archive: Path) -> Archived:
     """Put an archive's files into an empty home, all or none.
 
-    The names in the archive are compared with a list; nothing else is taken out of it. Until the last file is in
-    place, `Home.restoring` exists and no node starts here; an interrupted restore is simply run again.
+    The names in the archive are compared with a list; nothing else is taken out of it. Until the last file is
+    in place, `Home.restoring` exists and no node starts here; an interrupted restore is run again.
     Errors: UsageError home.not_empty, home.locked, backup.missing, backup.damaged; StoreError
     """
     if not archive.is_file():
         raise UsageError(
             "backup.missing", f"{archive} is not a file", "name the archive that `p2pnode backup` wrote"
         )
-    if home.path.is_dir() and not home.restoring.exists():
-        _require_empty(home)
+    _require_empty(home)  # before anything of a wrongly named folder is touched
     make_private_folder(home.path)
     with home.lock():
         try:
             _clear_interrupted(home)
-            _require_empty(home)
+            _require_empty(home)  # nobody came between
             home.restoring.mkdir(mode=0o700)
             sync_folder(home.path)
             counted = _stage(home, archive)
@@ -190,9 +189,14 @@ def _clear_interrupted(home: Home) -> None:
 
 
 def _require_empty(home: Home) -> None:
-    left = set(os.listdir(home.path)) - _HARMLESS_NAMES
-    if home.groups_dir.is_dir():
-        left |= set(os.listdir(home.groups_dir))
+    if not home.path.is_dir() or home.restoring.exists():
+        return
+    try:
+        left = set(os.listdir(home.path)) - _HARMLESS_NAMES
+        if home.groups_dir.is_dir():
+            left |= set(os.listdir(home.groups_dir))
+    except OSError as error:
+        raise store_error(f"reading {home.path}", error) from error
     if left:
         raise UsageError(
             "home.not_empty",

@@ -6,6 +6,7 @@ in its charter, never here. A node starts without any file.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import sys
@@ -83,8 +84,6 @@ def _is_reachable_by(match: re.Match[str], port_min: int) -> bool:
         return False
     if match["kind"] not in {"ip4", "ip6"}:
         return True
-    import ipaddress
-
     try:
         return ipaddress.ip_address(match["host"]).version == int(match["kind"][2])
     except ValueError:

@@ -115,4 +115,4 @@ def _shown(value: object) -> str:
     text = f"{type(value).__name__}: {value}" if isinstance(value, BaseException) else str(value)
     if len(text) > _TEXT_CHARACTERS_MAX:
         text = text[:_TEXT_CHARACTERS_MAX] + "…"
-    return text if _PLAIN_TEXT.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+    return text if _PLAIN_TEXT.fullmatch(text) else json.dumps(text, ensure_ascii=not text.isprintable())
