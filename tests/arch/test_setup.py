@@ -22,7 +22,7 @@ case "$*" in
         rm -rf "$4" && mkdir -p "$4/bin" && cp "$STAND_IN" "$4/bin/python" && echo venv >>"$NOTES" ;;
     "-m pip --version") ;;
     "-m pip install"*)
-        echo pip >>"$NOTES"
+        echo "pip ${CPPFLAGS:-}" >>"$NOTES"
         [ -z "${HANG:-}" ] || { echo hanging >"$HANG"; exec sleep 100; }
         exit "${PIP_ENDS_WITH:-0}" ;;
     *cli.py*) shift; echo "ran $*" ;;
@@ -47,6 +47,7 @@ class Checkout:
         self.environment = {
             **os.environ,
             "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
+            "CPPFLAGS": "",
             "NOTES": str(self.notes),
             "PYTHON": str(stand_in),
             "REAL_PYTHON": sys.executable,
@@ -113,6 +114,15 @@ def test_a_missing_module_is_named_with_its_remedy(
     status, _, errors = copy.run("status", PYTHONPATH=_python_without(module, tmp_path))
     assert (status, copy.noted()) == (1, [])
     assert package in errors
+
+
+def test_the_headers_of_homebrew_are_found(copy: Checkout, tmp_path: Path) -> None:
+    (tmp_path / "include").mkdir()
+    brew = tmp_path / "bin" / "brew"
+    brew.write_text(f'#!/bin/sh\n[ "$*" = "--prefix gmp" ] && echo "{tmp_path}"\n')
+    brew.chmod(0o755)
+    assert copy.run("status")[:2] == (0, "ran status\n")
+    assert copy.noted() == ["venv", "pip", f"-I{tmp_path}/include"]
 
 
 def test_an_old_python_is_named(copy: Checkout, tmp_path: Path) -> None:
