@@ -53,12 +53,15 @@ class Client:
         return self._call("POST", path, fields, timeout_s)
 
     def events(self) -> Iterator[dict[str, Any]]:
-        """What happens in the node from now on, until it stops."""
-        response = self._send("GET", "/events", None, None)
-        _check(response)
-        while line := response.readline():
-            if line.startswith(b"data: "):
-                yield json.loads(line[6:])
+        """What happens in the node from now on, until it stops; the first event is `ready`."""
+        try:
+            response = self._send("GET", "/events", None, None)
+            _check(response)
+            while line := response.readline():
+                if line.startswith(b"data: "):
+                    yield json.loads(line[6:])
+        except (OSError, HTTPException) as error:
+            raise _gone(error) from error
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None, timeout_s: float | None) -> Any:
         try:
@@ -68,7 +71,7 @@ class Client:
         except TimeoutError as error:
             raise Unreachable(f"The node did not answer within {timeout_s:.0f} s.") from error
         except (OSError, HTTPException) as error:
-            raise Unreachable(f"The node went away while it was asked ({type(error).__name__}).") from error
+            raise _gone(error) from error
 
     def _send(
         self, method: str, path: str, body: dict[str, Any] | None, timeout_s: float | None
@@ -88,6 +91,10 @@ class Client:
             raise NotRunning from error
         self._connection.request(method, path, text, headers)
         return self._connection.getresponse()
+
+
+def _gone(error: Exception) -> Unreachable:
+    return Unreachable(f"The node went away while it was asked ({type(error).__name__}).")
 
 
 def is_own_process(process: int) -> bool:

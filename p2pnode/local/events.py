@@ -42,7 +42,6 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         del scope
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        await send({"type": "http.response.body", "body": b": p2pnode\n\n", "more_body": True})
         async with trio.open_nursery() as nursery:
             sender, receiver = trio.open_memory_channel[dict[str, Any]](_WAITING_MAX)
             nursery.start_soon(self._collect, sender)

@@ -380,8 +380,10 @@ class Service(Protocol):
     def events(self) -> AsyncIterator[dict[str, Any]]:
         """What happens from now on, without end; the caller closes the iterator.
 
-        Shapes: `event` is one of heads (group, entries, added), group (group), peer (peer_id, connected),
-        verify (group, done, total), notice (rule, message, remedy), resync (events were lost: read again).
+        The first one is `ready`: from then on nothing is missed unseen.
+
+        Shapes: `event` is one of ready; heads (group, entries, added); group (group); peer (peer_id,
+        connected); verify (group, done, total); notice (rule, message, remedy); resync (read all again).
         """
 
     async def shutdown(self) -> None:

@@ -1,0 +1,119 @@
+"""The command line: wires the commands, says what went wrong, and ends with the status that scripts read.
+
+0 done · 1 the answer is no · 2 wrong use · 3 the disk or a database refuses · 4 the node or a peer is not
+there · 70 a fault of p2pnode itself.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from p2pnode.commands import entries, groups, keeping, node, peers
+from p2pnode.commands.importing import importing
+from p2pnode.commands.invocation import Invocation
+from p2pnode.commands.terminal import exit_status, explain
+from p2pnode.core.errors import NodeError
+
+_ANYWHERE = {"--json": 0, "--home": 1, "--profile": 1}
+"""Options that may stand behind a command too, with how many words follow each."""
+
+app = typer.Typer(
+    name="p2pnode",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="""\b
+--home, --profile and --json may stand anywhere. `p2pnode COMMAND --help` has examples.
+First steps:
+  p2pnode up                          make an identity and run the node
+  p2pnode group found "Repair café"   in another terminal: found a group
+  p2pnode invite                      and make a link for the next member
+  p2pnode join LINK                   or join somebody's group
+  p2pnode contribute "bicycle repair" --effort 2h""",
+)
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    home: Annotated[
+        str | None, typer.Option(metavar="DIR", help="The data directory.", envvar=None, show_default=False)
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(metavar="NAME", help="One of several identities on this computer.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")] = False,
+) -> None:
+    """A node for cooperatives: what each member gives, signed and kept by all, without a server."""
+    context.obj = Invocation(home, profile, json)
+
+
+app.command()(node.init)
+app.command()(node.up)
+app.command()(node.down)
+app.command()(node.status)
+app.command("id")(node.show_id)
+app.add_typer(groups.group, name="group")
+app.command()(groups.invite)
+app.command()(groups.join)
+app.command()(groups.members)
+app.command()(groups.leave)
+app.command()(entries.contribute)
+app.add_typer(entries.log, name="log")
+app.command()(entries.why)
+app.add_typer(peers.peers, name="peers")
+app.command()(peers.query)
+app.add_typer(importing, name="import")
+app.command()(keeping.backup)
+app.command()(keeping.restore)
+app.command()(keeping.disk)
+app.command()(keeping.verify)
+app.add_typer(node.config, name="config")
+app.command("profiles")(node.show_profiles)
+app.command()(node.version)
+
+
+def with_options_first(words: Sequence[str]) -> list[str]:
+    """The command line with the options of the whole program moved to its front."""
+    front: list[str] = []
+    rest: list[str] = []
+    index = 0
+    while index < len(words):
+        word = words[index]
+        if word == "--":
+            rest += words[index:]
+            break
+        name = word.partition("=")[0]
+        follow = 0 if "=" in word else _ANYWHERE.get(name, 0)
+        (front if name in _ANYWHERE else rest).extend(words[index : index + 1 + follow])
+        index += 1 + follow
+    return front + rest
+
+
+def main() -> None:
+    """Run one command and leave with its exit status."""
+    # A terminal of another encoding shows a question mark instead of ending the program.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    words = with_options_first(sys.argv[1:])
+    try:
+        app(words, prog_name="p2pnode")
+    except NodeError as error:
+        explain(error, as_json="--json" in words)
+        sys.exit(exit_status(error))
+    except Exception:  # noqa: BLE001 - the outermost boundary: a fault of ours has a status of its own
+        import traceback
+
+        traceback.print_exc()
+        print("p2pnode: This is a fault of p2pnode. Please report the lines above.", file=sys.stderr)
+        sys.exit(70)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,286 @@
+"""`p2pnode log`, `contribute`, `why`: the entries, writing one, and what to know about one."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Annotated, Any
+
+import typer
+
+from p2pnode.commands.invocation import GroupOption, Invocation, invocation_of
+from p2pnode.commands.keeping import verify
+from p2pnode.commands.terminal import clean, local_time, print_json, print_table, remark, say, short
+from p2pnode.core.errors import UsageError
+
+log = typer.Typer(help="The entries of your groups.", invoke_without_command=True)
+
+_UNITS = {
+    "": "one",
+    "h": "hour",
+    "hours": "hour",
+    "min": "minute-Time",
+    "minutes": "minute-Time",
+    "d": "day",
+    "days": "day",
+    "weeks": "week",
+    "kg": "kilogram",
+    "g": "gram",
+    "t": "tonne",
+    "l": "litre",
+    "m": "metre",
+    "km": "kilometre",
+    "m2": "squareMetre",
+    "m3": "cubicMetre",
+    "ha": "hectare",
+    "Wh": "wattHour",
+    "kWh": "kilowattHour",
+    "MWh": "megawattHour",
+    "%": "percent",
+    "B": "byte",
+    "MB": "megabyte",
+    "GB": "gigabyte",
+}
+"""What people write for units of OM 2; any other word is taken as it is."""
+
+_TAIL_ROWS = 10
+
+_Author = Annotated[
+    str | None, typer.Option(metavar="DID", help="Only this author: did, peer id or an end of it.")
+]
+_Lane = Annotated[
+    int | None, typer.Option(min=0, max=2, help="Only this lane: 0 for members, 1 votes, 2 for everybody.")
+]
+_Type = Annotated[
+    str | None, typer.Option("--type", metavar="NAME", help="Only this type, such as contribution.")
+]
+
+
+@log.callback()
+def default(context: typer.Context) -> None:
+    """The entries of your groups; without a subcommand, the newest ones."""
+    if context.invoked_subcommand is None:
+        show(context)
+
+
+@log.command()
+def show(
+    context: typer.Context,
+    entry: Annotated[str | None, typer.Argument(metavar="ENTRY", help="One entry in full.")] = None,
+    group: GroupOption = None,
+    author: _Author = None,
+    lane: _Lane = None,
+    type_: _Type = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many entries.")] = 20,
+    before: Annotated[int | None, typer.Option(min=0, help="Go on where the last page ended.")] = None,
+) -> None:
+    """Show entries, newest last, or one entry in full.
+
+    \b
+    Examples:
+      p2pnode log show -g repaircafe -n 50
+      p2pnode log show 3f0a99c2
+      p2pnode log show --type contribution --json
+    """
+    invocation = invocation_of(context)
+    if entry is not None:
+        invocation.answer(invocation.client.get("/entry", entry=entry), _show_entry)
+        return
+    query = {"group": group, "author": author, "lane": lane, "type": type_, "limit": limit, "before": before}
+    invocation.answer(invocation.client.get("/log", **query), _show_page)
+
+
+def _show_page(page: dict[str, Any]) -> None:
+    if not page["rows"]:
+        say("No entries.")
+        return
+    print_table(
+        ("entry", "time", "author", "type", "state", ""),
+        [
+            (
+                short(row["entry"]),
+                local_time(row["time_ms"]),
+                row["author_name"] or short(row["author"]),
+                row["type"],
+                _state(row),
+                row["text"],
+            )
+            for row in reversed(page["rows"])
+        ],
+    )
+    if page["next"] is not None:
+        remark(f"Older ones: p2pnode log show --before {page['next']}")
+
+
+def _state(row: dict[str, Any]) -> str:
+    return f"{row['state']} ({row['rule']})" if row["rule"] else str(row["state"])
+
+
+def _show_entry(answer: dict[str, Any]) -> None:
+    row = answer["row"]
+    say(
+        f"entry     {row['entry']}",
+        f"group     {row['group']}",
+        f"author    {row['author']} {row['author_name']}".rstrip(),
+        f"place     lane {row['lane']}, seq {row['seq']}, depth {row['depth']}",
+        f"time      {local_time(row['time_ms'])}",
+        f"type      {row['type']}, {row['payload_bytes']} bytes",
+        f"state     {_state(row)}",
+        f"prev      {answer['prev']}",
+    )
+    for ack in answer["acks"]:
+        say(f"ack       {ack}")
+    if row["text"]:
+        say(f"says      {row['text']}")
+    if answer["body"] is not None:
+        say("body")
+        print_json(answer["body"])
+    if answer["annex"] is not None:
+        say("annex (personal text, kept beside the log)")
+        print_json(answer["annex"])
+
+
+@log.command()
+def tail(context: typer.Context, group: GroupOption = None) -> None:
+    """Show the newest entries, and each new one as it arrives, until Ctrl-C.
+
+    With --json, one object a line.
+    """
+    invocation = invocation_of(context)
+    seen: set[str] = set()
+    # The stream is opened first, so that nothing falls between the first page and the first event.
+    events = invocation.client.events()
+    next(events)
+    _print_new(invocation, group, seen, _TAIL_ROWS)
+    for event in events:
+        if event["event"] == "resync":
+            remark("Events were lost; the newest entries follow.")
+        if event["event"] in {"heads", "resync"}:
+            _print_new(invocation, group, seen, max(_TAIL_ROWS, min(1000, int(event.get("added", 0)))))
+
+
+def _print_new(invocation: Invocation, group: str | None, seen: set[str], limit: int) -> None:
+    rows = invocation.client.get("/log", group=group, limit=limit)["rows"]
+    for row in reversed(rows):
+        if row["entry"] not in seen:
+            _print_row(row, as_json=invocation.as_json)
+    # Only the last page can come again.
+    seen.clear()
+    seen.update(row["entry"] for row in rows)
+
+
+def _print_row(row: dict[str, Any], *, as_json: bool) -> None:
+    import json
+
+    if as_json:
+        print(json.dumps(row), flush=True)
+        return
+    author = row["author_name"] or short(row["author"])
+    line = f"{local_time(row['time_ms'])}  {short(row['entry'])}  {author}  {row['type']}  {row['text']}"
+    print(clean(line.rstrip()), flush=True)
+
+
+log.command("verify")(verify)
+
+
+def contribute(
+    context: typer.Context,
+    what: Annotated[
+        str, typer.Argument(metavar="WHAT", help="What was given, in a few words: bicycle repair.")
+    ],
+    group: GroupOption = None,
+    effort: Annotated[
+        str | None, typer.Option(metavar="AMOUNT", help="The work: 2h, '1.5 h', '30 min'.")
+    ] = None,
+    quantity: Annotated[
+        str | None, typer.Option(metavar="AMOUNT", help="How much of it: '3 kg', 12.")
+    ] = None,
+    action: Annotated[
+        str | None, typer.Option(metavar="NAME", help="ValueFlows action; work with --effort, else produce.")
+    ] = None,
+    commons: Annotated[
+        str | None, typer.Option(metavar="LABEL", help="The commons or project it goes to.")
+    ] = None,
+    stream: Annotated[
+        str | None, typer.Option(metavar="NAME", help="livelihood, commons or care.", show_default=False)
+    ] = None,
+    when: Annotated[
+        str | None, typer.Option(metavar="DATE", help="When it was done: 2026-11-20; now if left out.")
+    ] = None,
+    note: Annotated[
+        str, typer.Option(metavar="TEXT", help="More words; they stay erasable.", show_default=False)
+    ] = "",
+) -> None:
+    """Record something that you gave: work, things, knowledge, care.
+
+    \b
+    Examples:
+      p2pnode contribute "bicycle repair" --effort 2h
+      p2pnode contribute apples --quantity "12 kg" --commons orchard
+      p2pnode contribute "company for a neighbour" --effort 90min --stream care
+    """
+    if effort is None and quantity is None:
+        raise UsageError(
+            "contribution.no_quantity", "How much was it?", "Add --effort 2h, or --quantity '3 kg', or both."
+        )
+    body: dict[str, Any] = {
+        "action": action or ("work" if effort is not None else "produce"),
+        "resource": what,
+        "commons": commons,
+        "stream": stream,
+        "performed_ms": None if when is None else _date_ms(when),
+    }
+    if effort is not None:
+        body["effort"], body["effort_unit"] = _amount(effort)
+    if quantity is not None:
+        body["quantity"], body["quantity_unit"] = _amount(quantity)
+    fields = {name: value for name, value in body.items() if value is not None}
+    invocation = invocation_of(context)
+    request = {"group": invocation.group(group), "body": fields, "note": note}
+    written = invocation.client.post("/contributions", request)
+    invocation.answer(
+        written, lambda answer: say(f"Recorded as entry {short(answer['entry'])}; it is safe on this disk.")
+    )
+
+
+def _amount(text: str) -> tuple[str, str]:
+    """The number and the unit of an amount as people write it."""
+    match = re.fullmatch(r"\s*(\d+(?:[.,]\d+)?)\s*([^\s\d]\S*)?\s*", text)
+    if match is None:
+        raise UsageError(
+            "amount.bad_text", f"'{text}' is no amount.", "Write a number and a unit: 2h, '1.5 kg', 12."
+        )
+    unit = match[2] or ""
+    return match[1].replace(",", "."), _UNITS.get(unit, unit)
+
+
+def _date_ms(text: str) -> int:
+    for pattern in ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"):
+        try:
+            return int(time.mktime(time.strptime(text.strip(), pattern)) * 1000)
+        except (ValueError, OverflowError):
+            continue
+    raise UsageError("date.bad_text", f"'{text}' is no date.", "Write 2026-11-20 or '2026-11-20 18:30'.")
+
+
+def why(
+    context: typer.Context,
+    word: Annotated[str, typer.Argument(metavar="WORD", help="An entry, group, peer, member or rule id.")],
+) -> None:
+    """Explain why something is as it is, and what would change it.
+
+    \b
+    Examples:
+      p2pnode why 3f0a99c2          why is this entry not final?
+      p2pnode why repaircafe        what is my standing in this group?
+      p2pnode why w3Xy89Ab          why is this peer not connected?
+      p2pnode why invite.expired    what does this rule mean?
+    """
+    invocation = invocation_of(context)
+    invocation.answer(invocation.client.get("/why", word=word), _show_why)
+
+
+def _show_why(answer: dict[str, Any]) -> None:
+    say(answer["subject"], *(f"  {line}" for line in answer["lines"]))
+    if answer["remedy"]:
+        say(f"What to do: {answer['remedy']}")

@@ -1,0 +1,267 @@
+"""`p2pnode group`, `invite`, `join`, `members`, `leave`: groups and who is in them."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from typing import Annotated, Any
+
+import typer
+
+from p2pnode.commands.invocation import GroupArgument, invocation_of
+from p2pnode.commands.terminal import counted, local_time, print_table, say, short, size_text
+from p2pnode.core.errors import UsageError
+
+group = typer.Typer(help="Groups: found, list, show, members.", no_args_is_help=True)
+
+_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+_LINK_BYTES_MAX = 16_384
+_JOIN_TIMEOUT_S = 120.0
+
+MyName = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="What the members see as your name; only they get it, and it can be erased.",
+        show_default=False,
+    ),
+]
+
+
+@group.command()
+def found(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The new group's name.")],
+    template: Annotated[str, typer.Option(metavar="NAME", help="The charter to start from.")] = "circle",
+    my_name: MyName = "",
+) -> None:
+    """Found a group with yourself as its first member.
+
+    \b
+    Example:
+      p2pnode group found "Repair café" --my-name Alice
+    """
+    invocation = invocation_of(context)
+    body = {"name": name, "template": template, "my_name": my_name}
+    invocation.answer(invocation.client.post("/groups", body), _show_founded)
+
+
+def _show_founded(answer: dict[str, Any]) -> None:
+    summary = answer["summary"]
+    say(
+        f"Founded {summary['name']}, group {short(summary['id'])}.",
+        f"Invite somebody: p2pnode invite {_quoted(summary['name'])}",
+    )
+
+
+@group.command("list")
+def list_groups(context: typer.Context) -> None:
+    """List the groups that this node holds."""
+    invocation = invocation_of(context)
+    invocation.answer(invocation.client.get("/groups"), show_groups)
+
+
+def show_groups(rows: list[dict[str, Any]]) -> None:
+    """Print groups as a table, or what to do when there are none."""
+    if not rows:
+        say(
+            "No groups yet.",
+            "  found one:  p2pnode group found NAME",
+            "  join one:   p2pnode join LINK",
+        )
+        return
+    print_table(
+        ("group", "id", "you are", "members", "entries", "missing", "undecided", "disk"),
+        [
+            (
+                row["name"],
+                short(row["id"]),
+                row["standing"],
+                row["members"],
+                row["entries"],
+                row["wanted"],
+                row["undecided"],
+                size_text(row["disk_bytes"]),
+            )
+            for row in rows
+        ],
+        right=("members", "entries", "missing", "undecided", "disk"),
+    )
+
+
+@group.command()
+def show(context: typer.Context, name: GroupArgument = None) -> None:
+    """Show one group with its charter."""
+    invocation = invocation_of(context)
+    answer = invocation.client.get("/group", group=invocation.group(name))
+    invocation.answer(answer, _show_group)
+
+
+def _show_group(answer: dict[str, Any]) -> None:
+    summary = answer["summary"]
+    say(
+        f"{summary['name']} ({summary['kind']})",
+        f"  id        {summary['id']}",
+        f"  founded   {local_time(answer['founded_ms'])} by {', '.join(map(short, answer['founders']))}",
+        f"  you are   {summary['standing']}",
+        f"  members   {summary['members']}",
+        f"  voters    {', '.join(map(short, answer['voters']))}",
+        f"  entries   {summary['entries']:,} by {counted(summary['authors'], 'author')}",
+        f"  frontier  {summary['frontier']}",
+    )
+    if summary["forks"]:
+        say(f"  forks     {counted(summary['forks'], 'lane')} ended by a fork; `p2pnode why` tells more")
+    say("  charter")
+    for key, value in answer["charter"].items():
+        say(f"    {key} = {value}")
+
+
+def members(context: typer.Context, name: GroupArgument = None) -> None:
+    """List who is in a group."""
+    invocation = invocation_of(context)
+    answer = invocation.client.get("/members", group=invocation.group(name))
+    invocation.answer(answer, _show_members)
+
+
+group.command("members")(members)
+
+
+def _show_members(rows: list[dict[str, Any]]) -> None:
+    print_table(
+        ("member", "name", "status", "device", "since", ""),
+        [
+            (
+                short(row["id"]),
+                row["name"] or "-",
+                row["status"],
+                ", ".join(map(short, row["devices"])),
+                local_time(row["joined_ms"]),
+                ", ".join(
+                    word for word, is_so in (("you", row["is_self"]), ("voter", row["is_voter"])) if is_so
+                ),
+            )
+            for row in rows
+        ],
+    )
+
+
+def invite(
+    context: typer.Context,
+    name: GroupArgument = None,
+    uses: Annotated[int, typer.Option(min=1, max=1000, help="How many people may use it.")] = 1,
+    expires: Annotated[
+        str, typer.Option(metavar="TIME", help="How long it is valid: 30m, 12h, 7d, 2w.")
+    ] = "7d",
+    qr: Annotated[bool, typer.Option("--qr", help="Draw the link as a QR code too.")] = False,
+) -> None:
+    """Make a link by which somebody can join.
+
+    Whoever has the link can use it, so send it over a channel you trust. It is shown once and not stored.
+
+    \b
+    Examples:
+      p2pnode invite repaircafe
+      p2pnode invite repaircafe --uses 20 --expires 2d --qr
+    """
+    invocation = invocation_of(context)
+    body = {
+        "group": invocation.group(name),
+        "uses": uses,
+        "expires_ms": int(time.time() * 1000) + _span_ms(expires),
+    }
+    invitation = invocation.client.post("/invitations", body)
+
+    def show_invitation(answer: dict[str, Any]) -> None:
+        say(answer["link"], "")
+        if qr:
+            _draw_qr(answer["link"])
+        say(
+            f"For {counted(answer['uses'], 'person', 'people')}, until {local_time(answer['expires_ms'])}. "
+            "The other side runs: p2pnode join LINK"
+        )
+        if not answer["addresses"]:
+            say("This node knows no address of its own: the link works only for who finds it otherwise.")
+
+    invocation.answer(invitation, show_invitation)
+
+
+def _span_ms(text: str) -> int:
+    match = re.fullmatch(r"([1-9][0-9]{0,5})([mhdw])", text.strip())
+    if match is None:
+        raise UsageError("invite.bad_time", f"'{text}' is no length of time.", "Write 30m, 12h, 7d or 2w.")
+    return int(match[1]) * _MS[match[2]]
+
+
+def _draw_qr(link: str) -> None:
+    import segno
+
+    try:
+        segno.make_qr(link, error="l").terminal(compact=True)
+    except segno.DataOverflowError:
+        say("The link is too long for a QR code.", "")
+
+
+def join(
+    context: typer.Context,
+    link: Annotated[
+        str, typer.Argument(metavar="LINK", help="The invitation, or - to read it from standard input.")
+    ],
+    my_name: MyName = "",
+) -> None:
+    """Join a group by an invitation link.
+
+    The node that made the link must be reachable now, or another one that its link names.
+    """
+    invocation = invocation_of(context)
+    if link == "-":
+        link = sys.stdin.read(_LINK_BYTES_MAX)
+    body = {"link": "".join(link.split()), "my_name": my_name}
+    invocation.answer(invocation.client.post("/joins", body, timeout_s=_JOIN_TIMEOUT_S), _show_joined)
+
+
+def _show_joined(answer: dict[str, Any]) -> None:
+    words = {
+        "member": "You are a member of",
+        "provisional": "You are provisionally a member, until the group has confirmed it, of",
+        "petitioner": "You have asked to join",
+    }
+    standing = words.get(answer["standing"], "You are connected to")
+    say(f"{standing} {answer['name']}, group {short(answer['group'])}.")
+    if answer["message"]:
+        say(answer["message"])
+    say(f"{counted(answer['entries'], 'entry', 'entries')} here so far; `p2pnode status` shows the rest.")
+
+
+def leave(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="GROUP", help="Name or start of the id.")],
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Delete this computer's copy of the group too.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Leave a group; what you wrote stays with the other members."""
+    invocation = invocation_of(context)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError(
+                "leave.unconfirmed", "Nobody can be asked here.", "Add --yes to leave without a question."
+            )
+        copy = " and delete its data from this computer" if delete else ""
+        typer.confirm(f"Leave {name}{copy}?", abort=True)
+    answer = invocation.client.post("/departures", {"group": name, "delete": delete})
+    invocation.answer(answer, _show_left)
+
+
+def _show_left(answer: dict[str, Any]) -> None:
+    say(f"You have left {answer['name']}; {counted(answer['told_peers'], 'peer')} know it already.")
+    if answer["deleted_bytes"]:
+        say(f"{size_text(answer['deleted_bytes'])} deleted here.")
+
+
+def _quoted(name: str) -> str:
+    """A name as it has to be typed."""
+    import shlex
+
+    return shlex.quote(name)

@@ -1,0 +1,121 @@
+"""`p2pnode import`: bring in what people already have as signed claims."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from p2pnode.commands.invocation import GroupOption, Invocation, invocation_of
+from p2pnode.commands.terminal import Progress, counted, progress, say
+
+if TYPE_CHECKING:
+    from p2pnode.local.service import GitClaim
+
+importing = typer.Typer(help="Bring in what you already have.", no_args_is_help=True)
+
+_IDS_AT_ONCE = 10_000
+_CLAIMS_AT_ONCE = 500
+_MESSAGE_BYTES_AT_ONCE = 1024 * 1024
+"""Keeps a request below what the API takes, however its characters are written in JSON."""
+
+_TIMEOUT_S = 600.0
+
+
+@importing.callback()
+def root() -> None:
+    """Bring in what you already have."""
+
+
+@importing.command()
+def git(
+    context: typer.Context,
+    repository: Annotated[str, typer.Argument(metavar="PATH", help="A folder of a git repository.")],
+    group: GroupOption = None,
+    revision: Annotated[
+        str,
+        typer.Option("--revision", metavar="NAME", help="Import what this branch, tag or commit reaches."),
+    ] = "HEAD",
+) -> None:
+    """Claim each commit of a repository as a contribution of knowledge by its author.
+
+    A claim names the commit, its date, the files and lines it changed; author, co-authors and message go into
+    an annex that can be erased. Commits that the group knows are left out: importing again is safe, and an
+    interrupted import goes on where it stopped.
+
+    \b
+    Examples:
+      p2pnode import git ~/src/project
+      p2pnode import git . -g software --revision main
+    """
+    from p2pnode.importers.git import read_commits
+
+    invocation = invocation_of(context)
+    group_word = invocation.group(group)
+    folder = Path(repository).expanduser()
+    commits = read_commits(folder, revision)
+    by_root: dict[str, list[str]] = {}
+    for commit in commits:
+        by_root.setdefault(commit.root, []).append(commit.id)
+    result = {"group": group_word, "commits": len(commits), "written": 0, "known": 0, "entries": 0}
+    with progress("import", len(commits), quiet=invocation.as_json) as bar:
+        for root_id, ids in by_root.items():
+            _import_root(invocation, folder, (group_word, root_id), ids, bar, result)
+    invocation.answer(result, _show_result)
+
+
+def _import_root(
+    invocation: Invocation,
+    folder: Path,
+    target: tuple[str, str],
+    ids: list[str],
+    bar: Progress,
+    result: dict[str, Any],
+) -> None:
+    """Import the commits of one root, counting into result."""
+    from p2pnode.importers.git import read_claims
+
+    group, root_id = target
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        asked = ids[start : start + _IDS_AT_ONCE]
+        body = {"group": group, "root": root_id, "commits": asked}
+        known = set(invocation.client.post("/claims/known", body, timeout_s=_TIMEOUT_S))
+        result["known"] += len(known)
+        bar.advance(len(known))
+        missing = [commit for commit in asked if commit not in known]
+        for claims in _bundled(read_claims(folder, missing)) if missing else ():
+            bundle = {"group": group, "root": root_id, "claims": claims}
+            answer = invocation.client.post("/claims", bundle, timeout_s=_TIMEOUT_S)
+            for name in ("written", "known", "entries"):
+                result[name] += answer[name]
+            result["group"] = answer["group"]
+            bar.advance(len(claims))
+
+
+def _bundled(claims: Iterator[GitClaim]) -> Iterator[list[GitClaim]]:
+    """Claims in lists small enough for one request."""
+    bundle: list[GitClaim] = []
+    message_bytes = 0
+    for claim in claims:
+        size = len(claim["message"].encode())
+        if bundle and (len(bundle) == _CLAIMS_AT_ONCE or message_bytes + size > _MESSAGE_BYTES_AT_ONCE):
+            yield bundle
+            bundle, message_bytes = [], 0
+        bundle.append(claim)
+        message_bytes += size
+    if bundle:
+        yield bundle
+
+
+def _show_result(result: dict[str, Any]) -> None:
+    if not result["commits"]:
+        say("The repository has no commits yet; nothing was imported.")
+        return
+    say(
+        f"{counted(result['commits'], 'commit')}: "
+        f"{result['written']:,} claimed now, {result['known']:,} known already."
+    )
+    if result["written"]:
+        say("Each one counts once its author counter-signs it, or the group decides.")

@@ -1,0 +1,53 @@
+"""What a person means by a name, or by the start or end of an id; a wrong word is answered with near ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from p2pnode.core.errors import UsageError
+
+_ID_CHARACTERS_MIN = 4
+_SHOWN_MAX = 8
+
+
+class Named(NamedTuple):
+    """Something that has an id and may have a name."""
+
+    id: str
+    name: str
+
+
+def choose(kind: str, word: str, candidates: Sequence[Named], *, where: str) -> str:
+    """The id of the one candidate that a word means: a whole id or name first, then a part of an id.
+
+    Shapes: kind is a noun such as "group"; where is the command that lists them.
+    Errors: UsageError KIND.unknown, KIND.ambiguous.
+    """
+    by_id = [item for item in candidates if item.id == word]
+    by_name = [item for item in candidates if item.name.casefold() == word.casefold()]
+    by_part: list[Named] = []
+    if len(word) >= _ID_CHARACTERS_MIN:
+        by_part = [item for item in candidates if item.id.startswith(word) or item.id.endswith(word)]
+    for found in (by_id, by_name, by_part):
+        if len(found) == 1:
+            return found[0].id
+        if found:
+            listed = ", ".join(
+                f"{item.id} ({item.name})" if item.name else item.id for item in found[:_SHOWN_MAX]
+            )
+            raise UsageError(
+                f"{kind}.ambiguous", f"'{word}' may mean {listed}.", f"Give more of the {kind}'s id."
+            )
+    raise UsageError(
+        f"{kind}.unknown", f"There is no {kind} '{word}' here.", _nearest(word, candidates, where)
+    )
+
+
+def _nearest(word: str, candidates: Sequence[Named], where: str) -> str:
+    import difflib
+
+    names = {item.name.casefold(): item.name for item in candidates if item.name}
+    near = [names[name] for name in difflib.get_close_matches(word.casefold(), names, n=3)]
+    listing = f"`{where}` lists them."
+    return f"Did you mean {' or '.join(near)}? {listing}" if near else listing
