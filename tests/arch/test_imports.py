@@ -48,7 +48,7 @@ _HOME = (
 )
 _WRITER = ("p2pnode.group_log", "p2pnode.node", "p2pnode.opening", "p2pnode.views")
 # Puts all the others together: threads, streams, effects carried out.
-_ASSEMBLY = ("p2pnode.daemon", "p2pnode.serving", "p2pnode.writer")
+_ASSEMBLY = ("p2pnode.daemon", "p2pnode.port", "p2pnode.serving", "p2pnode.writer")
 _SYNC = (*_PURE, *_WRITER, "p2pnode.store")
 
 _ROOMS = {
@@ -64,6 +64,7 @@ _ROOMS = {
         "p2pnode.governance", "nacl", "tomllib"
     ),  # sealed boxes (J12); charters as TOML
     "p2pnode.replication": _pure("p2pnode.replication", "zlib"),  # runs travel compressed
+    "p2pnode.penalties": Room(own=("p2pnode.core",), standard=_PURE_STANDARD),
     "p2pnode.vocabulary": Room(own=_PURE, standard=_PURE_STANDARD),
     "p2pnode.store": Room(
         own=(*_PURE, "p2pnode.store"), others=("sqlite_utils",), never=_HIDDEN_INPUTS | {"trio"}

@@ -15,6 +15,7 @@ PURE_PARTS = (
     "p2pnode.economy",
     "p2pnode.federation",
     "p2pnode.governance",
+    "p2pnode.penalties",
     "p2pnode.replication",
     "p2pnode.vocabulary",
 )
