@@ -51,7 +51,7 @@ def test_every_entry_type_is_written_down(name: str) -> None:
     assert f"`{name}`" in _README.read_text(), "protocols/README.md has no line about this type"
 
 
-@pytest.mark.skipif(not _VECTORS.is_dir(), reason="there are no vectors yet")
+@pytest.mark.skipif(not any(_VECTORS.rglob("*.json")), reason="there are no vectors yet")
 @pytest.mark.parametrize("name", [entry_type.name for entry_type in ENTRY_TYPES])
 def test_every_entry_type_has_a_vector(name: str) -> None:
     vectors = [path for path in tree.files() if path.is_relative_to(_VECTORS) and path.suffix == ".json"]

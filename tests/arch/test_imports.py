@@ -98,6 +98,7 @@ _ROOMS = {
             *_HOME,
             "p2pnode.commands",
             "p2pnode.core",
+            "p2pnode.governance.inception",  # `init` commits to the recovery phrase that it prints
             "p2pnode.exporters",
             "p2pnode.importers",
             "p2pnode.local.client",
@@ -132,12 +133,26 @@ _ROOMS = {
         own=("p2pnode.commands", "p2pnode.config", "p2pnode.core"), others=("click", "rich", "typer")
     ),
 }
+_ASSEMBLY_ROOMS = [_ROOMS[name] for name in _ASSEMBLY]
+# What else stands directly in p2pnode/ reads and prepares for the rooms above, and gets no hidden inputs.
+_NAMELESS = tuple(
+    module.name
+    for module in tree.modules()
+    if module.name.startswith("p2pnode.")
+    and module.path.parent.name == "p2pnode"
+    and not any(tree.is_inside(module.name, name) for name in _ROOMS)
+)
+_SYNC_ROOM = Room(
+    own=(*_SYNC, *_NAMELESS, "p2pnode.local.service"), never=_HIDDEN_INPUTS | {"os", "sqlite3", "threading"}
+)
 _BARE = Room(own=(), others=(), standard=frozenset({"__future__", "importlib"}))
 
 
 def _room(module: tree.Module) -> Room | None:
     if module.name == "p2pnode":
         return _BARE
+    if module.name in _NAMELESS:
+        return _SYNC_ROOM
     return next((room for name, room in _ROOMS.items() if tree.is_inside(module.name, name)), None)
 
 
@@ -150,11 +165,13 @@ def _starts_the_node(module: tree.Module, found: tree.Import) -> bool:
 
 
 def _refusal(room: Room, target: str) -> str | None:
+    """Give the target back if the room may not import it."""
     top = target.partition(".")[0]
     if target == "p2pnode":  # the version
         allowed = True
     elif tree.is_own(target):
-        allowed = any(tree.is_inside(target, package) for package in room.own)
+        reachable = (*room.own, *(_NAMELESS if room in _ASSEMBLY_ROOMS else ()))
+        allowed = any(tree.is_inside(target, package) for package in reachable)
     elif tree.is_standard(target):
         allowed = (room.standard is None or top in room.standard) and top not in room.never
     else:
