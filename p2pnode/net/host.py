@@ -19,6 +19,7 @@ from libp2p.custom_types import TProtocol
 from libp2p.io.trio import TrioTCPStream
 from libp2p.network.connection.swarm_connection import SwarmConn
 from libp2p.network.stream.net_stream import NetStream
+from libp2p.peer.id import ID
 from libp2p.tools.anyio_service import background_trio_service
 from multiaddr import Multiaddr  # type: ignore[import-untyped]
 from multiaddr.exceptions import Error as MultiaddrError  # type: ignore[import-untyped]
@@ -159,7 +160,11 @@ class Host:
 
     def connected(self) -> list[bytes]:
         """Keys of the peers that a control connection reaches now."""
-        return [key_of_peer(peer) for peer in self._network.preferred]
+        return [key_of_peer(peer) for peer, one in self._network.preferred.items() if not one.is_closed]
+
+    def _is_connected(self, peer: ID) -> bool:
+        control = self._network.preferred.get(peer)
+        return control is not None and not control.is_closed
 
     async def dial(
         self, peer_key: bytes, addresses: Sequence[str], timeout_ms: int = DIAL_TIMEOUT_MS
@@ -170,7 +175,7 @@ class Host:
         try:
             with trio.fail_after(timeout_ms / 1000):
                 async with lock:
-                    if peer_of_key(peer_key) not in self._network.preferred:
+                    if not self._is_connected(peer_of_key(peer_key)):
                         await self._claim(peer_key, await self._race(peer_key, addresses))
         except trio.TooSlowError:
             raise Unreachable(f"no answer within {timeout_ms} ms from {', '.join(addresses)}") from None
@@ -300,7 +305,7 @@ class Host:
 
     async def _claim(self, peer_key: bytes, connection: SwarmConn) -> None:
         peer = peer_of_key(peer_key)
-        if peer in self._network.preferred:
+        if self._is_connected(peer):
             await _close_connection(connection)
             return
         answered = self._claims[peer_key] = trio.Event()

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 
 import pytest
+import trio
 
 from p2pnode.net.host import Host
 from p2pnode.net.streams import Libp2pStream
@@ -47,3 +48,10 @@ async def is_echoing(dialer: Host, target: Host) -> bool:
     while data := await stream.read(100):
         answer += data
     return answer == b"are you there"
+
+
+async def eventually(holds: Callable[[], object], within_s: float = 10) -> None:
+    """Wait for a state that no event announces; the deadline only ends a test that has failed already."""
+    with trio.fail_after(within_s):
+        while not holds():  # noqa: ASYNC110
+            await trio.sleep(0.005)
