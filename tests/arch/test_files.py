@@ -16,6 +16,7 @@ from tests.arch import tree
 _TOP_LEVEL = {"README.md", "cli.py", "config", "p2pnode", "protocols", "pyproject.toml", "scripts", "tests"}
 _NO_NAMES = {"base", "common", "helper", "helpers", "manager", "misc", "util", "utils"}
 _FILE_LINES_MAX = 600
+_TEST_FILE_LINES_MAX = 900  # a table of cases is long without being hard to read
 _FILE_LINES_WORTH_A_LOOK = 400
 _FUNCTION_LINES_MAX = 90
 _FUNCTION_LINES_WORTH_A_LOOK = 50
@@ -110,8 +111,9 @@ def test_files_and_functions_stay_short() -> None:
             continue
         text = path.read_text()
         lines = text.count("\n")
+        lines_max = _TEST_FILE_LINES_MAX if _name(path).startswith("tests/") else _FILE_LINES_MAX
         if lines > _FILE_LINES_WORTH_A_LOOK:
-            (too_long if lines > _FILE_LINES_MAX else worth_a_look).append(f"{_name(path)}: {lines} lines")
+            (too_long if lines > lines_max else worth_a_look).append(f"{_name(path)}: {lines} lines")
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 lines = (node.end_lineno or node.lineno) - node.lineno + 1

@@ -48,7 +48,7 @@ _HOME = (
 )
 _WRITER = ("p2pnode.group_log", "p2pnode.node", "p2pnode.opening", "p2pnode.views")
 # Puts all the others together: threads, streams, effects carried out.
-_ASSEMBLY = ("p2pnode.daemon", "p2pnode.port", "p2pnode.serving", "p2pnode.writer")
+_ASSEMBLY = ("p2pnode.daemon", "p2pnode.port", "p2pnode.service", "p2pnode.serving", "p2pnode.writer")
 _SYNC = (*_PURE, *_WRITER, "p2pnode.store")
 
 _ROOMS = {
