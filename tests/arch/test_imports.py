@@ -60,9 +60,8 @@ _ROOMS = {
     "p2pnode.consensus": _pure("p2pnode.consensus"),
     "p2pnode.economy": _pure("p2pnode.economy"),
     "p2pnode.federation": _pure("p2pnode.federation"),
-    "p2pnode.governance": _pure(
-        "p2pnode.governance", "nacl", "tomllib"
-    ),  # sealed boxes (J12); charters as TOML
+    # nacl seals boxes (J12), tomllib reads a charter as people write it.
+    "p2pnode.governance": _pure("p2pnode.governance", "nacl", "tomllib"),
     "p2pnode.replication": _pure("p2pnode.replication", "zlib"),  # runs travel compressed
     "p2pnode.penalties": Room(own=("p2pnode.core",), standard=_PURE_STANDARD),
     "p2pnode.vocabulary": Room(own=_PURE, standard=_PURE_STANDARD),
