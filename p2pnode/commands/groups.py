@@ -16,7 +16,7 @@ from p2pnode.core.errors import UsageError
 group = typer.Typer(help="Groups: found, list, show, members.", no_args_is_help=True)
 
 _MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
-_LINK_BYTES_MAX = 16_384
+_LINK_CHARACTERS_MAX = 16_384
 _JOIN_TIMEOUT_S = 120.0
 
 MyName = Annotated[
@@ -211,11 +211,19 @@ def join(
 ) -> None:
     """Join a group by an invitation link.
 
-    The node that made the link must be reachable now, or another one that its link names.
+    The node that made the link must be reachable now.
+
+    \b
+    Examples:
+      p2pnode join p2pnode:join:... --my-name Bob
+      p2pnode join - < message.txt
     """
     invocation = invocation_of(context)
     if link == "-":
-        link = sys.stdin.read(_LINK_BYTES_MAX)
+        text = sys.stdin.read(_LINK_CHARACTERS_MAX)
+        # The whole message that brought the link may be given.
+        found = re.search(r"p2pnode:join:\S+", text)
+        link = found[0] if found else text
     body = {"link": "".join(link.split()), "my_name": my_name}
     invocation.answer(invocation.client.post("/joins", body, timeout_s=_JOIN_TIMEOUT_S), _show_joined)
 

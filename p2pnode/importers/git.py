@@ -59,13 +59,11 @@ class Commit(NamedTuple):
 def read_commits(repository: Path, revision: str) -> list[Commit]:
     """Every commit that a revision reaches, parents first. Errors: UsageError git.*."""
     _check_repository(repository)
-    if not _git(
-        repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
-    ).stdout:
+    tip = _git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    if not _OBJECT_ID.fullmatch(tip.stdout.strip()):
         return _nothing_there(repository, revision)
-    listing = _git(
-        repository, "rev-list", "--topo-order", "--reverse", "--parents", "--end-of-options", revision
-    )
+    start = tip.stdout.decode("ascii").strip()
+    listing = _git(repository, "rev-list", "--topo-order", "--reverse", "--parents", start)
     if listing.returncode != 0:
         raise _failed(listing.stderr)
     commits: list[Commit] = []
