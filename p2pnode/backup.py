@@ -172,8 +172,7 @@ def _stage(home: Home, archive: Path) -> dict[str, _Counted]:
 
 def _put_in_place(home: Home, names: Iterable[str]) -> None:
     make_private_folder(home.groups_dir)
-    # The key comes last: databases without a key are never mistaken for a node.
-    for name in sorted(names, key=lambda name: (name == "key", name)):
+    for name in names:
         os.replace(home.restoring / name.replace("/", "-"), home.path / name)
     sync_folder(home.groups_dir)
     sync_folder(home.path)

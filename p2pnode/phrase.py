@@ -11,7 +11,7 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING
 
-from p2pnode.core.crypto import KEY_BYTES, SigningKey
+from p2pnode.core.crypto import KEY_BYTES, SigningKey, tagged_hash
 from p2pnode.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,6 +48,11 @@ def recovery_key(phrase: str) -> SigningKey:
             "compare word by word with the paper: one is wrong, or two have changed places",
         ) from error
     return SigningKey(seed)
+
+
+def recovery_commitment(phrase: str) -> bytes:
+    """What an inception says of a phrase before it is needed. Errors: UsageError phrase.*"""
+    return tagged_hash("recovery", recovery_key(phrase).public)
 
 
 def _unknown_word(number: int, word: str, known: list[str]) -> UsageError:

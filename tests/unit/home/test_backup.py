@@ -272,6 +272,27 @@ def test_nothing_leaves_the_home_and_only_known_files_enter(
     assert set(tmp_path.rglob("*")) - before <= {target.path.parent, target.path, target.lock_file}
 
 
+def test_a_member_that_claims_to_be_larger_than_its_content_is_refused(
+    full_home: Home, target: Home, tmp_path: Path
+) -> None:
+    headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "node.db"}
+    hollow = _member(
+        "node.db",
+        b"1\n0\n1\n".ljust(512, b"\0") + b"x",
+        pax_headers={**headers, "GNU.sparse.realsize": str(2**20)},
+    )
+    content = b"x".ljust(2**20, b"\0")
+    listed = {
+        name: {"file_bytes": len(one), "sha256": hashlib.sha256(one).hexdigest()}
+        for name, one in {"key": full_home.key.read_bytes(), "node.db": content}.items()
+    }
+    manifest = {"format": "p2pnode backup 1", "files": listed}
+    _write(tmp_path / "a.tar", [_member("key", full_home.key.read_bytes()), hollow], manifest=manifest)
+    with pytest.raises(UsageError, match=r"'node.db' should not be"):
+        restore(target, tmp_path / "a.tar")
+    assert _is_empty(target)
+
+
 @pytest.mark.parametrize(
     "manifest",
     [

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pnode.core.errors import UsageError
-from p2pnode.phrase import new_phrase, recovery_key
+from p2pnode.governance.inception import recovery_commitment_of
+from p2pnode.phrase import new_phrase, recovery_commitment, recovery_key
 
 _ZEROS = " ".join(["abandon"] * 23 + ["art"])
 """Source: test vectors of BIP-39, 256 bits of zeros."""
@@ -20,6 +21,10 @@ def test_new_phrases_differ_and_open() -> None:
     one, other = new_phrase(), new_phrase()
     assert len(one.split()) == 24
     assert recovery_key(one).public != recovery_key(other).public
+
+
+def test_the_commitment_is_the_one_that_an_inception_checks() -> None:
+    assert recovery_commitment(_ZEROS) == recovery_commitment_of(recovery_key(_ZEROS).public)
 
 
 def test_what_a_person_may_write_differently_does_not_matter() -> None:
