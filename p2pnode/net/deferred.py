@@ -3,8 +3,8 @@
 libp2p 0.8.1 imports its clients for certificates and its mDNS with every host. They bring two HTTP clients, a
 terminal library and zeroconf along: 16 MB of 88, and a quarter of the time to import. This file puts empty
 modules in their places, whose names can be imported and whose use raises. The local network is searched by
-`discovery.py` instead, which imports zeroconf when it is asked to; certificates belong to transports that this
-node does not offer. Nothing of any other package is replaced.
+`discovery.py` instead, which imports zeroconf when it is asked to; certificates belong to transports that
+this node does not offer. Nothing of any other package is replaced.
 """
 
 from __future__ import annotations

@@ -120,7 +120,8 @@ class Host:
                 guard_tasks(tasks)
                 self._nursery = nursery
                 accepting = trio.CancelScope()
-                nursery.start_soon(self._listen_in, accepting, listeners, nursery)
+                if listeners:
+                    nursery.start_soon(self._listen_in, accepting, listeners, nursery)
                 try:
                     yield
                 finally:
@@ -141,8 +142,8 @@ class Host:
         return [f"{one.multiaddr}/p2p/{self.peer_id}" for one in listening.dialable(self._endpoints)]
 
     def listen_port(self) -> int:
-        """The TCP port of the first listening socket."""
-        return self._endpoints[0].port
+        """The TCP port of the first listening socket; 0 for a host that only dials."""
+        return self._endpoints[0].port if self._endpoints else 0
 
     @property
     def libp2p(self) -> QuietHost:

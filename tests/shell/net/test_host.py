@@ -178,6 +178,16 @@ async def test_ipv4_and_ipv6_share_one_port(make_host: MakeHost) -> None:
         assert await _can_be_reached(make_host(), host, f"/ip4/127.0.0.1/tcp/{port}")
 
 
+async def test_a_host_that_listens_nowhere_can_dial(make_host: MakeHost) -> None:
+    alice, bob = make_host(), make_host(listen=[])
+    async with alice.run(), bob.run():
+        assert bob.addresses() == []
+        assert bob.listen_port() == 0
+        await bob.dial(alice.key, alice.addresses())
+        assert await is_echoing(bob, alice)
+        assert await is_echoing(alice, bob)
+
+
 def test_the_default_port_is_fixed_by_the_key() -> None:
     ports = {default_port(bytes([n]) * 32) for n in range(256)}
     assert default_port(b"k" * 32) == default_port(b"k" * 32)
