@@ -24,6 +24,7 @@ from p2pnode.core.events import (
     CatchUp,
     ClockHeard,
     ConfirmClock,
+    CursorsNoted,
     Effect,
     Event,
     Forget,
@@ -36,6 +37,7 @@ from p2pnode.core.events import (
     Joined,
     Leave,
     Moved,
+    PeerNoted,
     Penalize,
     PrepareJoin,
     Received,
@@ -49,11 +51,12 @@ from p2pnode.governance import leaving
 from p2pnode.governance.clock import may_sign
 from p2pnode.governance.state import may_admit
 from p2pnode.group_log import Change, GroupLog
+from p2pnode.replication.exchange import Ingested
 from p2pnode.replication.fork import check_fork_proof
 from p2pnode.replication.ingest import Apart, Refused, Taken
 from p2pnode.replication.run import decode_runs
 from p2pnode.store.group_file import position_of
-from p2pnode.store.node_file import NodeFile
+from p2pnode.store.node_file import NodeFile, PeerRow
 from p2pnode.store.shelf import Shelf
 
 PROMISES_MAX = 4096
@@ -63,15 +66,6 @@ VIEW_SLICE_ENTRIES = 500
 CHECK_SLICE_ENTRIES = 64
 CHECK_PAUSE_MS = 500
 """Signatures that a run vouched for are checked one by one in spare time, at under one per cent of a core."""
-
-
-class Ingested(NamedTuple):
-    """What became of a frame of runs. Shapes: suspect is (author, lane, seq) where the sender's branch differs."""
-
-    stored: int
-    refused: str | None = None
-    waiting: str | None = None
-    suspect: tuple[bytes, int, int] | None = None
 
 
 class Admission(NamedTuple):
@@ -163,6 +157,15 @@ class Node:
                 return self._confirm_heads(event)
             case ClockHeard():
                 self._clock_offsets_ms[event.peer] = event.offset_ms
+            case PeerNoted():
+                with self.node_file.write() as transaction:
+                    transaction.put_peer(
+                        PeerRow(event.peer, event.addresses, event.is_wanted, event.is_blocked, event.seen_ms)
+                    )
+            case CursorsNoted():
+                with self.node_file.write() as transaction:
+                    for cursor in event.cursors:
+                        transaction.put_cursor(*cursor)
             case ConfirmClock():
                 self._is_clock_confirmed = True
                 return [Reply(event.request)]
@@ -226,7 +229,7 @@ class Node:
         return UsageError(
             rule,
             "this machine's clock does not fit",
-            "set the clock; if it is right, say so: p2pnode status --clock-is-right",
+            "set the clock, or start once with P2PNODE_SIGN_CONFIRM=true if it is right",
         )
 
     def promise(self, log: GroupLog, entries: Sequence[Entry]) -> None:
@@ -374,7 +377,13 @@ class Node:
         with self.node_file.write() as transaction:
             transaction.set_membership_state(event.group, "member")
         self.restored.discard(event.group)
-        return [Alert("restore.confirmed", "a member has confirmed where our log ends; writing goes on")]
+        return [
+            Alert(
+                "restore.confirmed",
+                "a member has confirmed where our log ends; writing goes on",
+                {"group": event.group.hex()},
+            )
+        ]
 
     # ---- spare time
 
@@ -426,7 +435,7 @@ class Node:
         """What the outside hears of a committed change."""
         effects: list[Effect] = []
         if change.state is not None:
-            effects.append(Regrouped(log.group, log.state))
+            effects.append(Regrouped(log.group, log.state, log.frontier.epoch))
         if change.heads:
             effects.append(Moved(log.group, tuple(change.heads), len(change.own_entries)))
             effects.append(WakeAt(0))

@@ -105,7 +105,11 @@ def _open(node: Node, group: bytes, membership: Membership, *, is_restored: bool
 def _introduce(log: GroupLog) -> list[Effect]:
     """What the outside hears of a group that was opened."""
     heads = tuple(log.frontier.heads.values())
-    effects: list[Effect] = [Regrouped(log.group, log.state), Moved(log.group, heads), WakeAt(0)]
+    effects: list[Effect] = [
+        Regrouped(log.group, log.state, log.frontier.epoch),
+        Moved(log.group, heads),
+        WakeAt(0),
+    ]
     if log.file.wanted_annexes(1):
         effects.append(AnnexesWanted(log.group))
     return effects

@@ -55,6 +55,6 @@ def _fold_lane(change: Change, lane: LaneState, last: int) -> None:
                 continue
             if type_ == CLAIM_TYPE and void is None:
                 claimed = claim.decode(payload)
-                if not transaction.add_claim(claimed.root, claimed.commit, (position, item)):
+                if not transaction.add_claim(claimed.root_commit, claimed.commit, (position, item)):
                     void = DUPLICATE_RULE
             transaction.add_contribution((position, item), header.author, header.time_ms, type_, void)

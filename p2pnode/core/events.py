@@ -124,6 +124,24 @@ class ClockHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerNoted:
+    """Something about a peer is to be remembered. Units: seen_ms is wall time, 0 when never met."""
+
+    peer: bytes
+    addresses: tuple[str, ...]
+    is_wanted: bool
+    is_blocked: bool
+    seen_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CursorsNoted:
+    """How far we are in step with peers. Shapes: (peer, group, the peer's epoch, its counter)."""
+
+    cursors: tuple[tuple[bytes, bytes, bytes, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CatchUp:
     """Bring a group's views up to date before they are read."""
 
@@ -170,6 +188,8 @@ Event = (
     | AnnexesReceived
     | HeadsConfirmed
     | ClockHeard
+    | PeerNoted
+    | CursorsNoted
     | CatchUp
     | Leave
     | Forget
@@ -198,10 +218,14 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Regrouped:
-    """Who belongs to the group changed, or the group was opened. Shapes: state is `governance.state.GroupState`."""
+    """Who belongs to the group changed, or the group was opened.
+
+    Shapes: state is `governance.state.GroupState`; epoch names this file of the group (16 bytes).
+    """
 
     group: bytes
     state: Any
+    epoch: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,9 @@ class GroupQueries:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
+    def close(self) -> None:
+        self._connection.close()
+
     def founding(self) -> FoundingBytes:
         values = dict(
             self._connection.execute(
@@ -362,9 +365,6 @@ class GroupFile(GroupQueries):
     @property
     def is_sound(self) -> bool:
         return is_sound(self._connection)
-
-    def close(self) -> None:
-        self._connection.close()
 
 
 def _unpacked(targets: bytes) -> list[int]:

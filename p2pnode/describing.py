@@ -1,0 +1,243 @@
+"""Entries as rows and sentences, read from a group's file. Called in worker threads, changes nothing."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from p2pnode.core.amount import amount_text
+from p2pnode.core.annex import annexes_named, decode_annex
+from p2pnode.core.codec import decode
+from p2pnode.core.entry import Entry, read_entry
+from p2pnode.core.errors import FormatError
+from p2pnode.core.ids import did_of
+from p2pnode.economy.claim import Claim
+from p2pnode.economy.contribution import Contribution
+from p2pnode.economy.labels import label_of_unit
+from p2pnode.governance.joining import JOIN_TYPE
+from p2pnode.governance.leaving import LEAVE_TYPE
+from p2pnode.governance.state import GroupState
+from p2pnode.local.service import EntryDetail, EntryRow, LogPage
+from p2pnode.replication.lane import LaneState
+from p2pnode.replication.run import StoredEntry
+from p2pnode.store.group_file import GroupQueries, number_and_seq, position_of
+from p2pnode.vocabulary import TYPES, records_of
+
+SCANNED_MAX = 50_000
+"""Entries looked at for one page, when few of them fit what is asked for."""
+
+_NUMBER_BITS = 22
+_TEXT_CHARACTERS_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which entries a page shows."""
+
+    author: bytes | None = None
+    lane: int | None = None
+    type: str | None = None
+
+
+class Describer:
+    """Rows of one group, with names looked up once."""
+
+    def __init__(self, queries: GroupQueries, state: GroupState, own_key: bytes) -> None:
+        self._queries = queries
+        self._state = state
+        self._own_key = own_key
+        self._names: dict[bytes, str] = {}
+        self._lanes = {lane.number: lane for lane in queries.lanes()}
+
+    def name_of(self, device_key: bytes) -> str:
+        """The name in the member's annex, or nothing where it is not here."""
+        if device_key not in self._names:
+            member = self._state.member_of(device_key)
+            annex = member.inception.annex if member is not None else None
+            content = self.annex(annex) if annex is not None else None
+            self._names[device_key] = str(content.get("name", "")) if content else ""
+        return self._names[device_key]
+
+    def annex(self, annex_hash: bytes) -> dict[str, Any] | None:
+        found = self._queries.annexes([annex_hash])
+        try:
+            return decode_annex(found[0]) if found else None
+        except FormatError:
+            return None
+
+    def page(self, wanted: Filter, limit: int, before: int | None) -> LogPage:
+        """Entries by falling time; `next` continues where this page ends."""
+        rows: list[EntryRow] = []
+        for scanned, (lane, seq, stored) in enumerate(self._newest_first(wanted, before)):
+            if len(rows) >= limit or scanned >= SCANNED_MAX:
+                return LogPage(rows=rows, next=rows[-1]["cursor"] if rows else None)
+            entry = read_entry(stored.header, stored.signature, stored.payload)
+            if wanted.type is None or entry.header.type == wanted.type:
+                rows.append(self.row(lane, seq, entry))
+        return LogPage(rows=rows, next=None)
+
+    def _newest_first(
+        self, wanted: Filter, before: int | None
+    ) -> Iterator[tuple[LaneState, int, StoredEntry]]:
+        heap: list[tuple[int, int, int]] = []
+        for lane in self._lanes.values():
+            if wanted.author not in (None, lane.author) or wanted.lane not in (None, lane.lane):
+                continue
+            seq = lane.seq if before is None else self._last_before(lane, before)
+            if seq >= 0:
+                heap.append((-self._cursor(lane.number, seq), lane.number, seq))
+        heapq.heapify(heap)
+        while heap:
+            _, number, seq = heapq.heappop(heap)
+            stored = self._stored(number, seq)
+            yield self._lanes[number], seq, stored
+            if seq > 0:
+                heapq.heappush(heap, (-self._cursor(number, seq - 1), number, seq - 1))
+
+    def _stored(self, number: int, seq: int) -> StoredEntry:
+        stored = self._queries.entry_at(position_of(number, seq))
+        assert stored is not None
+        return stored
+
+    def _cursor(self, number: int, seq: int) -> int:
+        time_ms = read_entry(self._stored(number, seq).header, None, None).header.time_ms
+        return time_ms << _NUMBER_BITS | number
+
+    def _last_before(self, lane: LaneState, before: int) -> int:
+        """The last seq whose cursor is smaller; cursors rise along a lane."""
+        low, high = 0, lane.seq + 1
+        while low < high:
+            middle = (low + high) // 2
+            if self._cursor(lane.number, middle) < before:
+                low = middle + 1
+            else:
+                high = middle
+        return low - 1
+
+    def row(self, lane: LaneState, seq: int, entry: Entry) -> EntryRow:
+        header = entry.header
+        state, rule = self._standing(lane, seq, entry)
+        return EntryRow(
+            entry=entry.id.hex(),
+            group=self._state.group.hex(),
+            author=did_of(header.author),
+            author_name=self.name_of(header.author),
+            lane=header.lane,
+            seq=header.seq,
+            depth=header.depth,
+            time_ms=header.time_ms,
+            type=header.type,
+            payload_bytes=header.payload_bytes,
+            state=state,  # type: ignore[typeddict-item]
+            rule=rule,
+            text=self.sentence(entry)[:_TEXT_CHARACTERS_MAX],
+            cursor=header.time_ms << _NUMBER_BITS | lane.number,
+        )
+
+    def _standing(self, lane: LaneState, seq: int, entry: Entry) -> tuple[str, str | None]:
+        outcome = self._state.outcomes.get(entry.id)
+        if outcome is not None and outcome.state == "void":
+            return "void", outcome.rule
+        if lane.ended_at is not None and seq >= lane.ended_at:
+            return "void", lane.ended_rule
+        would_be_void = outcome.rule if outcome is not None else self._void_rule(entry)
+        if seq <= lane.decided:
+            return ("void" if would_be_void else "final"), would_be_void
+        if seq > lane.delivered:
+            return "waiting", "entry.missing_past"
+        is_built_on = seq <= lane.acked and lane.author != self._own_key
+        return ("acknowledged" if is_built_on else "signed"), would_be_void
+
+    def _void_rule(self, entry: Entry) -> str | None:
+        if entry.payload is None:
+            return None
+        rules = [rule for _, _, rule in records_of(entry.header, entry.payload)]
+        return rules[0] if len(rules) == 1 else None
+
+    def sentence(self, entry: Entry) -> str:
+        """One plain sentence about what an entry says."""
+        entry_type = TYPES.get(entry.header.type)
+        if entry_type is None:
+            return "of a type that this version does not know; it is kept and passed on"
+        if entry.payload is None:
+            return "its payload is not here"
+        try:
+            body = entry_type.decode(entry.payload)
+        except FormatError as error:
+            return f"cannot be read: {error}"
+        match body:
+            case Contribution():
+                return self._contribution(body)
+            case Claim():
+                return self._claim(body)
+        if entry.header.type == JOIN_TYPE:
+            return f"{self.name_of(entry.author) or 'a newcomer'} asks to join"
+        if entry.header.type == LEAVE_TYPE:
+            return f"{self.name_of(entry.author) or 'a member'} leaves"
+        return entry.header.type
+
+    def _contribution(self, body: Contribution) -> str:
+        words = [body.action]
+        for measure in (body.effort_quantity, body.resource_quantity):
+            if measure is not None:
+                words.append(f"{amount_text(measure.amount)} {label_of_unit(measure.unit)}".strip())
+        words.append(body.resource_conforms_to)
+        if body.in_scope_of != self._state.name:
+            words.append(f"for {body.in_scope_of}")
+        note = self.annex(body.annex) if body.annex is not None else None
+        return " ".join(words) + (f": {note['note']}" if note and note.get("note") else "")
+
+    def _claim(self, body: Claim) -> str:
+        text = f"commit {body.commit.hex()[:8]}, {body.files} files +{body.lines_added} -{body.lines_removed}"
+        said = self.annex(body.annex)
+        if said is None:
+            return text
+        first_line = (str(said.get("message", "")).splitlines() or [""])[0]
+        return f"{text}, by {said.get('author', '')}: {first_line}"
+
+    def entry_of(self, entry_id: bytes) -> Entry | None:
+        """An entry by its whole id."""
+        position = self._queries.position_of_id(entry_id)
+        stored = None if position is None else self._queries.entry_at(position)
+        return None if stored is None else read_entry(stored.header, stored.signature, stored.payload)
+
+    def details(self, digits: str) -> list[EntryDetail]:
+        """The entries whose ids start with some hexadecimal digits."""
+        return [self.detail(position) for position in self._queries.positions_of_text(digits)]
+
+    def detail(self, position: int) -> EntryDetail:
+        """One entry with everything needed to check it elsewhere."""
+        number, seq = number_and_seq(position)
+        stored = self._stored(number, seq)
+        entry = read_entry(stored.header, stored.signature, stored.payload)
+        annexes = annexes_named(entry.payload or b"")
+        return EntryDetail(
+            row=self.row(self._lanes[number], seq, entry),
+            prev=entry.header.prev.hex(),
+            acks=[ack.hex() for ack in entry.header.acks],
+            header_hex=entry.header_bytes.hex(),
+            signature_hex=entry.signature.hex() if entry.signature else None,
+            payload_hex=entry.payload.hex() if entry.payload is not None else None,
+            body=_plain_body(entry),
+            annex=self.annex(annexes[0]) if annexes else None,
+        )
+
+
+def _plain_body(entry: Entry) -> Any:
+    try:
+        return plain(decode(entry.payload)) if entry.payload else None
+    except FormatError:
+        return None
+
+
+def plain(value: Any) -> Any:
+    """A decoded value as JSON can hold it: bytes become hexadecimal text."""
+    if type(value) is bytes:
+        return value.hex()
+    if type(value) is list:
+        return [plain(item) for item in value]
+    if type(value) is dict:
+        return {name: plain(item) for name, item in value.items()}
+    return value

@@ -1,0 +1,304 @@
+"""Groups, invitations, joining and leaving."""
+
+from __future__ import annotations
+
+import os
+from importlib import resources
+
+import trio
+
+from p2pnode.core.entry import read_entry
+from p2pnode.core.errors import FormatError, Unreachable, UsageError
+from p2pnode.core.events import Forget, Found, Leave, PrepareJoin
+from p2pnode.core.events import Joined as JoinedEvent
+from p2pnode.core.ids import did_of
+from p2pnode.core.limits import INVITATION_ADDRESSES_MAX
+from p2pnode.describing import Describer
+from p2pnode.governance.charter import charter_of_toml
+from p2pnode.governance.invitation import encode_link, invite, parse_link
+from p2pnode.governance.state import Member
+from p2pnode.home import Home
+from p2pnode.local import service as shapes
+from p2pnode.opening import PreparedJoin
+from p2pnode.peerbook import split_address
+from p2pnode.port import HeldGroup
+from p2pnode.service.context import Context
+from p2pnode.store.group_file import GroupQueries
+from protocols import join as join_protocol
+from protocols.port import JoinAnswer, JoinRequest, WireEntry
+
+_JOIN_TIMEOUT_S = 20
+_STANDING_TIMEOUT_S = 10
+_TOLD_TIMEOUT_S = 5
+_TEMPLATES = "config_files/templates"
+_PEER_ERRORS = (Unreachable,)
+
+
+class GroupsService:
+    """The part of the service about groups."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    async def groups(self) -> list[shapes.GroupSummary]:
+        return [await self._summary(held) for held in self.context.port.groups().values()]
+
+    async def group(self, group: str) -> shapes.GroupDetail:
+        return await self._detail(self.context.held(group))
+
+    async def _summary(self, held: HeldGroup) -> shapes.GroupSummary:
+        def read(queries: GroupQueries) -> tuple[int, int, int]:
+            undecided = sum(item.decided_order is None for item in queries.governed())
+            return undecided, len(queries.wanted_annexes(1000)), len(queries.fork_proofs())
+
+        undecided, wanted, forks = await self.context.query(held, read)
+        heads = held.frontier.heads.values()
+        return shapes.GroupSummary(
+            id=held.group.hex(),
+            name=held.name,
+            kind=held.state.charter.kind,
+            standing=held.state.standing(self.context.port.own_key) or "follower",
+            frontier=held.frontier.digest(frozenset({0, 1, 2})).hex(),
+            entries=held.entry_count,
+            authors=len({head.author for head in heads}),
+            members=sum(member.status != "left" for member in held.state.members.values()),
+            undecided=undecided,
+            wanted=wanted,
+            forks=forks,
+            disk_bytes=_file_bytes(self.context.home, held.group),
+        )
+
+    async def _detail(self, held: HeldGroup) -> shapes.GroupDetail:
+        founding = await self.context.query(held, lambda queries: queries.founding())
+        return shapes.GroupDetail(
+            summary=await self._summary(held),
+            charter=dict(held.state.charter.value),
+            founders=[did_of(inception.device_key) for inception in held.state.founding.inceptions],
+            voters=[did_of(voter) for voter in held.state.voters],
+            founded_ms=read_entry(founding.header, None, None).header.time_ms,
+        )
+
+    async def found_group(self, name: str, template: str, my_name: str) -> shapes.GroupDetail:
+        try:
+            charter = charter_of_toml(_template(template), name=name)
+        except FormatError as error:
+            raise UsageError(
+                error.rule, f"the charter does not hold: {error.detail}", "choose another name"
+            ) from error
+        annex = self.context.annex(name=my_name)
+        group = await self.context.port.ask(
+            lambda request: Found(
+                request, charter.value, os.urandom(32), self.context.recovery_commitment, annex
+            )
+        )
+        return await self._detail(self.context.port.groups()[group])
+
+    async def invite(self, group: str, uses: int, expires_ms: int) -> shapes.Invited:
+        held = self.context.held(group)
+        if held.state.standing(self.context.port.own_key) != "member":
+            raise UsageError(
+                "invite.not_member",
+                "only a member whose admission is final can invite",
+                "wait until the group has decided about you: p2pnode group show",
+            )
+        if expires_ms <= self.context.port.now_ms():
+            raise UsageError(
+                "invite.expired", "the invitation would have expired already", "choose a later end"
+            )
+        addresses = self.context.addresses()[:INVITATION_ADDRESSES_MAX]
+        if not addresses:
+            raise UsageError(
+                "invite.no_address",
+                "this node listens nowhere that others could reach",
+                "set announce in node.toml",
+            )
+        try:
+            link = invite(
+                self.context.port.signing_key,
+                held.state.group,
+                os.urandom(32),
+                uses=uses,
+                expiry_ms=expires_ms,
+                rule=held.state.charter.admission,
+                addresses=addresses,
+                name=held.name,
+            )
+        except FormatError as error:
+            raise UsageError(
+                error.rule, error.detail, "p2pnode invite --help tells what is possible"
+            ) from error
+        return shapes.Invited(
+            link=encode_link(link),
+            group=held.group.hex(),
+            name=held.name,
+            uses=uses,
+            expires_ms=expires_ms,
+            addresses=list(addresses),
+        )
+
+    async def join(self, link: str, my_name: str) -> shapes.Joined:
+        parsed = parse_link(link)
+        group = bytes(parsed.invitation.group)
+        if parsed.invitation.expiry_ms < self.context.port.now_ms():
+            raise UsageError(
+                "invite.expired", f"this invitation to {parsed.name} has expired", "ask for a new one"
+            )
+        annex = self.context.annex(name=my_name)
+        prepared: PreparedJoin = await self.context.port.ask(
+            lambda request: PrepareJoin(request, link, self.context.recovery_commitment, annex)
+        )
+        self.context.pending_joins[group] = link
+        try:
+            with trio.fail_after(_JOIN_TIMEOUT_S):
+                answer = await self._knock(prepared)
+        except (Unreachable, trio.TooSlowError) as error:
+            reason = str(error) or "no answer in time"
+            return shapes.Joined(
+                group=group.hex(),
+                name=parsed.name,
+                standing="petitioner",
+                entry=_last_id(prepared),
+                entries=0,
+                message=f"the inviter cannot be reached now ({reason}); this node keeps trying while it runs",
+            )
+        self.context.pending_joins.pop(group, None)
+        if answer.verdict not in ("member", "provisional") or answer.founding is None:
+            raise UsageError(
+                answer.rule or "join.refused",
+                f"{parsed.name} did not admit this device: {answer.message or answer.rule}",
+                "ask the inviter for a new link",
+            )
+        return await self._enter(group, prepared, answer)
+
+    async def _knock(self, prepared: PreparedJoin) -> JoinAnswer:
+        """Ask the inviter's node. Errors: Unreachable."""
+        key = bytes(prepared.link.invitation.inviter)
+        addresses = [split_address(address)[1] for address in prepared.link.addresses]
+        self.context.book.add(key, addresses, source="invitation", is_wanted=True)
+        self.context.supervisor.want(key, addresses)
+        await self.context.host.dial(key, addresses)
+        stream = await self.context.host.open_stream(key, join_protocol.ID)
+        request = JoinRequest(
+            bytes(prepared.link.invitation.group),
+            tuple(WireEntry(*entry) for entry in prepared.entries),
+            prepared.annexes,
+        )
+        try:
+            return await join_protocol.ask(stream, request)
+        finally:
+            await stream.close()
+
+    async def _enter(self, group: bytes, prepared: PreparedJoin, answer: JoinAnswer) -> shapes.Joined:
+        founding = answer.founding
+        assert founding is not None
+        await self.context.port.ask(
+            lambda request: JoinedEvent(
+                request, group, (founding.header, founding.signature, founding.payload)
+            )
+        )
+        held = self.context.port.groups()[group]
+        with trio.move_on_after(_STANDING_TIMEOUT_S):
+            async with self.context.port.watch() as changes:
+                while held.state.standing(self.context.port.own_key) != "member":
+                    await changes.receive()
+        standing = held.state.standing(self.context.port.own_key) or "follower"
+        message = (
+            f"you are a member of {held.name}"
+            if standing == "member"
+            else f"{held.name} has let you in provisionally; it becomes final when a voter has seen it"
+        )
+        return shapes.Joined(
+            group=group.hex(),
+            name=held.name,
+            standing=standing,
+            entry=_last_id(prepared),
+            entries=held.entry_count,
+            message=message,
+        )
+
+    async def keep_joining(self) -> None:
+        """Knock again for requests that found nobody at home, for ever."""
+        while True:
+            await trio.sleep(_JOIN_TIMEOUT_S)
+            for group, link in list(self.context.pending_joins.items()):
+                try:
+                    await self.join(link, "")
+                except UsageError as error:
+                    self.context.pending_joins.pop(group, None)
+                    self.context.emit(
+                        {
+                            "event": "notice",
+                            "rule": error.rule,
+                            "message": error.message,
+                            "remedy": error.remedy,
+                        }
+                    )
+
+    async def members(self, group: str) -> list[shapes.MemberRow]:
+        held = self.context.held(group)
+        own = self.context.port.own_key
+
+        def read(describer: Describer) -> list[shapes.MemberRow]:
+            return [_member_row(describer, held, member, own) for member in held.state.members.values()]
+
+        return await self.context.describe(held, read)
+
+    async def leave_group(self, group: str, delete: bool) -> shapes.Left:
+        held = self.context.held(group)
+        entry: str | None = None
+        told = 0
+        if held.state.standing(self.context.port.own_key) in ("member", "provisional"):
+            written = await self.context.port.ask(lambda request: Leave(request, held.group))
+            entry = written[0].id.hex()
+            told = len(self.context.host.connected())
+            if delete and told:
+                # Give the farewell a moment to reach the peers before its only copy is deleted.
+                with trio.move_on_after(_TOLD_TIMEOUT_S):
+                    await self.context.port.settled(held.group)
+        deleted = 0
+        if delete:
+            deleted = _file_bytes(self.context.home, held.group)
+            await self.context.port.ask(lambda request: Forget(request, held.group))
+        return shapes.Left(
+            group=held.group.hex(), name=held.name, entry=entry, told_peers=told, deleted_bytes=deleted
+        )
+
+
+def _member_row(describer: Describer, held: HeldGroup, member: Member, own: bytes) -> shapes.MemberRow:
+    state = held.state
+    inviter = None if member.invited_by is None else member.invited_by.hex()
+    joined = describer.entry_of(member.joined_entry)
+    return shapes.MemberRow(
+        id=member.id.hex(),
+        name=describer.name_of(member.devices[0]),
+        status=member.status,
+        devices=[did_of(device) for device in member.devices],
+        invited_by=inviter,
+        joined_entry=member.joined_entry.hex(),
+        joined_ms=0 if joined is None else joined.header.time_ms,
+        is_self=own in member.devices,
+        is_voter=any(device in state.voters for device in member.devices),
+    )
+
+
+def _last_id(prepared: PreparedJoin) -> str:
+    return read_entry(prepared.entries[-1][0], None, None).id.hex()
+
+
+def _template(name: str) -> str:
+    """The text of a charter template. Errors: UsageError template.unknown."""
+    folder = resources.files("p2pnode").joinpath(_TEMPLATES)
+    names = sorted(
+        item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml")
+    )
+    if name not in names:
+        raise UsageError(
+            "template.unknown", f"there is no charter template {name!r}", f"choose one of {', '.join(names)}"
+        )
+    return folder.joinpath(name + ".toml").read_text(encoding="utf-8")
+
+
+def _file_bytes(home: Home, group: bytes) -> int:
+    path = home.group_db(group)
+    files = [path.with_name(path.name + companion) for companion in ("", "-wal", "-shm")]
+    return sum(file.stat().st_size for file in files if file.exists())

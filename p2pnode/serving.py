@@ -1,0 +1,114 @@
+"""Reading a group's file for others: runs that end at a verified signature, headers, annexes.
+
+Each call uses a connection of its own with a snapshot; it never waits for the writer. Called in worker threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from queue import Empty, SimpleQueue
+
+from p2pnode.core.crypto import ZERO_HASH, sha256
+from p2pnode.core.limits import RUN_BYTES_MAX, RUN_ENTRIES_MAX
+from p2pnode.replication.exchange import Want
+from p2pnode.replication.run import StoredEntry, encode_run
+from p2pnode.store.database import Connect, connect, open_reader
+from p2pnode.store.group_file import GroupQueries, position_of
+
+_ENTRY_OVERHEAD_BYTES = 96
+"""About what an entry takes in a run besides its payload and acks."""
+
+
+class GroupReader:
+    """Reading connections to one group's file, as many as are used at once."""
+
+    def __init__(self, group: bytes, path: str, *, make: Connect = connect) -> None:
+        self.group = group
+        self._path = path
+        self._make = make
+        self._idle: SimpleQueue[GroupQueries] = SimpleQueue()
+        self._numbers: dict[tuple[bytes, int], int] = {}
+
+    @contextmanager
+    def reading(self) -> Iterator[GroupQueries]:
+        """One connection for the time of a block."""
+        try:
+            queries = self._idle.get_nowait()
+        except Empty:
+            queries = GroupQueries(open_reader(self._path, make=self._make))
+        try:
+            yield queries
+        finally:
+            self._idle.put(queries)
+
+    def close(self) -> None:
+        """Close the connections that nobody uses."""
+        while True:
+            try:
+                self._idle.get_nowait().close()
+            except Empty:
+                return
+
+    def lane_number(self, queries: GroupQueries, author: bytes, lane: int) -> int | None:
+        if (author, lane) not in self._numbers:
+            self._numbers = queries.lane_numbers()
+        return self._numbers.get((author, lane))
+
+    def read_runs(self, wants: Sequence[Want], bytes_max: int) -> tuple[list[bytes], list[Want]]:
+        """Encoded runs for the first wants, about bytes_max together, and the wants that remain."""
+        runs: list[bytes] = []
+        size = 0
+        with self.reading() as queries:
+            for index, want in enumerate(wants):
+                number = self.lane_number(queries, want.author, want.lane)
+                first = want.first
+                while number is not None and first <= want.last:
+                    if size >= bytes_max:
+                        return runs, [want._replace(first=first), *wants[index + 1 :]]
+                    entries = _next_run(queries, number, first, want.last, min(RUN_BYTES_MAX, bytes_max))
+                    if not entries:
+                        break
+                    prev_id = _id_before(queries, number, first)
+                    runs.append(encode_run(self.group, want.author, want.lane, first, prev_id, entries))
+                    size += len(runs[-1])
+                    first += len(entries)
+        return runs, []
+
+    def read_headers(self, author: bytes, lane: int, first: int, count: int) -> list[StoredEntry]:
+        """Consecutive entries of a lane without their payloads."""
+        with self.reading() as queries:
+            number = self.lane_number(queries, author, lane)
+            if number is None or count <= 0:
+                return []
+            return [
+                entry._replace(payload=None) for entry in queries.entries(number, first, first + count - 1)
+            ]
+
+
+def _next_run(queries: GroupQueries, number: int, first: int, last: int, bytes_max: int) -> list[StoredEntry]:
+    """Entries from `first` on that end at a verified signature, as near to `last` and bytes_max as there is one."""
+    entries = queries.entries(number, first, first + RUN_ENTRIES_MAX - 1)
+    size = best = 0
+    for index, entry in enumerate(entries):
+        size += len(entry.payload or b"") + _ENTRY_OVERHEAD_BYTES
+        is_wanted = first + index <= last and (size <= bytes_max or index == 0)
+        if entry.checked == 1 and entry.signature is not None:
+            if is_wanted:
+                best = index + 1
+            elif best == 0:
+                # Nothing verified among what was asked for: go on to the next verified signature.
+                return entries[: index + 1]
+            else:
+                break
+        if not is_wanted and best:
+            break
+    return entries[:best]
+
+
+def _id_before(queries: GroupQueries, number: int, first: int) -> bytes:
+    if first == 0:
+        return ZERO_HASH
+    before = queries.entry_at(position_of(number, first - 1))
+    assert before is not None
+    return sha256(before.header)
