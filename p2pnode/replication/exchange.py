@@ -1,10 +1,28 @@
-"""One group between two peers: what is offered, announced, missing and asked for."""
+"""One group between two peers: what was shown to whom, what is missing, and up to where both are level.
+
+Nothing is sent from here: `session` and `fetching` ask an exchange what there is to say and to ask for.
+
+Source: C 4.2, D 7, J38.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
-from p2pnode.replication.frontier import Frontier
+from p2pnode.core.limits import NEWCOMER_ENTRIES_MAX
+from p2pnode.replication.frontier import EPOCH_BYTES, NO_SEQ, Frontier, Head, LaneKey
+from p2pnode.replication.hello import cursor_epoch, lanes_of, mask_of
+from p2pnode.replication.messages import TAG_BYTES, Offered, Shown
+
+MISSING_MAX = 32_768
+"""More lanes than a group of MEMBERS_MAX with all their devices has: a peer that shows more is not
+followed."""
+
+PUSHED_ENTRIES_MAX = 16
+"""A longer gap is announced: whoever lacks it asks for it."""
+
+_NO_EPOCH = bytes(EPOCH_BYTES)
 
 
 class GroupView(Protocol):
@@ -50,3 +68,218 @@ class Ingested(NamedTuple):
     refused: str | None = None
     waiting: str | None = None
     suspect: tuple[bytes, int, int] | None = None
+
+
+class Learned(NamedTuple):
+    """What received heads call for beyond fetching: proofs of forks, and a look at lanes that may be
+    forked."""
+
+    unproven: list[LaneKey]
+    suspects: list[tuple[bytes, int, int]]
+
+
+class News(NamedTuple):
+    """Heads to show to the peer, and own new entries to push: (head, first seq of what the peer lacks)."""
+
+    shown: list[Head]
+    pushed: list[tuple[Head, int]]
+
+
+class Exchange:
+    """The state of one group in one session; mutable, with one owner.
+
+    Shapes: `lanes` are those that the peer may read; `announced` is our counter of head moves up to which
+    the peer was told, None before it offered the group itself; `told` is the same the other way round.
+    """
+
+    def __init__(self, view: GroupView, own_key: bytes, number: int, lanes: frozenset[int]) -> None:
+        self.view = view
+        self.group = view.group
+        self.number = number
+        self.lanes = lanes
+        self.their_number: int | None = None
+        self.their_lanes: frozenset[int] = frozenset()
+        self.announced: int | None = None
+        self.level_shown = NO_SEQ
+        self.told = NO_SEQ
+        self.recorded = NO_SEQ
+        self.missing: dict[LaneKey, int] = {}
+        self.parked: set[LaneKey] = set()
+        self.unproven: set[LaneKey] = set()
+        self.pushing: dict[LaneKey, int] = {}
+        self._own_key = own_key
+        self._their_epoch = _NO_EPOCH
+        self._held: dict[LaneKey, int] = {}
+        self._sent: dict[LaneKey, int] = {}
+        self._overflowed = False
+
+    @property
+    def frontier(self) -> Frontier:
+        """Our heads, live."""
+        return self.view.frontier
+
+    @property
+    def is_open(self) -> bool:
+        """Whether both sides hold the group and let the other read something of it."""
+        return bool(self.lanes) and self.their_number is not None and bool(self.their_lanes)
+
+    def offered(self, blinded: bytes, cursor: Cursor | None) -> Offered:
+        """What we say about the group when we offer it. Shapes: cursor is our position in the peer's
+        moves."""
+        digests = b"".join(self.frontier.digest(frozenset((lane,))) for lane in sorted(self.lanes))
+        at = cursor or Cursor(_NO_EPOCH, 0)
+        mask = mask_of(self.lanes)
+        return Offered(
+            self.number,
+            blinded,
+            mask,
+            digests,
+            self.frontier.epoch,
+            self.frontier.changed,
+            at.epoch,
+            at.changed,
+        )
+
+    def take_offer(self, offered: Offered) -> bool:
+        """Note what the peer says about the group; whether it differs from what we hold."""
+        self.their_number = offered.number
+        self.their_lanes = lanes_of(offered.lanes)
+        self._their_epoch = offered.epoch
+        self._overflowed = False
+        if not self.their_lanes:
+            self.missing.clear()
+            self.announced = None
+            return False
+        return self.their_lanes != self.lanes or bool(self._unequal_lanes(offered))
+
+    def _unequal_lanes(self, offered: Offered) -> frozenset[int]:
+        """The lanes that the peer may read and of which its log is not known to be equal to ours."""
+        theirs = {
+            lane: offered.digests[32 * index : 32 * (index + 1)]
+            for index, lane in enumerate(sorted(lanes_of(offered.lanes)))
+        }
+        return frozenset(
+            lane for lane in self.lanes if theirs.get(lane) != self.frontier.digest(frozenset((lane,)))
+        )
+
+    def heads_for(self, offered: Offered) -> tuple[list[Head], bool]:
+        """The heads to show in answer to an offer, and whether they are all there are (no usable cursor)."""
+        lanes = self._unequal_lanes(offered)
+        self.announced = self.frontier.changed
+        for lane in sorted(self.lanes):
+            own = self.frontier.heads.get((self._own_key, lane))
+            if own is not None:
+                self._sent[own.author, lane] = own.seq
+        if not lanes:
+            return [], False
+        is_usable = offered.cursor_epoch == cursor_epoch(self.frontier.epoch, self.lanes)
+        since = offered.cursor_changed if is_usable else 0
+        return [head for head in self.frontier.changed_since(since) if head.lane in lanes], not is_usable
+
+    def level(self) -> int:
+        """Up to which of our head moves the peer has been told everything, pushes under way left out."""
+        return min([self.announced or 0, *(changed - 1 for changed in self.pushing.values())])
+
+    def news(self, is_pushing: bool) -> News:
+        """What moved since the last time, as far as the peer may read it and is not known to hold it."""
+        if self.announced is None:
+            return News([], [])
+        shown: list[Head] = []
+        pushed: list[tuple[Head, int]] = []
+        for head in self.frontier.changed_since(self.announced):
+            key = (head.author, head.lane)
+            if head.lane not in self.lanes or (not head.forked and self._held.get(key, NO_SEQ) >= head.seq):
+                continue
+            first = max(self._sent.get(key, NO_SEQ), self._held.get(key, NO_SEQ)) + 1
+            is_own = head.author == self._own_key and not head.forked
+            if is_own:
+                self._sent[key] = head.seq
+            if (
+                is_pushing
+                and is_own
+                and key not in self.pushing
+                and 0 <= head.seq - first < PUSHED_ENTRIES_MAX
+            ):
+                pushed.append((head, first))
+                self.pushing[key] = head.changed
+            else:
+                shown.append(head)
+        self.announced = self.frontier.changed
+        return News(shown, pushed)
+
+    def note_held(self, key: LaneKey, seq: int) -> None:
+        """The peer holds a lane up to a seq. Forgetting it costs some bytes, so memory is bounded by
+        forgetting."""
+        if len(self._held) >= MISSING_MAX and key not in self._held:
+            self._held.clear()
+        self._held[key] = max(seq, self._held.get(key, NO_SEQ))
+
+    def learn(self, heads: Iterable[Shown]) -> Learned:
+        """Compare the peer's heads with ours and note what is missing here."""
+        unproven: list[LaneKey] = []
+        suspects: list[tuple[bytes, int, int]] = []
+        for head in heads:
+            self.note_held(head.key, head.seq)
+            mine = self.frontier.heads.get(head.key)
+            if mine is not None and mine.forked:
+                continue
+            if head.forked and head.key not in self.unproven:
+                self.unproven.add(head.key)
+                unproven.append(head.key)
+            if mine is None or mine.seq < head.seq:
+                self._miss(head.key, head.seq)
+            elif mine.seq == head.seq and mine.id[:TAG_BYTES] != head.tag and not head.forked:
+                suspects.append((head.author, head.lane, head.seq))
+        return Learned(unproven, suspects)
+
+    def _miss(self, key: LaneKey, seq: int) -> None:
+        if seq == NO_SEQ:
+            return
+        if len(self.missing) >= MISSING_MAX and key not in self.missing:
+            self._overflowed = True
+            return
+        self.missing[key] = max(seq, self.missing.get(key, NO_SEQ))
+
+    def note_moved(self, heads: Iterable[Head]) -> None:
+        """Our heads moved: what they reach is missing no longer."""
+        for head in heads:
+            key = (head.author, head.lane)
+            self.parked.discard(key)
+            if key in self.missing and (head.forked or self.missing[key] <= head.seq):
+                del self.missing[key]
+            if head.forked:
+                self.unproven.discard(key)
+
+    def lacking(self, passed_over: Sequence[frozenset[LaneKey]] = ()) -> list[Want]:
+        """What to ask the peer for: of authors who are new here, first lane 0, and little of it until it is
+        taken."""
+        wants: list[Want] = []
+        self.note_moved([self.frontier.heads[key] for key in self.missing if key in self.frontier.heads])
+        for key, last in self.missing.items():
+            if key in self.parked or any(key in keys for keys in passed_over):
+                continue
+            author, lane = key
+            mine = self.frontier.heads.get(key)
+            first = 0 if mine is None else mine.seq + 1
+            if not self._is_known(author):
+                if lane != 0 and (author, 0) in self.missing:
+                    continue
+                last = min(last, first + NEWCOMER_ENTRIES_MAX - 1)
+            wants.append(Want(author, lane, first, last))
+        return wants
+
+    def _is_known(self, author: bytes) -> bool:
+        return any((author, lane) in self.frontier.heads for lane in range(3))
+
+    @property
+    def is_cursor_due(self) -> bool:
+        """Whether everything that the peer showed is here, and that is news."""
+        is_level = not self.missing and not self.unproven and not self._overflowed
+        return self.is_open and is_level and self.told > self.recorded
+
+    def cursor(self) -> Cursor | None:
+        """The position to remember, when it says something new."""
+        if not self.is_cursor_due:
+            return None
+        self.recorded = self.told
+        return Cursor(cursor_epoch(self._their_epoch, self.their_lanes), self.told)
