@@ -1,7 +1,7 @@
 """Questions between peers (`/p2pnode/query/1`): what is asked, what is answered, and what an answer proves.
 
-A question is an array [name, arguments...]; an answer is a map with the facts and, under "entries", the entries
-(header, signature, payload) from which whoever asked can check them.
+A question is an array [name, arguments...]; an answer is a map with the facts and, under "entries", the
+entries (header, signature, payload) from which whoever asked can check them.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from p2pnode.describing import plain
 from p2pnode.governance.access import lanes_readable
 from p2pnode.local.service import Question
 from p2pnode.peerbook import ADDRESSES_PER_PEER_MAX
-from p2pnode.port import HeldGroup, LivePort
+from p2pnode.port import HeldGroup
 from p2pnode.service.context import Context
-from p2pnode.store.group_file import GroupQueries, number_and_seq, position_of
+from p2pnode.store.group_file import GroupQueries, number_and_seq
 
 ADDRESSES_PEERS_MAX = 64
 _ENTRIES_MAX = 100
@@ -56,7 +56,9 @@ def _needs_group() -> UsageError:
 
 
 def checked(answer: Value) -> tuple[Any, int]:
-    """An answer for JSON, and how many entries in it were verified here. Errors: PeerError-like FormatError."""
+    """An answer for JSON, and how many entries in it were verified here. Errors: PeerError-like
+    FormatError.
+    """
     if type(answer) is not dict:
         raise TypeError("an answer is a map")
     proven = 0
@@ -142,7 +144,9 @@ class Answerer:
 
 
 def addresses_of(answer: Value) -> list[tuple[bytes, list[str]]]:
-    """Peers and their addresses in the answer to an "addresses" question; what has another shape is left out."""
+    """Peers and their addresses in the answer to an "addresses" question; what has another shape is left
+    out.
+    """
     rows = answer.get("peers") if type(answer) is dict else None
     found: list[tuple[bytes, list[str]]] = []
     for row in rows[:ADDRESSES_PEERS_MAX] if type(rows) is list else []:
@@ -186,8 +190,10 @@ def _newest(queries: GroupQueries, lanes: frozenset[int], count: int) -> Value:
     entries: list[tuple[int, bytes, bytes | None, bytes | None]] = []
     for lane in queries.lanes():
         if lane.lane in lanes and lane.seq >= 0:
-            for stored in queries.entries(lane.number, max(0, lane.seq - count + 1), lane.seq):
-                entries.append((lane.time_ms, stored.header, stored.signature, stored.payload))
+            entries += [
+                (lane.time_ms, stored.header, stored.signature, stored.payload)
+                for stored in queries.entries(lane.number, max(0, lane.seq - count + 1), lane.seq)
+            ]
     size = 0
     kept: list[_Fields] = []
     for _, header, signature, payload in sorted(entries, key=lambda row: -row[0])[:count]:

@@ -89,7 +89,9 @@ def _open_node(home: Home, key: KeyFile) -> tuple[Node, bool]:
 
 
 def _sound_node_file(home: Home) -> tuple[NodeFile, bool]:
-    """node.db, or a fresh one in the place of a damaged one: what it held is found again in groups and peers."""
+    """node.db, or a fresh one in the place of a damaged one: what it held is found again in groups and
+    peers.
+    """
     is_lost = not home.node_db.exists() and bool(home.group_dbs())
     try:
         return NodeFile(home.node_db), is_lost
@@ -129,7 +131,8 @@ class Daemon:
             on_disconnected=self._disconnected,
         )
         self.supervisor = Supervisor(self.host)
-        self.book = PeerBook(node.node_file.peers(), lambda event: self.writer.submit(event))
+        self.writer = Writer(node, clock.wall_ms, self._deliver, self._fail)
+        self.book = PeerBook(node.node_file.peers(), self.writer.submit)
         memberships = node.node_file.memberships()
         self.context = Context(
             home=home,
@@ -148,7 +151,6 @@ class Daemon:
         self._failure: BaseException | None = None
         self._sessions: dict[bytes, trio.CancelScope] = {}
         self._nursery: trio.Nursery | None = None
-        self.writer = Writer(node, clock.wall_ms, self._deliver, self._fail)
         self.port.submit = self.writer.submit
         self.port.open_by = self._open_stream
         self.port.on_banned = self._banned
@@ -218,7 +220,9 @@ class Daemon:
                 pause_s = min(pause_s * 2, SESSION_PAUSE_S_MAX)
 
     async def _learn_addresses(self, peer: bytes) -> None:
-        """Ask a fellow member where the others can be reached, so that a group stays together without its founder."""
+        """Ask a fellow member where the others can be reached, so that a group stays together without its
+        founder.
+        """
         for held in list(self.port.groups().values()):
             if held.state.standing(peer) not in ("member", "provisional"):
                 continue

@@ -179,11 +179,11 @@ class Describer:
         return entry.header.type
 
     def _contribution(self, body: Contribution) -> str:
-        words = [body.action]
-        for measure in (body.effort_quantity, body.resource_quantity):
-            if measure is not None:
-                words.append(f"{amount_text(measure.amount)} {label_of_unit(measure.unit)}".strip())
-        words.append(body.resource_conforms_to)
+        measures = [
+            measure for measure in (body.effort_quantity, body.resource_quantity) if measure is not None
+        ]
+        amounts = [f"{amount_text(m.amount)} {label_of_unit(m.unit)}".strip() for m in measures]
+        words = [body.action, *amounts, body.resource_conforms_to]
         if body.in_scope_of != self._state.name:
             words.append(f"for {body.in_scope_of}")
         note = self.annex(body.annex) if body.annex is not None else None

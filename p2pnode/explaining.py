@@ -10,22 +10,27 @@ from p2pnode.port import HeldGroup
 from p2pnode.service.context import Context
 
 RULES = {
-    "lane.fork": "two different entries were signed in one place of a lane; the key is sealed, its owner joins with a new one",
-    "lane.fault": "an entry's depth or time does not follow from what it names; the lane ends there on every node",
+    "lane.fork": "two different entries were signed in one place of a lane; the key is sealed, its "
+    "owner joins with a new one",
+    "lane.fault": "an entry's depth or time does not follow from what it names; the lane ends there on "
+    "every node",
     "lane.gap": "entries before this one are not here yet; they are asked for",
-    "entry.future": "the author's clock is more than ten minutes ahead; the entry is taken when its time has come",
+    "entry.future": "the author's clock is more than ten minutes ahead; the entry is taken when its "
+    "time has come",
     "entry.missing_past": "something that the entry names is not here yet",
     "entry.bad_signature": "a signature does not verify; who sent the entry alone answers for it",
     "author.unknown": "nothing here says that the author belongs to the group",
     "newcomer.quota": "a newcomer may write 64 entries until a voter has admitted them",
-    "restore.unconfirmed": "this home was restored, copied or moved; a member must first confirm where our log ends, so that"
+    "restore.unconfirmed": "this home was restored, copied or moved; a member must first confirm where "
+    "our log ends, so that"
     " nothing is signed twice",
     "clock.ahead": "this machine's clock is more than ten minutes ahead of its peers",
     "clock.unconfirmed": "nobody was heard for thirty days and the clock moved far beyond the last entry",
     "invite.expired": "the invitation's time was over when the group decided",
     "invite.spent": "the invitation was used as often as it allows",
     "import.duplicate": "an earlier claim of the same commit stands",
-    "type.unknown": "this version does not know the type; the entry is kept, passed on and executed after an upgrade",
+    "type.unknown": "this version does not know the type; the entry is kept, passed on and executed "
+    "after an upgrade",
 }
 """What stable rule ids mean, for people."""
 

@@ -1,7 +1,8 @@
-"""One group as its only writer holds it: lanes in memory, their file on disk, and the transactions between the two.
+"""One group as its only writer holds it: lanes in memory, their file on disk, and the transactions between
+the two.
 
-A `Change` is one transaction. It works on copies of lanes; after COMMIT the copies replace the originals and the effects
-go out, so that a rollback needs no undo.
+A `Change` is one transaction. It works on copies of lanes; after COMMIT the copies replace the originals
+and the effects go out, so that a rollback needs no undo.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from p2pnode.core.crypto import ZERO_HASH, SigningKey, sha256
+from p2pnode.core.crypto import SigningKey, sha256
 from p2pnode.core.entry import Entry, Header, decode_header, payload_fields, read_entry, sign_entry
 from p2pnode.core.errors import UsageError
 from p2pnode.core.events import Item
@@ -275,7 +276,9 @@ class Change:
         return True
 
     def _parent(self, ack: bytes) -> Parent | None:
-        """What an ack names, if it is delivered here; the dead branch of a fork is known by its headers (J17)."""
+        """What an ack names, if it is delivered here; the dead branch of a fork is known by its headers
+        (J17).
+        """
         if ack == self.log.founding.id:
             header = self.log.founding.header
             return Parent(0, header.depth, header.time_ms, header.author, -1)
@@ -366,7 +369,9 @@ class Change:
         return entry
 
     def add_own(self, entry: Entry, targets: Sequence[int] | None) -> None:
-        """Store an entry of our own that continues its lane; targets of its acks where they are known already."""
+        """Store an entry of our own that continues its lane; targets of its acks where they are known
+        already.
+        """
         header = entry.header
         lane = self.lane_for_writing(header.author, header.lane)
         row = Row(
@@ -450,7 +455,9 @@ class Change:
     # ---- forks
 
     def seal(self, encoded: bytes, proof: ForkProof) -> bool:
-        """Keep a fork proof: the lane ends at the first difference, the key gets no more acks. Whether it is new."""
+        """Keep a fork proof: the lane ends at the first difference, the key gets no more acks. Whether it
+        is new.
+        """
         if proof.author in self.forked:
             return False
         self.transaction.add_fork(proof.author, encoded)
@@ -482,7 +489,9 @@ class Change:
 
 
 def head_of(lane: LaneState) -> Head:
-    """What the frontier says of a lane; one that ended counts up to its last good entry, with a marker (J38)."""
+    """What the frontier says of a lane; one that ended counts up to its last good entry, with a marker
+    (J38).
+    """
     if lane.ended_at is None or lane.seq < lane.ended_at - 1:
         return Head(lane.author, lane.lane, lane.seq, lane.id, lane.changed, lane.ended_at is not None)
     return Head(lane.author, lane.lane, lane.ended_at - 1, lane.ended_id, lane.changed, True)

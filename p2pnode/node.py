@@ -1,8 +1,8 @@
 """The node: `handle(event, now) -> effects`, the only writer, the only place where decisions meet.
 
-Each event is one transaction, or shares one with its neighbours. Own entries are promised durably in node.db before the
-group's transaction commits; their bytes stay there until the group's file is known to be on disk (J34). What lives in memory
-is adopted after COMMIT, and effects come last.
+Each event is one transaction, or shares one with its neighbours. Own entries are promised durably in
+node.db before the group's transaction commits; their bytes stay there until the group's file is known to be
+on disk (J34). What lives in memory is adopted after COMMIT, and effects come last.
 """
 
 from __future__ import annotations
@@ -141,6 +141,8 @@ class Node:
 
     def _dispatch(self, event: Event, now_ms: int) -> list[Effect]:
         match event:
+            case PeerNoted() | CursorsNoted() | ClockHeard() | ConfirmClock():
+                return self._note(event)
             case Found():
                 return opening.found(self, event, now_ms)
             case PrepareJoin():
@@ -155,6 +157,21 @@ class Node:
                 return self._take_annexes(event)
             case HeadsConfirmed():
                 return self._confirm_heads(event)
+            case CatchUp():
+                return self._catch_up(event)
+            case Leave():
+                item = Item(leaving.LEAVE_TYPE, leaving.encode(leaving.Leave()))
+                return self._append_all(event.group, [Append(event.request, event.group, (item,))], now_ms)
+            case Forget():
+                return opening.forget(self, event)
+            case Woke():
+                return self._spare_time(now_ms)
+            case Append() | Received():
+                raise AssertionError("handled in batches")
+
+    def _note(self, event: PeerNoted | CursorsNoted | ClockHeard | ConfirmClock) -> list[Effect]:
+        """Remember something that is no entry."""
+        match event:
             case ClockHeard():
                 self._clock_offsets_ms[event.peer] = event.offset_ms
             case PeerNoted():
@@ -169,17 +186,6 @@ class Node:
             case ConfirmClock():
                 self._is_clock_confirmed = True
                 return [Reply(event.request)]
-            case CatchUp():
-                return self._catch_up(event)
-            case Leave():
-                item = Item(leaving.LEAVE_TYPE, leaving.encode(leaving.Leave()))
-                return self._append_all(event.group, [Append(event.request, event.group, (item,))], now_ms)
-            case Forget():
-                return opening.forget(self, event)
-            case Woke():
-                return self._spare_time(now_ms)
-            case Append() | Received():
-                raise AssertionError("handled in batches")
         return []
 
     # ---- own entries
@@ -213,9 +219,11 @@ class Node:
         if log.group in self.restored:
             return UsageError(
                 "restore.unconfirmed",
-                "this home was restored or moved, so nothing is signed until a member of the group has confirmed"
+                "this home was restored or moved, so nothing is signed until a member of the group has "
+                "confirmed"
                 " where our log ends",
-                "wait until a member is reachable (p2pnode peers list), or join again with a new key in a new profile",
+                "wait until a member is reachable (p2pnode peers list), or join again with a new key in "
+                "a new profile",
             )
         if log.state.standing(self.key.public) in (None, "removed"):
             return UsageError(
@@ -233,7 +241,9 @@ class Node:
         )
 
     def promise(self, log: GroupLog, entries: Sequence[Entry]) -> None:
-        """Make own entries durable before their group's transaction commits and before anybody hears of them."""
+        """Make own entries durable before their group's transaction commits and before anybody hears of
+        them.
+        """
         if not entries:
             return
         held = self._promised.setdefault(log.group, _Promised())
@@ -350,7 +360,10 @@ class Node:
         if is_new:
             effects.append(ForkFound(event.group, proof.author, event.proof))
         if is_new and proof.author == self.key.public:
-            message = "this device's key signed two different entries in one place; it must not sign in this group again"
+            message = (
+                "this device's key signed two different entries in one place; it must not sign in "
+                "this group again"
+            )
             effects.append(Alert("key.forked", message, {"group": event.group.hex()}))
         return effects
 

@@ -209,7 +209,9 @@ def _begin(node: Node, group: bytes, founding: FoundingBytes) -> GroupLog:
 
 
 def prepare_join(node: Node, event: PrepareJoin, now_ms: int) -> list[Effect]:
-    """Write the next entry with which we ask to join; asking again with the same link repeats the same entry."""
+    """Write the next entry with which we ask to join; asking again with the same link repeats the same
+    entry.
+    """
     link = parse_link(event.link)
     group = bytes(link.invitation.group)
     if group in node.logs:
@@ -280,7 +282,9 @@ def joined(node: Node, event: Joined) -> list[Effect]:
 
 
 def forget(node: Node, event: Forget) -> list[Effect]:
-    """Delete what this node holds of a group; the marks stay, so that its key never signs there again by mistake."""
+    """Delete what this node holds of a group; the marks stay, so that its key never signs there again by
+    mistake.
+    """
     log = node.logs.pop(event.group, None)
     if log is not None:
         log.file.close()

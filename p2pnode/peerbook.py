@@ -1,4 +1,6 @@
-"""The address book in memory: whom this node knows, wants and refuses. Every change becomes a row in node.db."""
+"""The address book in memory: whom this node knows, wants and refuses. Every change becomes a row in
+node.db.
+"""
 
 from __future__ import annotations
 

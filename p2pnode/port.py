@@ -1,7 +1,8 @@
 """The node as protocols and the local API see it, in the event loop's thread.
 
-Questions that change something go to the writer as events and come back as replies; reading goes to connections of its own.
-What the loop knows of groups (heads, members) is kept up to date from the writer's effects, after COMMIT.
+Questions that change something go to the writer as events and come back as replies; reading goes to
+connections of its own. What the loop knows of groups (heads, members) is kept up to date from the writer's
+effects, after COMMIT.
 """
 
 from __future__ import annotations
@@ -323,6 +324,8 @@ class LivePort:
         return None if rule is None else str(rule)
 
     async def read_fork(self, group: bytes, author: bytes, lane: int) -> bytes | None:
+        del lane  # one proof seals a key in all its lanes (J17)
+
         def work(reader: GroupReader) -> bytes | None:
             with reader.reading() as queries:
                 return queries.fork_proofs().get(author)
@@ -411,7 +414,7 @@ async def _send_later(watcher: trio.MemorySendChannel[Change]) -> None:
 
 
 def _nowhere(event: Event) -> None:
-    raise AssertionError("no writer is running")
+    raise AssertionError(f"no writer is running to take {event!r}")
 
 
 def _ignore(thing: object) -> None:

@@ -1,6 +1,7 @@
 """Reading a group's file for others: runs that end at a verified signature, headers, annexes.
 
-Each call uses a connection of its own with a snapshot; it never waits for the writer. Called in worker threads.
+Each call uses a connection of its own with a snapshot; it never waits for the writer. Called in worker
+threads.
 """
 
 from __future__ import annotations
@@ -87,7 +88,9 @@ class GroupReader:
 
 
 def _next_run(queries: GroupQueries, number: int, first: int, last: int, bytes_max: int) -> list[StoredEntry]:
-    """Entries from `first` on that end at a verified signature, as near to `last` and bytes_max as there is one."""
+    """Entries from `first` on that end at a verified signature, as near to `last` and bytes_max as there is
+    one.
+    """
     entries = queries.entries(number, first, first + RUN_ENTRIES_MAX - 1)
     size = best = 0
     for index, entry in enumerate(entries):

@@ -1,6 +1,7 @@
 """Views: what readers ask for, folded from delivered entries in slices, off the road of incoming entries.
 
-They can be thrown away: `VERSION` rises when a fold changes, and the views are folded again from the first entry.
+They can be thrown away: `VERSION` rises when a fold changes, and the views are folded again from the first
+entry.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Canonical MessagePack: one value, one byte string.
 
 Allowed values are nil, bool, integers from -2^63 to 2^64-1, bytes, text, arrays, and maps with text keys in
-ascending order of their UTF-8 bytes. Floats, extension types and timestamps do not exist here. "Decode, encode,
-compare" alone would let extension types and binary map keys through, so a walk over the value comes first. Text is not
-normalised: Unicode tables differ between versions of a language, and nodes must agree.
+ascending order of their UTF-8 bytes. Floats, extension types and timestamps do not exist here. "Decode,
+encode, compare" alone would let extension types and binary map keys through, so a walk over the value comes
+first. Text is not normalised: Unicode tables differ between versions of a language, and nodes must agree.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def encode(value: Value) -> bytes:
 
 
 def decode(data: bytes, *, bytes_max: int = FRAME_BYTES_MAX, items_max: int = ITEMS_MAX) -> Value:
-    """The value of canonical bytes. Errors: FormatError codec.too_large, codec.not_msgpack, codec.not_canonical,
-    codec.bad_value, codec.too_deep."""
+    """The value of canonical bytes. Errors: FormatError codec.too_large, codec.not_msgpack,
+    codec.not_canonical, codec.bad_value, codec.too_deep."""
     if len(data) > bytes_max:
         raise FormatError("codec.too_large", f"{len(data)} bytes, at most {bytes_max}")
     try:

@@ -28,7 +28,7 @@ def _small_order_keys() -> frozenset[bytes]:
 
 SMALL_ORDER_KEYS = _small_order_keys()
 
-_new_hash: Callable[[], "hashlib._Hash"] = hashlib.sha256().copy
+_new_hash: Callable[[], hashlib._Hash] = hashlib.sha256().copy
 """Copying an empty hash object is cheaper than making one: this runs twice an entry."""
 
 

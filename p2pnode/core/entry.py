@@ -4,13 +4,15 @@ An entry is (header bytes, signature, payload or nothing). The header is a Messa
 
     [version, group, author, lane, seq, prev, depth, time_ms, acks, type, payload_bytes, payload_hash]
 
-its id is SHA-256 of the header bytes, and the signature covers a domain tag and the header. The payload is detached, so a
-chain survives when a payload is never fetched. Received bytes are kept and hashed; they are never encoded again for it.
+its id is SHA-256 of the header bytes, and the signature covers a domain tag and the header. The payload is
+detached, so a chain survives when a payload is never fetched. Received bytes are kept and hashed; they are
+never encoded again for it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import msgpack
@@ -44,7 +46,9 @@ _TYPE_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._")
 
 
 class Header(NamedTuple):
-    """The twelve signed fields, in their order on the wire. Units: time in ms since 1970, payload in bytes."""
+    """The twelve signed fields, in their order on the wire. Units: time in ms since 1970, payload in
+    bytes.
+    """
 
     version: int
     group: bytes
@@ -127,8 +131,9 @@ def _is_hash(value: object) -> bool:
 
 
 def check_header(header: Header) -> None:
-    """Check everything a header says by itself. Errors: FormatError entry.bad_header, entry.bad_key, entry.bad_chain,
-    entry.bad_acks, entry.bad_type, entry.bad_payload_field, entry.bad_founding, entry.bad_vote_lane."""
+    """Check everything a header says by itself. Errors: FormatError entry.bad_header, entry.bad_key,
+    entry.bad_chain, entry.bad_acks, entry.bad_type, entry.bad_payload_field, entry.bad_founding,
+    entry.bad_vote_lane."""
     version, group, author, lane, seq, prev, depth, time_ms, acks, type_, payload_bytes, payload_hash = header
     if not _is_uint(version, COUNTER_MAX) or version < VERSION or not _is_hash(group):
         raise FormatError("entry.bad_header", "version or group")
@@ -155,10 +160,12 @@ def check_header(header: Header) -> None:
 
 
 def check_acks(acks: tuple[bytes, ...]) -> None:
-    """Check that acks are at most eight ids in strictly ascending order. Errors: FormatError entry.bad_acks."""
+    """Check that acks are at most eight ids in strictly ascending order. Errors: FormatError
+    entry.bad_acks.
+    """
     if len(acks) > ACKS_MAX or not all(_is_hash(ack) for ack in acks):
         raise FormatError("entry.bad_acks", f"at most {ACKS_MAX} ids of 32 bytes")
-    if any(left >= right for left, right in zip(acks, acks[1:], strict=False)):
+    if any(left >= right for left, right in pairwise(acks)):
         raise FormatError("entry.bad_acks", "not strictly ascending")
 
 
@@ -179,7 +186,9 @@ def check_payload(header: Header, payload: bytes) -> None:
 
 
 def read_entry(header_bytes: bytes, signature: bytes | None, payload: bytes | None) -> Entry:
-    """An entry whose format, size and hashes are right; the signature is not verified here. Errors: FormatError entry.*."""
+    """An entry whose format, size and hashes are right; the signature is not verified here. Errors:
+    FormatError entry.*.
+    """
     header = decode_header(header_bytes)
     if payload is not None:
         check_payload(header, payload)

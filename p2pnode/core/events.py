@@ -1,7 +1,7 @@
 """Everything that can happen to a node, and everything it can ask the outside to do.
 
-Events go in, effects come out (`p2pnode/node.py`); neither does anything. `request` is whatever the asker wants to see
-again in the `Reply`. Effects are best effort: what must survive a crash is a row.
+Events go in, effects come out (`p2pnode/node.py`); neither does anything. `request` is whatever the asker
+wants to see again in the `Reply`. Effects are best effort: what must survive a crash is a row.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class JoinAsked:
-    """A newcomer hands us its first entries. Shapes: entries are (header, signature, payload) from seq 0 on."""
+    """A newcomer hands us its first entries. Shapes: entries are (header, signature, payload) from seq 0
+    on.
+    """
 
     request: Request
     group: bytes
@@ -209,7 +211,9 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Heads moved, after COMMIT. Shapes: heads are `replication.frontier.Head`; own counts our new entries."""
+    """Heads moved, after COMMIT. Shapes: heads are `replication.frontier.Head`; own counts our new
+    entries.
+    """
 
     group: bytes
     heads: tuple[Any, ...]

@@ -1,7 +1,7 @@
 """What can come of an entry: stored, held already, waiting, rejected or forked (J14).
 
-Rejected is for bytes only: format, size, hash, chain, signature. The rules of a type never reject; an ordered entry that
-breaks one is void and stays in the log.
+Rejected is for bytes only: format, size, hash, chain, signature. The rules of a type never reject; an
+ordered entry that breaks one is void and stays in the log.
 """
 
 from __future__ import annotations

@@ -47,7 +47,9 @@ _SHORT = MappingProxyType(
 
 
 def unit_of_label(label: str) -> str:
-    """The OM 2 name behind what a person wrote; unknown words stand for themselves. Errors: FormatError measure.bad_unit."""
+    """The OM 2 name behind what a person wrote; unknown words stand for themselves. Errors: FormatError
+    measure.bad_unit.
+    """
     text = label.strip()
     if text in UNITS or text in LABELS:
         return LABELS.get(text, text)

@@ -1,4 +1,6 @@
-"""When a node may trust its clock enough to sign (J31). Validity of entries never depends on a clock; this is prudence."""
+"""When a node may trust its clock enough to sign (J31). Validity of entries never depends on a clock; this
+is prudence.
+"""
 
 from __future__ import annotations
 

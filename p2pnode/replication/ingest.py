@@ -1,8 +1,8 @@
 """What to do with a run of entries: a decision over one lane's state, the run and the time.
 
-Order of the questions: does it continue what is held, may so much be taken, is its time not too far ahead, does a
-signature vouch for it, and does each entry continue the one before it. Only bytes and signatures reject (J14); what is
-early or not yet continuous waits, and the one who sent it is not blamed.
+Order of the questions: does it continue what is held, may so much be taken, is its time not too far ahead,
+does a signature vouch for it, and does each entry continue the one before it. Only bytes and signatures
+reject (J14); what is early or not yet continuous waits, and the one who sent it is not blamed.
 """
 
 from __future__ import annotations

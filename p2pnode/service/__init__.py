@@ -1,15 +1,16 @@
-"""What a running node does for its user: the service behind the local API (`local/service.py` says what each method means)."""
+"""What a running node does for its user: the service behind the local API (`local/service.py` says what
+each method means).
+"""
 
 from __future__ import annotations
 
 from p2pnode.service.context import Context
 from p2pnode.service.entries import EntriesService
-from p2pnode.service.groups import GroupsService
 from p2pnode.service.keeping import KeepingService
 from p2pnode.service.peers import PeersService
 
 __all__ = ["Context", "LiveService"]
 
 
-class LiveService(GroupsService, PeersService, EntriesService, KeepingService):
+class LiveService(KeepingService, PeersService, EntriesService):
     """One running node."""

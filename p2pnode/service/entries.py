@@ -13,7 +13,7 @@ from p2pnode.core.entry import Entry
 from p2pnode.core.errors import FormatError, UsageError
 from p2pnode.core.events import Append, Item
 from p2pnode.core.limits import ANNEX_BYTES_MAX, ANNEX_SALT_BYTES
-from p2pnode.describing import Describer, Filter
+from p2pnode.describing import Filter
 from p2pnode.economy import claim as claims
 from p2pnode.economy import contribution
 from p2pnode.economy.contribution import Contribution

@@ -19,24 +19,20 @@ from p2pnode.backup import files_of, write_archive
 from p2pnode.core.errors import UsageError
 from p2pnode.core.ids import did_of, peer_id_of
 from p2pnode.local import service as shapes
-from p2pnode.service.context import Context
+from p2pnode.service.groups import GroupsService
 from p2pnode.store.database import reported
 from p2pnode.verifying import Findings, verify_group
 
 _REMEDIES = {
-    "restore.unconfirmed": "leave the node running until a member of the group is reachable (p2pnode peers list)",
+    "restore.unconfirmed": "leave the node running until a member of the group is reachable (p2pnode "
+    "peers list)",
     "key.forked": "join again with a new key: p2pnode --profile NAME join LINK",
     "store.set_aside": "nothing: the group is being fetched again; the damaged file can be deleted later",
 }
 
 
-class KeepingService:
+class KeepingService(GroupsService):
     """The part of the service about the node itself."""
-
-    context: Context
-
-    async def groups(self) -> list[shapes.GroupSummary]:
-        raise NotImplementedError
 
     async def status(self) -> shapes.Status:
         context = self.context
@@ -113,7 +109,9 @@ class KeepingService:
         return shapes.Backup(path=path, bytes=archived, groups=len(self.context.port.groups()))
 
     def _back_up(self, target: Path) -> int:
-        """Copy the databases as SQLite sees them, group files first: node.db must not be older than a group."""
+        """Copy the databases as SQLite sees them, group files first: node.db must not be older than a
+        group.
+        """
         home = self.context.home
         with tempfile.TemporaryDirectory(dir=home.path, prefix=".backup-") as folder:
             copies: dict[str, Path] = {}

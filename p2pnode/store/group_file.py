@@ -66,7 +66,8 @@ class GroupQueries:
     def founding(self) -> FoundingBytes:
         values = dict(
             self._connection.execute(
-                "SELECT name, value FROM setting WHERE name IN ('founding_header','founding_signature','founding_payload')"
+                "SELECT name, value FROM setting WHERE name IN "
+                "('founding_header','founding_signature','founding_payload')"
             )
         )
         return FoundingBytes(
@@ -94,7 +95,8 @@ class GroupQueries:
         return [
             StoredEntry(*row)
             for row in self._connection.execute(
-                "SELECT header, signature, payload, checked FROM entry WHERE position BETWEEN ? AND ? ORDER BY position",
+                "SELECT header, signature, payload, checked FROM entry WHERE position BETWEEN ? AND ? "
+                "ORDER BY position",
                 (position_of(number, first), position_of(number, last)),
             )
         ]
@@ -108,7 +110,8 @@ class GroupQueries:
     def next_checked(self, number: int, seq: int, within: int) -> int | None:
         """The first seq from `seq` on, at most `within` steps later, whose own signature was verified."""
         row = self._connection.execute(
-            "SELECT position FROM entry WHERE position BETWEEN ? AND ? AND checked=1 ORDER BY position LIMIT 1",
+            "SELECT position FROM entry WHERE position BETWEEN ? AND ? AND checked=1 ORDER BY position "
+            "LIMIT 1",
             (position_of(number, seq), position_of(number, min(seq + within, SEQ_MAX))),
         ).fetchone()
         return None if row is None else number_and_seq(row[0])[1]
@@ -134,7 +137,8 @@ class GroupQueries:
     def acks_between(self, number: int, after: int, until: int) -> list[tuple[int, list[int]]]:
         """Positions in (after, until] of a lane whose acks are resolved, with the positions they name."""
         rows = self._connection.execute(
-            "SELECT position, targets FROM ack WHERE position BETWEEN ? AND ? AND targets IS NOT NULL ORDER BY position",
+            "SELECT position, targets FROM ack WHERE position BETWEEN ? AND ? AND targets IS NOT NULL "
+            "ORDER BY position",
             (position_of(number, after + 1), position_of(number, until)),
         )
         return [(position, _unpacked(targets)) for position, targets in rows]
@@ -142,7 +146,8 @@ class GroupQueries:
     def next_ack(self, number: int, after: int, until: int) -> int | None:
         """The first seq in (after, until] whose acks are not resolved yet."""
         row = self._connection.execute(
-            "SELECT position FROM ack WHERE position BETWEEN ? AND ? AND targets IS NULL ORDER BY position LIMIT 1",
+            "SELECT position FROM ack WHERE position BETWEEN ? AND ? AND targets IS NULL ORDER BY "
+            "position LIMIT 1",
             (position_of(number, after + 1), position_of(number, until)),
         ).fetchone()
         return None if row is None else number_and_seq(row[0])[1]
@@ -225,7 +230,9 @@ class GroupTransaction(GroupQueries):
         )
 
     def add_rows(self, number: int, rows: Sequence[Row], is_checked: Sequence[int]) -> None:
-        """Insert entries of one lane. One statement takes hundreds of rows: the interpreter lock is handed over once."""
+        """Insert entries of one lane. One statement takes hundreds of rows: the interpreter lock is handed
+        over once.
+        """
         base = number << SEQ_BITS
         for start in range(0, len(rows), _ROWS_A_STATEMENT):
             part = rows[start : start + _ROWS_A_STATEMENT]
@@ -250,7 +257,8 @@ class GroupTransaction(GroupQueries):
     def decide_governed(self, after: int, until: int, number: int, order: int, decided_ms: int) -> int:
         """Mark governed entries of a lane in (after, until] as decided; the number of them."""
         return self._connection.execute(
-            "UPDATE governed SET decided_order=?, decided_ms=? WHERE position BETWEEN ? AND ? AND decided_order IS NULL",
+            "UPDATE governed SET decided_order=?, decided_ms=? WHERE position BETWEEN ? AND ? AND "
+            "decided_order IS NULL",
             (order, decided_ms, position_of(number, after + 1), position_of(number, until)),
         ).rowcount
 
@@ -339,7 +347,9 @@ class GroupFile(GroupQueries):
 
     @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[GroupTransaction]:
-        """One transaction. Without `durable`, a power cut may take it back: only for what is kept elsewhere too."""
+        """One transaction. Without `durable`, a power cut may take it back: only for what is kept elsewhere
+        too.
+        """
         with reported(self.path):
             wanted = "FULL" if durable else "NORMAL"
             if wanted != self._synchronous:

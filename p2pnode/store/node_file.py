@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from p2pnode.core.entry import Entry
-from p2pnode.store.group_file import FoundingBytes
 from p2pnode.store.database import Connect, connect, open_database, reported
+from p2pnode.store.group_file import FoundingBytes
 
 
 class Promise(NamedTuple):
@@ -146,7 +146,8 @@ class NodeFile:
         return [
             Promise(*row)
             for row in self._connection.execute(
-                "SELECT number, group_id, lane, seq, header, signature, payload FROM outbox WHERE group_id=? ORDER BY number",
+                "SELECT number, group_id, lane, seq, header, signature, payload FROM outbox WHERE "
+                "group_id=? ORDER BY number",
                 (group,),
             )
         ]
