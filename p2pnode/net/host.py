@@ -12,11 +12,11 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Literal
 
 import trio
 from libp2p.abc import INetStream
 from libp2p.custom_types import TProtocol
-from libp2p.io.trio import TrioTCPStream
 from libp2p.network.connection.swarm_connection import SwarmConn
 from libp2p.network.stream.net_stream import NetStream
 from libp2p.peer.id import ID
@@ -38,6 +38,7 @@ from p2pnode.net.guards import (
     quiet_libp2p,
 )
 from p2pnode.net.muxer import Muxer, shielded_for
+from p2pnode.net.sockets import BufferedTcpStream
 from p2pnode.net.streams import STREAM_FAULTS, Libp2pStream, ProtocolNotSpoken, open_on
 
 _log = logging.getLogger("p2pnode.net")
@@ -167,6 +168,13 @@ class Host:
         control = self._network.preferred.get(peer)
         return control is not None and not control.is_closed
 
+    def direction(self, peer_key: bytes) -> Literal["in", "out", "none"]:
+        """Who dialled the control connection to a peer."""
+        connection = self._network.preferred.get(peer_of_key(peer_key))
+        if connection is None:
+            return "none"
+        return "out" if connection.muxed_conn.is_initiator else "in"
+
     async def dial(
         self, peer_key: bytes, addresses: Sequence[str], timeout_ms: int = DIAL_TIMEOUT_MS
     ) -> None:
@@ -244,7 +252,7 @@ class Host:
 
     async def _accept(self, stream: trio.SocketStream) -> None:
         try:
-            await self._network._handle_inbound_connection(TrioTCPStream(stream), _ANYWHERE)
+            await self._network._handle_inbound_connection(BufferedTcpStream(stream), _ANYWHERE)
         except Exception as error:  # noqa: BLE001 - boundary of libp2p: a stranger's connection must not stop us
             _log.info("an inbound connection failed: %r", error)
 
