@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
 from urllib.parse import urlencode
@@ -39,7 +40,6 @@ class Client:
             raise NotRunning
         self._port = api.port
         self._headers = {"Authorization": f"Bearer {token}"}
-        self._connection: HTTPConnection | None = None
 
     def get(self, path: str, **query: str | int | None) -> Any:
         """What a GET request answers; values that are None are left out."""
@@ -54,43 +54,46 @@ class Client:
 
     def events(self) -> Iterator[dict[str, Any]]:
         """What happens in the node from now on, until it stops; the first event is `ready`."""
-        try:
-            response = self._send("GET", "/events", None, None)
-            _check(response)
-            while line := response.readline():
-                if line.startswith(b"data: "):
-                    yield json.loads(line[6:])
-        except (OSError, HTTPException) as error:
-            raise _gone(error) from error
+        with closing(self._connect(None)) as connection:
+            try:
+                response = self._send(connection, "GET", "/events", None)
+                while line := response.readline():
+                    if line.startswith(b"data: "):
+                        yield json.loads(line[6:])
+            except (OSError, HTTPException) as error:
+                raise _gone(error) from error
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None, timeout_s: float | None) -> Any:
+        # A connection for each call: the node closes idle ones, and on loopback a new one costs nothing.
+        with closing(self._connect(timeout_s)) as connection:
+            try:
+                return json.loads(self._send(connection, method, path, body).read())
+            except TimeoutError as error:
+                raise Unreachable(f"The node did not answer within {timeout_s:.0f} s.") from error
+            except (OSError, HTTPException) as error:
+                raise _gone(error) from error
+
+    def _connect(self, timeout_s: float | None) -> HTTPConnection:
+        connection = HTTPConnection(_HOST, self._port, timeout=timeout_s)
         try:
-            response = self._send(method, path, body, timeout_s)
-            _check(response)
-            return json.loads(response.read())
-        except TimeoutError as error:
-            raise Unreachable(f"The node did not answer within {timeout_s:.0f} s.") from error
-        except (OSError, HTTPException) as error:
-            raise _gone(error) from error
+            connection.connect()
+        except OSError as error:
+            connection.close()
+            raise NotRunning from error
+        return connection
 
     def _send(
-        self, method: str, path: str, body: dict[str, Any] | None, timeout_s: float | None
+        self, connection: HTTPConnection, method: str, path: str, body: dict[str, Any] | None
     ) -> HTTPResponse:
-        # A connection for each call: the node closes idle ones, and on loopback a new one costs nothing.
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = HTTPConnection(_HOST, self._port, timeout=timeout_s)
         headers = dict(self._headers)
         text = None
         if body is not None:
             text = json.dumps(body).encode()
             headers["Content-Type"] = "application/json"
-        try:
-            self._connection.connect()
-        except ConnectionRefusedError as error:
-            raise NotRunning from error
-        self._connection.request(method, path, text, headers)
-        return self._connection.getresponse()
+        connection.request(method, path, text, headers)
+        response = connection.getresponse()
+        _check(response)
+        return response
 
 
 def _gone(error: Exception) -> Unreachable:

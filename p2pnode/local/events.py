@@ -36,6 +36,7 @@ class EventStream(Response):
     def __init__(self, service: Service) -> None:
         super().__init__()
         self._service = service
+        self.headers["cache-control"] = "no-store"
         # The length is not known beforehand.
         del self.headers["content-length"]
 

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import functools
+import io
 import json
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 import trio
 
+from cli import main
+from p2pnode.home import Home
 from p2pnode.local.http import HOST, serve
 
 TOKEN = "t" * 64
@@ -23,6 +32,9 @@ class RecordingService:
         self.answers: dict[str, Any] = {}
         self.happening: list[dict[str, Any]] = []
         self.endless: dict[str, Any] | None = None
+        self.ends = False
+        self.yielded = 0
+        self.has_yielded_much = trio.Event()
         self.events_closed = trio.Event()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -37,12 +49,17 @@ class RecordingService:
 
     async def events(self) -> AsyncIterator[dict[str, Any]]:
         try:
+            yield {"event": "ready"}
             for event in self.happening:
                 yield event
             while self.endless is not None:
+                self.yielded += 1
+                if self.yielded == 4000:
+                    self.has_yielded_much.set()
                 yield self.endless
                 await trio.lowlevel.checkpoint()
-            await trio.sleep_forever()
+            if not self.ends:
+                await trio.sleep_forever()
         finally:
             self.events_closed.set()
 
@@ -106,3 +123,92 @@ async def caller(service: RecordingService, nursery: trio.Nursery) -> Caller:
     with trio.fail_after(30):
         await ready.wait()
     return Caller(ports[0])
+
+
+class Ran(NamedTuple):
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class CommandLine:
+    """Runs commands on one home: here, which is fast, or as `process`, which shows what a shell would see."""
+
+    def __init__(self, checkout: Path, home: Home) -> None:
+        self.home = home
+        self._program = checkout / "cli.py"
+
+    def __call__(self, *words: str, given: str = "", **environment: str) -> Ran:
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self._environment(environment).items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["p2pnode", *words])
+            patch.setattr(sys, "stdin", io.StringIO(given))
+            with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as left:
+                main()
+                raise SystemExit(0)
+        return Ran(int(left.value.code or 0), out.getvalue(), err.getvalue())
+
+    def process(self, *words: str, **environment: str) -> Ran:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("P2PNODE_")}
+        done = subprocess.run(
+            [sys.executable, str(self._program), *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+            env={**kept, **self._environment(environment)},
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def _environment(self, own: dict[str, str]) -> dict[str, str]:
+        return {"P2PNODE_HOME": str(self.home.path), "TZ": "UTC", **own}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A home without a node."""
+    made = Home(tmp_path / "home")
+    made.create()
+    return made
+
+
+@pytest.fixture
+def run(checkout: Path, home: Home) -> CommandLine:
+    """Commands on a home without a node."""
+    return CommandLine(checkout, home)
+
+
+@pytest.fixture
+def node(home: Home, service: RecordingService) -> Iterator[RecordingService]:
+    """The recording service, answering for the home from a thread of its own."""
+    token = home.make_token()
+    ready = threading.Event()
+    scopes: list[tuple[trio.lowlevel.TrioToken, trio.CancelScope]] = []
+
+    def on_ready(port: int) -> None:
+        home.write_api(port)
+        ready.set()
+
+    async def main() -> None:
+        with trio.CancelScope() as scope:
+            scopes.append((trio.lowlevel.current_trio_token(), scope))
+            await serve(service, port=0, token=token, version="1", ready=on_ready)
+
+    thread = threading.Thread(target=trio.run, args=(main,))
+    thread.start()
+    assert ready.wait(30)
+    yield service
+    trio_token, scope = scopes[0]
+    trio_token.run_sync_soon(scope.cancel)
+    thread.join(30)
+    assert not thread.is_alive()
