@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -25,7 +26,7 @@ def choose(kind: str, word: str, candidates: Sequence[Named], *, where: str) -> 
     Errors: UsageError KIND.unknown, KIND.ambiguous.
     """
     by_id = [item for item in candidates if item.id == word]
-    by_name = [item for item in candidates if item.name.casefold() == word.casefold()]
+    by_name = [item for item in candidates if item.name and _folded(item.name) == _folded(word)]
     by_part: list[Named] = []
     if len(word) >= _ID_CHARACTERS_MIN:
         by_part = [item for item in candidates if item.id.startswith(word) or item.id.endswith(word)]
@@ -44,10 +45,15 @@ def choose(kind: str, word: str, candidates: Sequence[Named], *, where: str) -> 
     )
 
 
+def _folded(name: str) -> str:
+    """The name as people compare names: case and the way an accent is stored do not matter."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
 def _nearest(word: str, candidates: Sequence[Named], where: str) -> str:
     import difflib
 
-    names = {item.name.casefold(): item.name for item in candidates if item.name}
-    near = [names[name] for name in difflib.get_close_matches(word.casefold(), names, n=3)]
+    names = {_folded(item.name): item.name for item in candidates if item.name}
+    near = [names[name] for name in difflib.get_close_matches(_folded(word), names, n=3)]
     listing = f"`{where}` lists them."
     return f"Did you mean {' or '.join(near)}? {listing}" if near else listing
