@@ -61,7 +61,7 @@ class GroupLog:
         )
         self.changed = self.frontier.changed
         self.blocked = {lane.number for lane in self.lanes.values() if is_blocked(lane)}
-        self.unacked = {lane.number for lane in self.lanes.values() if lane.last_usable > lane.acked}
+        self.unacked = {lane.number for lane in self.lanes.values() if is_unacked(lane)}
 
     def fold_state(self, reader: GroupQueries, lane_of: Callable[[int], LaneState | None]) -> GroupState:
         """The members as the governed entries make them, read through a connection."""
@@ -115,7 +115,7 @@ class GroupLog:
             self.lanes[lane.number] = lane
             self.numbers[lane.key] = lane.number
             _keep(self.blocked, lane.number, is_blocked(lane))
-            _keep(self.unacked, lane.number, lane.last_usable > lane.acked)
+            _keep(self.unacked, lane.number, is_unacked(lane))
         self.changed = change.changed
         self.forked, self.dead = change.forked, change.dead
         self.undecided = change.undecided
@@ -300,10 +300,11 @@ class Change:
         named = self.transaction.acks_between(lane.number, before, seq) if has_acks else []
         if lane.author in self.log.voters and lane.lane == Lane.LOCAL:
             self._decide(lane, named, seq)
-        if lane.author == self.log.key.public:
+        if lane.author == self.log.key.public and lane.lane != Lane.VOTES:
+            mark = mark_of(lane.lane)
             for _, targets in named:
-                cover(self.transaction, self, "acked", targets, _nothing)
-            lane.acked = seq
+                cover(self.transaction, self, mark, targets, _nothing)
+            setattr(lane, mark, seq)
 
     def _decide(self, voter: LaneState, named: Sequence[tuple[int, list[int]]], until: int) -> None:
         """Everything in the causal past of a voter's entries is decided, in the order of those entries."""
@@ -430,18 +431,15 @@ class Change:
         return (mine + [(entry_id, parent) for _, entry_id, parent in candidates])[:ACKS_MAX]
 
     def _is_worth_an_ack(self, held: LaneState, lane: int) -> bool:
-        if (
-            held.last_usable <= held.acked
-            or held.lane == Lane.VOTES
-            or (lane == Lane.OPEN and held.lane != Lane.OPEN)
-        ):
+        if held.lane == Lane.VOTES or (lane == Lane.OPEN and held.lane != Lane.OPEN):
             return False
         if held.author in self.forked or (held.author == self.log.key.public and held.lane == lane):
             return False
-        if held.last_usable == held.acked + 1:
+        acked: int = getattr(held, mark_of(lane))
+        if held.last_usable == acked + 1:
             only = self.transaction.entry_at(position_of(held.number, held.last_usable))
             return only is not None and decode_header(only.header).type != _ACK_TYPE
-        return True
+        return held.last_usable > acked
 
     def _head_parent(self, held: LaneState) -> tuple[EntryId, Parent]:
         position = position_of(held.number, held.last_usable)
@@ -504,6 +502,16 @@ def _place(head: Head) -> tuple[int, bytes, bool]:
 def is_blocked(lane: LaneState) -> bool:
     """Whether part of a lane waits for entries that it names."""
     return lane.delivered < lane.seq and lane.ended_rule != "lane.fault"
+
+
+def is_unacked(lane: LaneState) -> bool:
+    """Whether one of our own lanes may still have to acknowledge part of a lane."""
+    return lane.last_usable > lane.acked or (lane.lane == Lane.OPEN and lane.last_usable > lane.acked_open)
+
+
+def mark_of(own_lane: int) -> str:
+    """Which mark says how far an own lane covers others."""
+    return "acked_open" if own_lane == Lane.OPEN else "acked"
 
 
 def _keep(numbers: set[int], number: int, is_member: bool) -> None:

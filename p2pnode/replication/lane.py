@@ -11,10 +11,10 @@ from p2pnode.core.crypto import ZERO_HASH
 class LaneState:
     """The row of one lane; a transaction works on copies, which replace the originals after COMMIT.
 
-    Shapes: seq, delivered, decided and acked are sequence numbers, -1 before the first entry. `delivered`
-    is how far the causal past is present; `decided` how far a voter's lane covers it; `acked` how far our
-    own lanes do. `ended_at` is the first seq that no cut passes: the fork, or the first entry of wrong
-    depth or time (J14, J17); `ended_id` is the id before.
+    Shapes: seq and the marks are sequence numbers, -1 before the first entry. `delivered` is how far the causal
+    past is present; `decided` how far a voter's lane covers it; `acked` and `acked_open` how far our own lanes 0
+    and 2 cover it. `ended_at` is the first seq that no cut passes: the fork, or the first entry of wrong depth or
+    time (J14, J17); `ended_id` is the id before it.
     """
 
     number: int
@@ -27,6 +27,7 @@ class LaneState:
     delivered: int = -1
     decided: int = -1
     acked: int = -1
+    acked_open: int = -1
     viewed: int = -1
     checked: int = -1
     ended_at: int | None = None

@@ -12,6 +12,7 @@ CREATE TABLE lane (
     delivered INTEGER NOT NULL,
     decided INTEGER NOT NULL,
     acked INTEGER NOT NULL,
+    acked_open INTEGER NOT NULL,
     viewed INTEGER NOT NULL,
     checked INTEGER NOT NULL,
     ended_at INTEGER,
