@@ -37,7 +37,6 @@ from libp2p.security.noise.transport import PROTOCOL_ID as NOISE_PROTOCOL
 from libp2p.security.noise.transport import Transport as Noise
 from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX_PROTOCOL
 from libp2p.tools.anyio_service import TrioManager
-from libp2p.transport.tcp.tcp import TCP
 from libp2p.transport.upgrader import TransportUpgrader
 from libp2p.utils.varint import read_varint_prefixed_bytes_limited
 from multiaddr import Multiaddr  # type: ignore[import-untyped]
@@ -45,6 +44,7 @@ from multiaddr import Multiaddr  # type: ignore[import-untyped]
 from p2pnode.core.errors import FormatError
 from p2pnode.core.ids import device_key_of_peer_id, peer_id_of
 from p2pnode.net.muxer import CreditStream, Muxer, MuxerChoice, shielded_for
+from p2pnode.net.sockets import BufferedTcp
 
 if TYPE_CHECKING:
     from libp2p.abc import IMuxedConn, INetConn, INetStream
@@ -147,7 +147,7 @@ class Switchboard(Swarm):
             inbound_upgrade_timeout=UPGRADE_TIMEOUT_S,
             outbound_upgrade_timeout=UPGRADE_TIMEOUT_S,
         )
-        super().__init__(peer_id, PeerStore(), upgrader, transports=[TCP()], connection_config=config)
+        super().__init__(peer_id, PeerStore(), upgrader, transports=[BufferedTcp()], connection_config=config)
         self.auto_connector = _NoAutoConnector(swarm=self)
         # Row 2: one place per inbound connection, given back when the connection ends, see below.
         self._inbound_limiter = trio.CapacityLimiter(connections_max)
