@@ -92,7 +92,9 @@ class Shelf:
         have = self.racks[group].lanes.get((self.own_key, lane), [])
         return self.put((self.own_key, lane), chain(self.key, lane, have, count, text, group), group=group)
 
-    def ingest(self, group: bytes, frame: bytes, compressed: bool, pushed: bool) -> tuple[Ingested, list[Head]]:
+    def ingest(
+        self, group: bytes, frame: bytes, compressed: bool, pushed: bool
+    ) -> tuple[Ingested, list[Head]]:
         """Take runs; also the heads that moved."""
         self.ingested.append((frame, pushed))
         rack = self.racks[group]
@@ -120,7 +122,9 @@ class Shelf:
                     heads.append(self.put((run.author, run.lane), fresh, group=group))
         return Ingested(stored, None, waiting, suspect), heads
 
-    def read_runs(self, group: bytes, wants: Sequence[Want], bytes_max: int) -> tuple[list[bytes], list[Want]]:
+    def read_runs(
+        self, group: bytes, wants: Sequence[Want], bytes_max: int
+    ) -> tuple[list[bytes], list[Want]]:
         rack = self.racks[group]
         runs: list[bytes] = []
         remaining: list[Want] = []

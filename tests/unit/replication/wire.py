@@ -16,7 +16,9 @@ _nonces = itertools.count(1)
 class End:
     """One side: a shelf, its session, and what it sent."""
 
-    def __init__(self, shelf: Shelf, peer: Shelf, wanted: Wanted | None = None, now_ms: int = START_MS) -> None:
+    def __init__(
+        self, shelf: Shelf, peer: Shelf, wanted: Wanted | None = None, now_ms: int = START_MS
+    ) -> None:
         self.shelf = shelf
         self.peer = peer
         self.sent: deque[bytes] = deque()
@@ -25,7 +27,11 @@ class End:
         self.is_over = False
         self.confirmed = 0
         self.session = Session(
-            shelf, peer.own_key, nonce=next(_nonces).to_bytes(32, "big"), wanted=wanted or Wanted(), now_ms=now_ms
+            shelf,
+            peer.own_key,
+            nonce=next(_nonces).to_bytes(32, "big"),
+            wanted=wanted or Wanted(),
+            now_ms=now_ms,
         )
 
     def perform(self, effects: list[fx.Effect], now_ms: int) -> None:
