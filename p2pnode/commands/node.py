@@ -14,7 +14,8 @@ from p2pnode.commands.groups import show_groups
 from p2pnode.commands.invocation import Invocation, invocation_of
 from p2pnode.commands.terminal import counted, local_time, print_json, print_table, remark, say
 from p2pnode.core.errors import Unreachable, UsageError
-from p2pnode.local.client import NotRunning, is_own_process
+from p2pnode.home import Home
+from p2pnode.local.client import NotRunning
 
 config = typer.Typer(help="The settings of this node.", no_args_is_help=True)
 
@@ -69,6 +70,7 @@ def _make_identity(invocation: Invocation, ask: bool) -> dict[str, Any]:
     }
     if not invocation.as_json:
         _show_identity(made)
+        sys.stdout.flush()
     return made
 
 
@@ -150,6 +152,7 @@ def up(
     """
     from p2pnode.config import load_config
     from p2pnode.keyfile import read_public
+    from p2pnode.logs import set_up
 
     invocation = invocation_of(context)
     home = invocation.home
@@ -163,6 +166,8 @@ def up(
     # Only here: the libraries of the network take most of a second to load.
     from p2pnode.daemon import main as run
 
+    # After them, because libp2p resets its loggers while it is imported.
+    set_up(loaded.config.log_level)
     run(
         home,
         loaded.config,
@@ -222,14 +227,24 @@ def _show_notices(status: dict[str, Any]) -> None:
 def down(context: typer.Context) -> None:
     """Stop the node, and wait until it has stopped."""
     invocation = invocation_of(context)
-    api = invocation.home.read_api()
     invocation.client.post("/shutdown")
     deadline = time.monotonic() + _DOWN_TIMEOUT_S
-    while api is not None and is_own_process(api.process) and invocation.home.read_api() == api:
+    while not _is_free(invocation.home):
         if time.monotonic() > deadline:
-            raise Unreachable(f"Process {api.process} was asked to stop and has not done so within 30 s.")
+            raise Unreachable("The node was asked to stop and has not done so within 30 s.")
         time.sleep(_DOWN_STEP_S)
     invocation.answer({"stopped": True}, lambda _: say("The node has stopped."))
+
+
+def _is_free(home: Home) -> bool:
+    """Whether nobody works in a home: its lock goes with the process, however that ends."""
+    try:
+        with home.lock():
+            return True
+    except UsageError as error:
+        if error.rule != "home.locked":
+            raise
+        return False
 
 
 def status(context: typer.Context) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import traceback
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -14,8 +14,9 @@ from p2pnode.core.errors import FormatError, NodeError, PeerError, StoreError, U
 from p2pnode.local.guard import Guard, error_body
 from p2pnode.local.routes import routes
 from p2pnode.local.service import Service
+from p2pnode.logs import Log
 
-_logger = logging.getLogger("p2pnode.local")
+_log = Log("local")
 _NO_STORE = {"cache-control": "no-store"}
 _SEE_PATHS = "GET /openapi.json lists every path, method and field."
 
@@ -81,7 +82,9 @@ async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _on_bug(request: Request, error: Exception) -> JSONResponse:
-    _logger.error("api.bug method=%s path=%s", request.method, request.url.path, exc_info=error)
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    _log.error("api.bug", method=request.method, path=request.url.path, error=error, place=place)
     return _error(
         500, "node.bug", f"{type(error).__name__}: {error}", "This is a fault of p2pnode; the log has it."
     )

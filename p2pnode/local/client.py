@@ -36,7 +36,7 @@ class Client:
         api = home.read_api()
         token = home.read_token()
         # A killed node leaves its file behind, and its port may be anybody's now: hide the token from them.
-        if api is None or token is None or not is_own_process(api.process):
+        if api is None or token is None or not _is_own_process(api.process):
             raise NotRunning
         self._port = api.port
         self._headers = {"Authorization": f"Bearer {token}"}
@@ -100,8 +100,7 @@ def _gone(error: Exception) -> Unreachable:
     return Unreachable(f"The node went away while it was asked ({type(error).__name__}).")
 
 
-def is_own_process(process: int) -> bool:
-    """Whether a process of this user has that number."""
+def _is_own_process(process: int) -> bool:
     try:
         os.kill(process, 0)
     except (ProcessLookupError, PermissionError, OverflowError):

@@ -33,7 +33,7 @@ async def serve(
     # Hypercorn closes the descriptor, so it must not be closed here a second time.
     config.bind = [f"fd://{listener.detach()}"]
     config.accesslog = None
-    config.errorlog = logging.getLogger("p2pnode.local.hypercorn")
+    config.errorlog = logging.getLogger("hypercorn.error")
     config.include_server_header = False
     config.h11_max_incomplete_size = 64 * 1024
     config.graceful_timeout = 0.5
