@@ -1,7 +1,9 @@
-"""`/p2pnode/bulk/1`: large amounts of entries on a connection of their own, so that small messages never wait behind them.
+"""`/p2pnode/bulk/1`: large amounts of entries on a connection of their own, so that small messages never
+wait behind them.
 
-The wanting side opens the stream with the ticket of its sync session, sends its wants, and gives credit back for what has become
-durable. The stream ends with the last answer. Whatever cuts it off, nothing is lost: what is missing is asked for again.
+The wanting side opens the stream with the ticket of its sync session, sends its wants, and gives credit
+back for what has become durable. The stream ends with the last answer. Whatever cuts it off, nothing is
+lost: what is missing is asked for again.
 
 Source: J42, C 4.4.
 """

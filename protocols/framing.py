@@ -1,6 +1,7 @@
 """Frames on a stream: a length in four bytes, most significant first, then that many bytes.
 
-Reading is bounded before anything is allocated, and in time: a peer that stops in the middle of a frame is given up.
+Reading is bounded before anything is allocated, and in time: a peer that stops in the middle of a frame is
+given up.
 """
 
 from __future__ import annotations

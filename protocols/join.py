@@ -1,8 +1,8 @@
 """`/p2pnode/join/1`: a newcomer hands in the entry by which it joins, and gets what it needs to begin.
 
-One request and one answer on a stream. The answer says how the inviter's node judged; when it let the newcomer in, the founding entry
-and the entries by which members came in follow, so that the newcomer can check who is who before it trusts anybody. Everything else
-comes by sync.
+One request and one answer on a stream. The answer says how the inviter's node judged; when it let the
+newcomer in, the founding entry and the entries by which members came in follow, so that the newcomer can
+check who is who before it trusts anybody. Everything else comes by sync.
 
 Source: J21, protocols/README.md.
 """
@@ -121,7 +121,8 @@ def decode_request(frame: bytes) -> JoinRequest:
 
 
 def encode_answer(answer: JoinAnswer) -> list[bytes]:
-    """The frames of an answer: the verdict, then the entries in parts. Errors: ValueError for too many entries."""
+    """The frames of an answer: the verdict, then the entries in parts. Errors: ValueError for too many
+    entries."""
     if len(answer.entries) > ENTRIES_MAX:
         raise ValueError(f"at most {ENTRIES_MAX} entries")
     founding = None if answer.founding is None else list(answer.founding)

@@ -1,4 +1,5 @@
-"""What is to be written to a stream, by one task, in order; small frames that wait together go out together."""
+"""What is to be written to a stream, by one task, in order; small frames that wait together go out
+together."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """`/p2pnode/query/1`: one question about a peer's views, and its answer with the entries that prove it.
 
-A question is an array [name, arguments...]. An answer is a map; under "entries" it carries [header, signature, payload] of each entry
-from which the asker can check what is claimed. Who may ask what is decided behind the port (J23).
+A question is an array [name, arguments...]. An answer is a map; under "entries" it carries [header,
+signature, payload] of each entry from which the asker can check what is claimed. Who may ask what is
+decided behind the port (J23).
 """
 
 from __future__ import annotations
@@ -90,7 +91,8 @@ def decode_question(frame: bytes) -> Value:
 
 
 def decode_answer(frame: bytes) -> Value:
-    """The answer in a frame. Errors: UsageError when the peer declined; FormatError query.bad_answer, codec.*."""
+    """The answer in a frame. Errors: UsageError when the peer declined; FormatError query.bad_answer,
+    codec.*."""
     value = codec.decode(frame, bytes_max=ANSWER_BYTES_MAX)
     if type(value) is list and len(value) == 2 and value[0] == _ANSWERED and type(value[0]) is int:
         return value[1]

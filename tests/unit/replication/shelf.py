@@ -1,6 +1,8 @@
-"""A node in memory, as a session sees one: lanes of real signed entries, heads, and plain rules of who may read.
+"""A node in memory, as a session sees one: lanes of real signed entries, heads, and plain rules of who may
+read.
 
-Not the real store: it takes what continues a lane and is signed at its end, and remembers everything it was asked.
+Not the real store: it takes what continues a lane and is signed at its end, and remembers everything it was
+asked.
 """
 
 from __future__ import annotations
