@@ -22,7 +22,6 @@ from libp2p.network.stream.net_stream import NetStream
 from libp2p.peer.id import ID
 from libp2p.tools.anyio_service import background_trio_service
 from multiaddr import Multiaddr  # type: ignore[import-untyped]
-from multiaddr.exceptions import Error as MultiaddrError  # type: ignore[import-untyped]
 
 from p2pnode.core.crypto import SigningKey
 from p2pnode.core.errors import NodeError, Unreachable
@@ -38,18 +37,16 @@ from p2pnode.net.guards import (
     quiet_libp2p,
 )
 from p2pnode.net.muxer import Muxer, shielded_for
+from p2pnode.net.racing import CLOSE_TIMEOUT_S, close_all, close_connection, race
 from p2pnode.net.sockets import BufferedTcpStream
-from p2pnode.net.streams import STREAM_FAULTS, Libp2pStream, ProtocolNotSpoken, open_on
+from p2pnode.net.streams import Libp2pStream, ProtocolNotSpoken, open_on
 
 _log = logging.getLogger("p2pnode.net")
 
 CONTROL_PROTOCOL = "/p2pnode/control/1"
 DIAL_TIMEOUT_MS = 10_000
 STREAM_TIMEOUT_MS = 10_000
-STAGGER_MS = 250
-ADDRESSES_PER_DIAL_MAX = 16
 BULK_LINGER_MS = 10_000
-CLOSE_TIMEOUT_S = 3.0
 
 _YES = b"\x01"
 _NO = b"\x00"
@@ -128,7 +125,7 @@ class Host:
                 finally:
                     accepting.cancel()
                     with shielded_for(CLOSE_TIMEOUT_S):
-                        await self._close_connections(self._network.get_connections())
+                        await close_all(self._network.get_connections())
                     self._nursery = None
                     nursery.cancel_scope.cancel()
         except BaseExceptionGroup as group:
@@ -185,7 +182,7 @@ class Host:
             with trio.fail_after(timeout_ms / 1000):
                 async with lock:
                     if not self._is_connected(peer_of_key(peer_key)):
-                        await self._claim(peer_key, await self._race(peer_key, addresses))
+                        await self._claim(peer_key, await self._connect(peer_key, addresses))
         except trio.TooSlowError:
             raise Unreachable(f"no answer within {timeout_ms} ms from {', '.join(addresses)}") from None
         finally:
@@ -209,7 +206,7 @@ class Host:
         if own_connection and self._dialable.get(peer_key):
             try:
                 with trio.fail_after(timeout_ms / 1000):
-                    own = await self._race(peer_key, self._dialable[peer_key])
+                    own = await self._connect(peer_key, self._dialable[peer_key])
             except (Unreachable, trio.TooSlowError):
                 _log.debug("no second connection to %s; bulk shares the first", peer_id_of(peer_key))
             else:
@@ -227,7 +224,7 @@ class Host:
 
     async def drop(self, peer_key: bytes) -> None:
         """End every connection to the peer."""
-        await self._close_connections(self._network.get_connections(peer_of_key(peer_key)))
+        await close_all(self._network.get_connections(peer_of_key(peer_key)))
 
     def _connection_to(self, peer_key: bytes) -> SwarmConn:
         peer = peer_of_key(peer_key)
@@ -237,12 +234,6 @@ class Host:
         chosen = self._network._select_connection(live, peer)
         assert isinstance(chosen, SwarmConn)
         return chosen
-
-    async def _close_connections(self, connections: Sequence[object]) -> None:
-        async with trio.open_nursery() as nursery:
-            for connection in connections:
-                assert isinstance(connection, SwarmConn)
-                nursery.start_soon(_close_connection, connection)
 
     async def _listen_in(
         self, scope: trio.CancelScope, listeners: list[trio.SocketListener], nursery: trio.Nursery
@@ -270,52 +261,15 @@ class Host:
 
     # Dialling and claiming
 
-    async def _race(self, peer_key: bytes, addresses: Sequence[str]) -> SwarmConn:
-        """The first connection that any address gives, each tried a little after the one before it."""
+    async def _connect(self, peer_key: bytes, addresses: Sequence[str]) -> SwarmConn:
         if self._blocked(peer_key):
             raise Unreachable(f"{peer_id_of(peer_key)} is blocked here: `p2pnode peers unblock` lifts that")
-        winners: list[SwarmConn] = []
-        failures: list[str] = []
-
-        async def attempt(address: str, failed: trio.Event) -> None:
-            try:
-                connection = await self._dial_one(peer_key, address)
-            except Unreachable as error:
-                failures.append(f"{address}: {error}")
-                failed.set()
-                return
-            if winners:
-                await _close_connection(connection)
-            else:
-                winners.append(connection)
-                nursery.cancel_scope.cancel()
-
-        async with trio.open_nursery() as nursery:
-            for address in list(dict.fromkeys(addresses))[:ADDRESSES_PER_DIAL_MAX]:
-                failed = trio.Event()
-                nursery.start_soon(attempt, address, failed)
-                with trio.move_on_after(STAGGER_MS / 1000):
-                    await failed.wait()
-        if not winners:
-            raise Unreachable("; ".join(failures) or f"no address of {peer_id_of(peer_key)} is known")
-        return winners[0]
-
-    async def _dial_one(self, peer_key: bytes, address: str) -> SwarmConn:
-        peer = peer_of_key(peer_key)
-        try:
-            bare, _, named = address.partition("/p2p/")
-            if named and named != peer.to_base58():
-                raise Unreachable("the address names another peer")
-            connection = await self._network._dial_addr_single_attempt(Multiaddr(bare), peer)
-        except (MultiaddrError, *STREAM_FAULTS) as error:
-            raise Unreachable(str(error.__cause__ or error)) from error
-        assert isinstance(connection, SwarmConn)
-        return connection
+        return await race(self._network, peer_key, addresses)
 
     async def _claim(self, peer_key: bytes, connection: SwarmConn) -> None:
         peer = peer_of_key(peer_key)
         if self._is_connected(peer):
-            await _close_connection(connection)
+            await close_connection(connection)
             return
         answered = self._claims[peer_key] = trio.Event()
         is_ours = False
@@ -331,7 +285,7 @@ class Host:
                 del self._claims[peer_key]
             if not is_ours:
                 with shielded_for(CLOSE_TIMEOUT_S):
-                    await _close_connection(connection)
+                    await close_connection(connection)
 
     async def _ask_for_control(self, connection: SwarmConn) -> bool:
         try:
@@ -391,7 +345,7 @@ class Host:
         finally:
             if not is_open:
                 with shielded_for(CLOSE_TIMEOUT_S):
-                    await _close_connection(connection)
+                    await close_connection(connection)
         assert self._nursery is not None
         self._nursery.start_soon(self._end_with, stream, ended, connection)
         return stream
@@ -406,7 +360,7 @@ class Host:
                 nursery.cancel_scope.cancel()
         finally:
             with shielded_for(CLOSE_TIMEOUT_S):
-                await _close_connection(connection)
+                await close_connection(connection)
 
 
 _ANYWHERE = Multiaddr("/ip4/0.0.0.0/tcp/0")
@@ -416,13 +370,6 @@ _ANYWHERE = Multiaddr("/ip4/0.0.0.0/tcp/0")
 async def _cancel_after(wait: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:
     await wait()
     scope.cancel()
-
-
-async def _close_connection(connection: SwarmConn) -> None:
-    try:
-        await connection.close()
-    except STREAM_FAULTS as error:
-        _log.debug("closing a connection failed: %r", error)
 
 
 def _innermost(group: BaseExceptionGroup[BaseException]) -> BaseException:

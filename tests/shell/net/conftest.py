@@ -7,8 +7,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import trio
+from libp2p.network.connection.swarm_connection import SwarmConn
 
+from p2pnode.net.guards import peer_of_key
 from p2pnode.net.host import Host
+from p2pnode.net.muxer import Muxer
+from p2pnode.net.racing import race
 from p2pnode.net.streams import Libp2pStream
 
 ECHO = "/test/echo/1"
@@ -23,6 +27,7 @@ async def echo(stream: Libp2pStream) -> None:
 
 
 MakeHost = Callable[..., Host]
+Pair = tuple[Host, Host]
 
 
 @pytest.fixture
@@ -36,7 +41,7 @@ def make_host() -> Iterator[MakeHost]:
 
 
 @pytest.fixture
-def pair(make_host: MakeHost) -> tuple[Host, Host]:
+def pair(make_host: MakeHost) -> Pair:
     return make_host(), make_host()
 
 
@@ -55,3 +60,18 @@ async def eventually(holds: Callable[[], object], within_s: float = 10) -> None:
     with trio.fail_after(within_s):
         while not holds():  # noqa: ASYNC110
             await trio.sleep(0.005)
+
+
+def control_of(host: Host, peer: Host) -> SwarmConn:
+    return host.network.preferred[peer_of_key(peer.key)]
+
+
+def muxer_of(host: Host, peer: Host) -> Muxer:
+    found = control_of(host, peer).muxed_conn
+    assert isinstance(found, Muxer)
+    return found
+
+
+async def connect_once_more(dialer: Host, target: Host) -> SwarmConn:
+    """A further connection, as an unfriendly peer would make it."""
+    return await race(dialer.network, target.key, target.addresses())

@@ -11,9 +11,7 @@ from p2pnode.net.listening import ListenError, default_port
 from p2pnode.net.muxer import RECEIVE_WINDOW_BYTES_MAX
 from p2pnode.net.streams import Libp2pStream, ProtocolNotSpoken, StreamReset
 
-from .conftest import ECHO, MakeHost, eventually, is_echoing
-
-Pair = tuple[Host, Host]
+from .conftest import ECHO, MakeHost, Pair, eventually, is_echoing
 
 
 async def test_a_stream_carries_bytes_and_ends_cleanly(pair: Pair) -> None:
