@@ -251,7 +251,7 @@ def decode_proposal(payload: bytes) -> Proposal:
     height, attempt, view, justifying_view, block, header, votes = value
     if not all(_is_uint(number) for number in (height, attempt, view)) or height < 1:
         raise FormatError(rule, "height, attempt or view")
-    if type(justifying_view) is not int or not -1 <= justifying_view < max(view, 1):
+    if type(justifying_view) is not int or not -1 <= justifying_view < view:
         raise FormatError(rule, "the justifying view is -1 or an earlier view")
     if not _is_hash(block) or type(header) is not bytes or type(votes) is not list:
         raise FormatError(rule, "block, header or votes")

@@ -40,12 +40,12 @@ def encode(type_: str, shared: Mapping[str, Value], records: Sequence[Mapping[st
 def decode(payload: bytes) -> Batch:
     """The batch in a payload; the records are not judged here.
 
-    Errors: FormatError batch.too_large, batch.bad_field, batch.bad_record, batch.nested, entry.bad_type,
+    Errors: FormatError batch.bad_field, batch.bad_record, batch.nested, entry.bad_type,
     codec.*.
     """
-    if len(payload) > PAYLOAD_BYTES_MAX:
-        raise FormatError("batch.too_large", f"at most {PAYLOAD_BYTES_MAX} bytes")
-    fields = Fields(codec.decode(payload), "batch", ("records", "shared", "type"))
+    fields = Fields(
+        codec.decode(payload, bytes_max=PAYLOAD_BYTES_MAX), "batch", ("records", "shared", "type")
+    )
     type_ = fields.value("type")
     check_type(type_)
     if type_ == BATCH_TYPE:

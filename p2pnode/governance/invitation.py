@@ -148,7 +148,8 @@ def parse_link(text: str) -> Link:
     """The link that a person typed or pasted; white space inside it is ignored.
 
     Errors: UsageError link.not_a_link, link.too_long, link.bad_characters, link.truncated, link.mistyped,
-    link.unknown_version, link.bad_content.
+    link.unknown_version, link.bad_field,
+    link.bad_signature, invite.bad_field, codec.*.
     """
     squeezed = "".join(text.split()).strip("<>\"'")
     if len(squeezed) > LINK_CHARACTERS_MAX:
@@ -164,9 +165,7 @@ def parse_link(text: str) -> Link:
             )
         return _link_of_value(value)
     except FormatError as error:
-        raise UsageError(
-            "link.bad_content", f"this link was not made correctly ({error})", _REMEDY
-        ) from error
+        raise UsageError(error.rule, f"this link was not made correctly ({error})", _REMEDY) from error
 
 
 def _checked_content(body: str) -> bytes:

@@ -1,0 +1,212 @@
+"""One target for each decoder: what reads bytes from outside, and what has to hold when it accepts them.
+
+A target either refuses with a rule id or returns a value. Where an encoder exists, encoding the value again
+gives the very bytes that came in: one value, one byte string.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from p2pnode import vocabulary
+from p2pnode.consensus import format as agreement
+from p2pnode.core import acknowledgement, amount, annex, codec, entry, ids
+from p2pnode.core.errors import FormatError, UsageError
+from p2pnode.economy import batch, claim, contribution
+from p2pnode.governance import (
+    charter,
+    epoch_key,
+    founding,
+    inception,
+    invitation,
+    joining,
+    leaving,
+    sealed,
+)
+from p2pnode.replication import fork, run
+
+
+@dataclass(frozen=True)
+class Target:
+    """A decoder. Shapes: `facts` are derived values, for the vectors; hexadecimal text for bytes."""
+
+    decode: Callable[[bytes], Any]
+    encode: Callable[[Any], bytes] | None = None
+    facts: Callable[[Any], dict[str, Any]] = lambda value: {}
+
+
+def refusal(target: Target, data: bytes) -> str | None:
+    """The rule by which a target refuses, or None. Any other exception is a fault of the decoder."""
+    try:
+        value = target.decode(data)
+    except (FormatError, UsageError) as error:
+        return error.rule
+    assert target.encode is None or target.encode(value) == data, "encoding again gives other bytes"
+    return None
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def _read_entry(data: bytes) -> entry.Entry:
+    """Read [header, signature, payload or nil]."""
+    parts = codec.decode(data)
+    if (
+        type(parts) is not list
+        or len(parts) != 3
+        or type(parts[0]) is not bytes
+        or type(parts[1]) is not bytes
+    ):
+        raise FormatError("vector.not_an_entry", "[header, signature, payload or nil]")
+    if type(parts[2]) not in (bytes, type(None)):
+        raise FormatError("vector.not_an_entry", "[header, signature, payload or nil]")
+    return entry.check_alone(*parts)
+
+
+def _entry_bytes(checked: entry.Entry) -> bytes:
+    return codec.encode([checked.header_bytes, checked.signature, checked.payload])
+
+
+def _header_facts(header: entry.Header) -> dict[str, Any]:
+    named = header._asdict()
+    named["acks"] = list(header.acks)
+    return {name: hexed(value) for name, value in named.items()}
+
+
+def _void_rule(data: bytes) -> str:
+    """Judge [lane, type, payload] by the vocabulary, raising the rule."""
+    parts = codec.decode(data)
+    if type(parts) is not list or [type(part) for part in parts] != [int, str, bytes]:
+        raise FormatError("vector.not_typed", "[lane, type, payload]")
+    header = entry.Header(1, bytes(32), bytes(32), parts[0], 0, bytes(32), 0, 0, (), parts[1], 0, bytes(32))
+    for _, _, rule in vocabulary.records_of(header, parts[2]):
+        if rule is not None:
+            raise FormatError(rule)
+    return str(parts[1])
+
+
+def hexed(value: Any) -> Any:
+    """A value for JSON, with bytes as hexadecimal text."""
+    if isinstance(value, bytes):
+        return value.hex()
+    return [hexed(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _link_facts(link: invitation.Link) -> dict[str, Any]:
+    return {
+        "invitation_id": link.invitation.id.hex(),
+        "group": link.invitation.group.hex(),
+        "seed": link.seed.hex(),
+        "addresses": list(link.addresses),
+        "name": link.name,
+    }
+
+
+def _run_facts(runs: list[run.Run]) -> dict[str, Any]:
+    rows = [row for one in runs for row in one.rows]
+    return {"ids": [row.id.hex() for row in rows], "headers": [row.header.hex() for row in rows]}
+
+
+TARGETS: dict[str, Target] = {
+    "codec": Target(codec.decode, codec.encode),
+    "header": Target(
+        entry.decode_header,
+        # Fields of later versions are checked, but not kept (J6).
+        facts=_header_facts,
+    ),
+    "entry": Target(_read_entry, _entry_bytes, lambda checked: {"id": checked.id.hex()}),
+    "did": Target(
+        lambda data: ids.device_key_of_did(_text(data)),
+        lambda key: ids.did_of(key).encode(),
+        lambda key: {"key": key.hex()},
+    ),
+    "peer_id": Target(
+        lambda data: ids.device_key_of_peer_id(_text(data)),
+        lambda key: ids.peer_id_of(key).encode(),
+        lambda key: {"key": key.hex()},
+    ),
+    "id_text": Target(lambda data: ids.id_of_text(_text(data))),
+    "amount": Target(
+        lambda data: amount.amount_of_value(codec.decode(data)),
+        lambda value: codec.encode(list(value)),
+        lambda value: {"text": amount.amount_text(value)},
+    ),
+    "amount_text": Target(
+        lambda data: amount.amount_of_text(_text(data)), facts=lambda value: {"amount": list(value)}
+    ),
+    "annex": Target(annex.decode_annex),
+    "charter": Target(
+        lambda data: charter.charter_of_value(codec.decode(data)),
+        lambda checked: codec.encode(dict(checked.value)),
+    ),
+    "charter_toml": Target(
+        lambda data: charter.charter_of_toml(_text(data)),
+        facts=lambda checked: {"canonical": codec.encode(dict(checked.value)).hex()},
+    ),
+    "inception": Target(
+        lambda data: inception.inception_of_value(codec.decode(data)),
+        lambda value: codec.encode(value.value),
+        lambda value: {"member_id": value.member_id.hex()},
+    ),
+    "founding": Target(
+        founding.decode,
+        lambda value: codec.encode({**value.terms, "signatures": list(value.signatures)}),
+        lambda value: {
+            "terms_hash": value.terms_hash.hex(),
+            "members": [founder.member_id.hex() for founder in value.inceptions],
+        },
+    ),
+    "founding_entry": Target(lambda data: founding.read_founding(_read_entry(data))),
+    "invitation": Target(
+        lambda data: invitation.invitation_of_value(codec.decode(data)),
+        lambda value: codec.encode(value.value),
+        lambda value: {"id": value.id.hex()},
+    ),
+    "link": Target(lambda data: invitation.parse_link(_text(data)), facts=_link_facts),
+    "member.join": Target(joining.decode, joining.encode),
+    "member.leave": Target(leaving.decode, leaving.encode),
+    "ack": Target(acknowledgement.decode),
+    "sealed": Target(sealed.decode, sealed.encode),
+    "epoch.key": Target(epoch_key.decode, epoch_key.encode),
+    "batch": Target(
+        batch.decode,
+        facts=lambda value: {"type": value.type, "records": [item.hex() for item in value.payloads]},
+    ),
+    "record_name": Target(
+        lambda data: batch.record_of_name(_text(data)),
+        facts=lambda value: {"entry": value[0].hex(), "index": value[1]},
+    ),
+    "contribution": Target(contribution.decode, contribution.encode),
+    "contribution.claim": Target(claim.decode, claim.encode),
+    "type": Target(_void_rule),
+    "block_header": Target(
+        agreement.decode_header, agreement.encode_header, lambda header: {"id": header.id.hex()}
+    ),
+    "block_body": Target(
+        agreement.decode_body,
+        agreement.encode_body,
+        lambda body: {"cut_root": agreement.cut_root(body.cut).hex()},
+    ),
+    "certificate": Target(
+        lambda data: agreement.certificate_of_value(codec.decode(data)),
+        lambda value: codec.encode(value.value),
+        lambda value: {"hash": value.hash.hex()},
+    ),
+    "block.vote": Target(agreement.decode_votes, agreement.encode_votes),
+    "block.propose": Target(agreement.decode_proposal, agreement.encode_proposal),
+    "run": Target(lambda data: run.decode_runs(data, compressed=False), facts=_run_facts),
+    "run_compressed": Target(lambda data: run.decode_runs(data, compressed=True), facts=_run_facts),
+    "fork_proof": Target(
+        fork.check_fork_proof,
+        lambda proof: fork.encode_fork_proof(*proof.branches),
+        lambda proof: {
+            "group": proof.group.hex(),
+            "author": proof.author.hex(),
+            "lane": proof.lane,
+            "seq": proof.seq,
+        },
+    ),
+}

@@ -1,0 +1,25 @@
+"""All vector files by name, and how they are written."""
+
+from __future__ import annotations
+
+import json
+
+from tests.vectors.cases import consensus, core, economy, governance, replication, state
+from tests.vectors.cases.vector_file import Document
+
+
+def documents() -> dict[str, Document]:
+    found: dict[str, Document] = {}
+    for module in (core, governance, economy, consensus, replication, state):
+        for name, document in module.documents().items():
+            assert name not in found, f"two files of the name {name}"
+            found[name] = document
+    return found
+
+
+def rendered(document: Document) -> str:
+    """The text of a file, one case a line, so that a change shows as one line."""
+    head = {name: value for name, value in document.items() if name != "cases"}
+    cases = ",\n  ".join(json.dumps(case) for case in document["cases"])
+    start = json.dumps(head, indent=1).rstrip("}").rstrip()
+    return f'{start},\n "cases": [\n  {cases}\n ]\n}}\n'
