@@ -383,7 +383,7 @@ def _signatures() -> Document:
         for number, key in enumerate(sorted(SMALL_ORDER_KEYS))
     ]
     return {
-        "about": "Ed25519: valid is what libsodium says of a detached signature, less keys of small order (J4).",
+        "about": "Ed25519: valid is what libsodium says, less keys of small order (J4).",
         "cases": [
             {
                 "name": name,
