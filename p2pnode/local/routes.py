@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Depends, Query, Request, Response
 
 from p2pnode.local import requests as body
 from p2pnode.local import service as shape
@@ -164,6 +164,7 @@ async def events(service: Service) -> Any:
 
 
 @routes.post("/shutdown", responses=_answers(dict[str, bool]))
-async def shutdown(service: Service) -> Any:
-    await service.shutdown()
+async def shutdown(service: Service, after: BackgroundTasks) -> Any:
+    # Once the answer is written: stopping ends every connection, also the one that asked for it.
+    after.add_task(service.shutdown)
     return {"stopping": True}
