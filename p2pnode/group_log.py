@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import groupby
+from operator import attrgetter, itemgetter
 
-from p2pnode.core.crypto import SigningKey, sha256
-from p2pnode.core.entry import Entry, Header, decode_header, payload_fields, read_entry, sign_entry
+from p2pnode.authoring import rows_of, sign_chain
+from p2pnode.core.crypto import ZERO_HASH, SigningKey, sha256
+from p2pnode.core.entry import Entry, Header, decode_header, read_entry
 from p2pnode.core.errors import UsageError
 from p2pnode.core.events import Item
 from p2pnode.core.ids import EntryId, Lane
@@ -24,12 +27,11 @@ from p2pnode.replication.fork import ForkProof, check_fork_proof
 from p2pnode.replication.frontier import Frontier, Head
 from p2pnode.replication.ingest import Apart, Held, Refused, Taken, decide, end_lane
 from p2pnode.replication.lane import LaneState
-from p2pnode.replication.run import Row, Run
+from p2pnode.replication.run import Run
 from p2pnode.store.group_file import (
     GroupFile,
     GroupQueries,
     GroupTransaction,
-    id_prefix,
     number_and_seq,
     position_of,
 )
@@ -308,13 +310,17 @@ class Change:
 
     def _decide(self, voter: LaneState, named: Sequence[tuple[int, list[int]]], until: int) -> None:
         """Everything in the causal past of a voter's entries is decided, in the order of those entries."""
-        for position, targets in named:
+        first, last = position_of(voter.number, voter.decided + 1), position_of(voter.number, until)
+        own = [position for position in self.undecided if first <= position <= last]
+        acks = dict(named)
+        for position in sorted({*acks, *own}):
             held = self.transaction.entry_at(position)
             assert held is not None
             header = decode_header(held.header)
-            cover(self.transaction, self, "decided", targets, self._decided_at(header.depth, header.time_ms))
-        if self.undecided:
-            self._decided_at(voter.depth, voter.time_ms)(voter, until)
+            advance = self._decided_at(header.depth, header.time_ms)
+            advance(voter, number_and_seq(position)[1])
+            cover(self.transaction, self, "decided", acks.get(position, ()), advance)
+            voter.decided = number_and_seq(position)[1]
         voter.decided = until
 
     def _decided_at(self, order: int, decided_ms: int) -> Callable[[LaneState, int], None]:
@@ -330,75 +336,60 @@ class Change:
 
     # ---- own entries
 
-    def append(self, item: Item, now_ms: int) -> Entry:
-        """Write one entry of our own. Errors: UsageError key.forked, clock.ahead."""
-        own = self.log.key.public
-        if own in self.forked:
+    def append_all(self, items: Sequence[Item], now_ms: int) -> list[Entry]:
+        """Write entries of our own, whose form was checked. Errors: UsageError key.forked, clock.behind."""
+        if self.log.key.public in self.forked:
             raise UsageError(
                 "key.forked",
                 "this device's key was used twice in this group, so it must not sign again",
                 "join again with a new key: p2pnode --profile NAME join LINK",
             )
-        lane = self.lane_for_writing(own, item.lane)
-        parents = self._choose_acks(item.lane)
+        entries: list[Entry] = []
+        for lane, part in groupby(items, key=attrgetter("lane")):
+            entries += self._append_chain(lane, list(part), now_ms)
+        for item in items:
+            for annex in item.annexes:
+                self.add_annex(annex)
+        return entries
+
+    def _append_chain(self, lane_number: int, items: Sequence[Item], now_ms: int) -> list[Entry]:
+        """Write consecutive entries of one lane; the first acknowledges for all of them."""
+        own = self.log.key.public
+        lane = self.lane_for_writing(own, lane_number)
+        parents = sorted(self._choose_acks(lane_number), key=itemgetter(0))
         time_ms = max(now_ms, lane.time_ms + 1, *(parent.time_ms for _, parent in parents), 0)
-        if time_ms > now_ms + CLOCK_AHEAD_MS_MAX:
+        if time_ms + len(items) - 1 > now_ms + CLOCK_AHEAD_MS_MAX:
             raise UsageError(
                 "clock.behind",
                 "this machine's clock is more than ten minutes behind the last entry of this device",
                 "set the clock, then try again",
             )
-        length, payload_hash = payload_fields(item.payload)
-        header = Header(
-            1,
-            self.log.group,
-            own,
-            item.lane,
-            lane.seq + 1,
-            lane.id,
-            1 + max([lane.depth, *(parent.depth for _, parent in parents)]),
-            time_ms,
-            tuple(sorted(ack for ack, _ in parents)),
-            item.type,
-            length,
-            payload_hash,
-        )
-        entry = sign_entry(self.log.key, header, item.payload)
-        self.add_own(entry, [parent.position for _, parent in sorted(parents, key=lambda pair: pair[0])])
-        for annex in item.annexes:
-            self.add_annex(annex)
-        return entry
+        depth = 1 + max([lane.depth, *(parent.depth for _, parent in parents)])
+        acks = tuple(ack for ack, _ in parents)
+        place = (1, self.log.group, own, lane_number, lane.seq + 1, lane.id, depth, time_ms, acks)
+        entries = sign_chain(self.log.key, Header(*place, items[0].type, 0, ZERO_HASH), items)
+        self.add_own(entries, [parent.position for _, parent in parents])
+        return entries
 
-    def add_own(self, entry: Entry, targets: Sequence[int] | None) -> None:
-        """Store an entry of our own that continues its lane; targets of its acks where they are known
-        already.
+    def add_own(self, entries: Sequence[Entry], targets: Sequence[int] | None) -> None:
+        """Store entries of our own that continue their lane, of which only the first may have acks.
+
+        Shapes: targets are the positions that its acks name, where they are known already.
         """
-        header = entry.header
-        lane = self.lane_for_writing(header.author, header.lane)
-        row = Row(
-            header.seq,
-            entry.id,
-            id_prefix(entry.id),
-            entry.header_bytes,
-            entry.signature,
-            entry.payload,
-            header.depth,
-            header.time_ms,
-            header.acks,
-            header.type,
-        )
-        self.transaction.add_rows(lane.number, [row], [1])
+        first, last = entries[0].header, entries[-1].header
+        lane = self.lane_for_writing(first.author, first.lane)
         before = lane.seq
-        lane.seq, lane.id, lane.depth, lane.time_ms = header.seq, entry.id, header.depth, header.time_ms
-        lane.payload_bytes += header.payload_bytes
-        position = position_of(lane.number, header.seq)
-        if header.type in GOVERNED_TYPES:
-            self._govern(position)
-        if lane.delivered == before and (targets is not None or not header.acks):
-            if header.acks:
-                self.transaction.resolve_acks(position, targets or ())
-            self._deliver_to(lane, header.seq, has_acks=bool(header.acks))
-        self.own_entries.append(entry)
+        self.transaction.add_rows(lane.number, rows_of(entries), [1] * len(entries))
+        lane.seq, lane.id, lane.depth, lane.time_ms = last.seq, entries[-1].id, last.depth, last.time_ms
+        for entry in entries:
+            lane.payload_bytes += entry.header.payload_bytes
+            if entry.header.type in GOVERNED_TYPES:
+                self._govern(position_of(lane.number, entry.header.seq))
+        if lane.delivered == before and (targets is not None or not first.acks):
+            if first.acks:
+                self.transaction.resolve_acks(position_of(lane.number, first.seq), targets or ())
+            self._deliver_to(lane, last.seq, has_acks=bool(first.acks))
+        self.own_entries += entries
 
     def add_annex(self, annex: bytes) -> None:
         self.transaction.put_annex(sha256(annex), annex)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from typing import NamedTuple
 
 from p2pnode import opening, views
+from p2pnode.authoring import check_items
 from p2pnode.core.crypto import SigningKey, is_signed, sha256
 from p2pnode.core.entry import ACK_TYPE, ENTRY_TAG, Entry, check_alone
 from p2pnode.core.errors import FormatError, UsageError
@@ -196,15 +197,23 @@ class Node:
         if log is None or refusal is not None:
             return [Reply(event.request, error=refusal) for event in events]
         replies: list[Effect] = []
-        with log.change(durable=False) as change:
-            for event in events:
-                try:
-                    entries = [change.append(item, now_ms) for item in event.items]
-                except UsageError as error:
-                    replies.append(Reply(event.request, error=error))
-                else:
-                    replies.append(Reply(event.request, tuple(entries)))
-            self.promise(log, change.own_entries)
+        accepted: list[Append] = []
+        for event in events:
+            try:
+                check_items(event.items)
+            except FormatError as error:
+                replies.append(Reply(event.request, error=error))
+            else:
+                accepted.append(event)
+        items = [item for event in accepted for item in event.items]
+        try:
+            with log.change(durable=False) as change:
+                entries = iter(change.append_all(items, now_ms))
+                self.promise(log, change.own_entries)
+        except UsageError as error:
+            # Rolled back: what stops one append stops its neighbours too.
+            return [*replies, *(Reply(event.request, error=error) for event in accepted)]
+        replies += [Reply(event.request, tuple(islice(entries, len(event.items)))) for event in accepted]
         held = self._promised.get(group)
         if held is not None and held.last - held.forgotten > PROMISES_MAX:
             self.settle(log)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from p2pnode import views
+from p2pnode.authoring import rows_of
 from p2pnode.core.crypto import sha256
 from p2pnode.core.entry import Entry, Header, check_alone, payload_fields, read_entry, sign_entry
 from p2pnode.core.errors import StoreError, UsageError
@@ -34,8 +35,8 @@ from p2pnode.governance.inception import Inception
 from p2pnode.governance.invitation import Link, parse_link
 from p2pnode.group_log import GroupLog
 from p2pnode.replication.frontier import EPOCH_BYTES
-from p2pnode.replication.run import Row, Run
-from p2pnode.store.group_file import FoundingBytes, GroupFile, id_prefix
+from p2pnode.replication.run import Run
+from p2pnode.store.group_file import FoundingBytes, GroupFile
 from p2pnode.store.node_file import Membership, Promise
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ def _replay(node: Node, log: GroupLog) -> None:
             for promise in promises:
                 lane = change.lane(node.key.public, promise.lane)
                 if promise.seq == (lane.seq + 1 if lane is not None else 0):
-                    change.add_own(read_entry(promise.header, promise.signature, promise.payload), None)
+                    change.add_own([read_entry(promise.header, promise.signature, promise.payload)], None)
     if promises:
         log.file.settle(promises[-1].number)
         with node.node_file.write() as transaction:
@@ -298,19 +299,4 @@ def forget(node: Node, event: Forget) -> list[Effect]:
 def run_of(entries: Sequence[Entry]) -> Run:
     """Entries of one lane as a run."""
     first = entries[0].header
-    rows = [
-        Row(
-            entry.header.seq,
-            entry.id,
-            id_prefix(entry.id),
-            entry.header_bytes,
-            entry.signature,
-            entry.payload,
-            entry.header.depth,
-            entry.header.time_ms,
-            entry.header.acks,
-            entry.header.type,
-        )
-        for entry in entries
-    ]
-    return Run(first.group, first.author, first.lane, first.seq, first.prev, rows)
+    return Run(first.group, first.author, first.lane, first.seq, first.prev, rows_of(entries))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,12 @@ SEQ_BITS = 40
 _ROWS_A_STATEMENT = 500
 _ENTRY_COLUMNS = 6
 _LANE_FIELDS = tuple(field.name for field in fields(LaneState))
+# The first three name a lane and never change.
+_lane_values = attrgetter(*_LANE_FIELDS)
+_PUT_LANE = (
+    f"INSERT INTO lane ({', '.join(_LANE_FIELDS)}) VALUES ({', '.join('?' * len(_LANE_FIELDS))})"
+    " ON CONFLICT (number) DO UPDATE SET " + ", ".join(f"{name}=excluded.{name}" for name in _LANE_FIELDS[3:])
+)
 
 
 class Governed(NamedTuple):
@@ -224,10 +231,7 @@ class GroupTransaction(GroupQueries):
         return state
 
     def put_lane(self, state: LaneState) -> None:
-        marks = ",".join("?" * len(_LANE_FIELDS))
-        self._connection.execute(
-            f"INSERT OR REPLACE INTO lane ({', '.join(_LANE_FIELDS)}) VALUES ({marks})", astuple(state)
-        )
+        self._connection.execute(_PUT_LANE, _lane_values(state))
 
     def add_rows(self, number: int, rows: Sequence[Row], is_checked: Sequence[int]) -> None:
         """Insert entries of one lane. One statement takes hundreds of rows: the interpreter lock is handed

@@ -46,7 +46,7 @@ _HOME = (
     "p2pnode.place",
     "p2pnode.sealing",
 )
-_WRITER = ("p2pnode.group_log", "p2pnode.node", "p2pnode.opening", "p2pnode.views")
+_WRITER = ("p2pnode.authoring", "p2pnode.group_log", "p2pnode.node", "p2pnode.opening", "p2pnode.views")
 # Puts all the others together: threads, streams, effects carried out.
 _ASSEMBLY = ("p2pnode.daemon", "p2pnode.port", "p2pnode.service", "p2pnode.serving", "p2pnode.writer")
 _SYNC = (*_PURE, *_WRITER, "p2pnode.store")
