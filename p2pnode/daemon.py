@@ -17,6 +17,7 @@ import trio
 
 import p2pnode
 from p2pnode import answers, clock
+from p2pnode.announcing import Announcer
 from p2pnode.config import Config
 from p2pnode.core.errors import NodeError, StoreError
 from p2pnode.core.events import Alert, ConfirmClock, Effect
@@ -26,6 +27,8 @@ from p2pnode.keyfile import INCARNATION_BYTES, KeyFile, open_key
 from p2pnode.local.http import serve
 from p2pnode.logs import Log
 from p2pnode.net.dialer import Supervisor
+from p2pnode.net.discovery import local_discovery
+from p2pnode.net.gossip import Gossip
 from p2pnode.net.host import Host
 from p2pnode.net.listening import default_listen
 from p2pnode.node import Node
@@ -147,6 +150,8 @@ class Daemon:
             announce=config.announce,
         )
         self.service = LiveService(self.context)
+        self.announcer = Announcer(self.port, self.context.addresses, self._meet)
+        self.gossip = Gossip(self.host, self.announcer.received) if config.gossip else None
         self.stopping = trio.Event()
         self._failure: BaseException | None = None
         self._sessions: dict[bytes, trio.CancelScope] = {}
@@ -239,6 +244,24 @@ class Daemon:
     async def _open_stream(self, peer: bytes, protocol: str, own_connection: bool) -> Any:
         return await self.host.open_stream(peer, protocol, own_connection=own_connection)
 
+    def _meet(self, peer: bytes, addresses: list[str]) -> None:
+        """Dial somebody who is said to be reachable; a handshake proves who it is."""
+        if peer != self.port.own_key and peer not in self.host.connected() and not self.port.is_blocked(peer):
+            self.book.add(peer, addresses, source="announced")
+            self.supervisor.want(peer, self.book.peers[peer].addresses)
+
+    async def _run_gossip(self, gossip: Gossip) -> None:
+        async with gossip.run():
+            await self.announcer.run(gossip)
+
+    async def _run_discovery(self) -> None:
+        """Meet members of our groups in the local network; strangers there are left alone."""
+        bare = [address.partition("/p2p/")[0] for address in self.context.addresses()]
+        async with local_discovery(self.port.own_key, bare) as found_peers:
+            async for found in found_peers:
+                if any(held.state.standing(found.peer_key) for held in self.port.groups().values()):
+                    self._meet(found.peer_key, list(found.addresses))
+
     # ---- running
 
     @asynccontextmanager
@@ -261,6 +284,10 @@ class Daemon:
                 nursery.start_soon(self.port.keep_cursors)
                 nursery.start_soon(self.service.keep_joining)
                 nursery.start_soon(self._narrate)
+                if self.gossip is not None:
+                    nursery.start_soon(self._run_gossip, self.gossip)
+                if self.config.mdns:
+                    nursery.start_soon(self._run_discovery)
                 yield
                 self._nursery = None
                 nursery.cancel_scope.cancel()
