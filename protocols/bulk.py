@@ -75,10 +75,10 @@ async def fetch(port: NodePort, session: Session, group: bytes, wants: Sequence[
 def _end(error: NodeError | BaseExceptionGroup[BaseException], port: NodePort, peer: bytes) -> None:
     """Note why a bulk stream ended. Errors: whatever is neither the peer's nor the network's."""
     if isinstance(error, BaseExceptionGroup):
-        known, others = error.split(NodeError)
-        if others is not None or known is None:
-            raise error
-        leaf: BaseException = known
+        _, others = error.split(NodeError)
+        if others is not None:
+            raise others
+        leaf: BaseException = error
         while isinstance(leaf, BaseExceptionGroup):
             leaf = leaf.exceptions[0]
         error = leaf if isinstance(leaf, NodeError) else Unreachable(str(leaf))

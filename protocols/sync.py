@@ -48,12 +48,15 @@ async def run(stream: ByteStream, port: NodePort) -> None:
 
 
 def single_error(group: BaseExceptionGroup[BaseException], port: NodePort, peer: bytes) -> BaseException:
-    """The one error that says why a session ended; the peer is penalised when it was to blame."""
-    errors, others = group.split(NodeError)
-    if others is not None or errors is None:
-        return group
-    blaming, _ = errors.split(PeerError)
-    error: BaseException = blaming if blaming is not None else errors
+    """The one error that says why a session ended; the peer is penalised when it was to blame.
+
+    A cancellation or a fault of ours comes first: it is returned without the peer's errors beside it.
+    """
+    _, others = group.split(NodeError)
+    if others is not None:
+        return others
+    blaming, _ = group.split(PeerError)
+    error: BaseException = group if blaming is None else blaming
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, PeerError):
@@ -152,8 +155,8 @@ class _Conversation:
                     raise Unreachable(reason) if rule is None else PeerError(rule, reason)
                 case _:
                     self._nursery.start_soon(self._do, effect)
-        if effects:
-            self._stirred.set()
+        # Even without effects: something may have been put off until a moment that is nearer than the last.
+        self._stirred.set()
 
     def _perform_last(self, effects: Sequence[fx.Effect]) -> None:
         for effect in effects:
