@@ -25,7 +25,9 @@ from p2pnode.governance import (
     leaving,
     sealed,
 )
-from p2pnode.replication import fork, run
+from p2pnode.replication import fork, messages, ranges, run
+from protocols import join as join_protocol
+from protocols import query as query_protocol
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,29 @@ def _link_facts(link: invitation.Link) -> dict[str, Any]:
         "addresses": list(link.addresses),
         "name": link.name,
     }
+
+
+def _read_message(data: bytes) -> messages.Message:
+    """Read a frame of the sync protocol with what its columns hold."""
+    message = messages.decode_message(data)
+    match message:
+        case messages.Heads():
+            messages.heads_of(message.heads)
+        case messages.Wants():
+            messages.items_of(message.authors, 32)
+        case messages.AnnexWant():
+            messages.items_of(message.hashes, 32)
+        case messages.Ranges():
+            ranges.Reconciler(()).answer(message.parts)
+    return message
+
+
+def _read_query_answer(data: bytes) -> Any:
+    """Read an answer, or the three texts of a peer that declines."""
+    try:
+        return query_protocol.decode_answer(data)
+    except UsageError as declined:
+        return [declined.rule, declined.message, declined.remedy]
 
 
 def _run_facts(runs: list[run.Run]) -> dict[str, Any]:
@@ -199,6 +224,13 @@ TARGETS: dict[str, Target] = {
     "block.propose": Target(agreement.decode_proposal, agreement.encode_proposal),
     "run": Target(lambda data: run.decode_runs(data, compressed=False), facts=_run_facts),
     "run_compressed": Target(lambda data: run.decode_runs(data, compressed=True), facts=_run_facts),
+    "sync_message": Target(_read_message, facts=lambda message: {"message": type(message).__name__}),
+    "join_request": Target(join_protocol.decode_request),
+    "join_answer": Target(
+        join_protocol.decode_answer, facts=lambda answer: {"entries_that_follow": answer[1]}
+    ),
+    "query_question": Target(query_protocol.decode_question, codec.encode),
+    "query_answer": Target(_read_query_answer),
     "fork_proof": Target(
         fork.check_fork_proof,
         lambda proof: fork.encode_fork_proof(*proof.branches),

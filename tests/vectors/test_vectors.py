@@ -105,11 +105,9 @@ def test_every_rule_has_a_vector(checkout: Path) -> None:
     shown = {rule for name in _FILES for rule in _rules_shown(_document(name))}
     named = {
         rule: file
-        for layer in ("core", "governance", "economy", "consensus")
+        for layer in ("core", "governance", "economy", "consensus", "replication")
         for rule, file in _rules_in(checkout / "p2pnode" / layer)
     }
-    for file in ("run.py", "fork.py"):
-        named |= dict(_rules_in(checkout / "p2pnode" / "replication" / file))
     types = {"group.found", "import.duplicate"}
     assert {
         rule: file for rule, file in named.items() if rule not in shown | types | set(_WITHOUT_VECTOR)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from p2pnode.core import codec
 from p2pnode.core.crypto import SigningKey
@@ -42,10 +42,14 @@ def leave_of(key: SigningKey, **header: object) -> Entry:
     return first_entry(key, leaving.LEAVE_TYPE, leaving.encode(leaving.Leave()), **later)
 
 
-def documents() -> dict[str, Document]:
-    cases: list[Document] = []
+class _Cases:
+    """The cases, each checked when it is added."""
+
+    def __init__(self) -> None:
+        self.cases: list[Document] = []
 
     def case(
+        self,
         name: str,
         rules: Sequence[str | None],
         decided: Sequence[tuple[Entry, int]] = (),
@@ -57,7 +61,7 @@ def documents() -> dict[str, Document]:
         entries = [entry for entry, _ in decided] + list(provisional)
         found = [state.outcomes[entry.id].rule for entry in entries]
         assert found == list(rules), f"{name}: {found}"
-        cases.append(
+        self.cases.append(
             {
                 "name": name,
                 "founding": entry_bytes(founding).hex(),
@@ -74,6 +78,20 @@ def documents() -> dict[str, Document]:
             }
         )
 
+
+def documents() -> dict[str, Document]:
+    found = _Cases()
+    _joins(found.case)
+    _leaves_and_petitions(found.case)
+    return {
+        "state": {
+            "about": "Folding governed entries [header, signature, payload]; decided ones with their time.",
+            "cases": found.cases,
+        }
+    }
+
+
+def _joins(case: Callable[..., None]) -> None:
     bob, carol = join_of(BOB), join_of(CAROL)
     case("only founded", [])
     case("founded by three", [], founding=founding_of(ALICE, BOB, CAROL))
@@ -123,6 +141,11 @@ def documents() -> dict[str, Document]:
     case("a join in the open lane", ["type.wrong_lane"], [(join_of(BOB, lane=2), SOON_MS)])
     broken = first_entry(BOB, joining.JOIN_TYPE, codec.encode({}))
     case("a join that says nothing", ["join.bad_field"], [(broken, SOON_MS)])
+
+
+def _leaves_and_petitions(case: Callable[..., None]) -> None:
+    bob = join_of(BOB)
+    carol_by_bob = join_of(CAROL, link_of(BOB, seed=b"\x06" * 32))
     case("a leave", [None, None], [(bob, SOON_MS), (leave_of(BOB), SOON_MS)])
     case("a leave that waits", [None, None], [(bob, SOON_MS)], [leave_of(BOB)])
     case("a stranger leaves", ["leave.no_member"], [(leave_of(EVE), SOON_MS)])
@@ -149,9 +172,3 @@ def documents() -> dict[str, Document]:
     sponsored = join_of(BOB, link_of(group=vouched.group, rule="sponsors"))
     case("sponsors are needed", ["join.needs_sponsors"], [(sponsored, SOON_MS)], founding=vouched)
     case("a type that governs nothing", ["type.unknown"], [(first_entry(ALICE, "ack", b""), SOON_MS)])
-    return {
-        "state": {
-            "about": "Folding governed entries [header, signature, payload]; decided ones with their time.",
-            "cases": cases,
-        }
-    }
