@@ -78,8 +78,12 @@ app.command("profiles")(node.show_profiles)
 app.command()(node.version)
 
 
-def with_options_first(words: Sequence[str]) -> list[str]:
-    """The command line with the options of the whole program moved to its front."""
+_MEANT = {"log": "show", "peers": "list", "group": "list", "config": "show"}
+"""What a group of commands does when it is called alone, or with options only."""
+
+
+def completed(words: Sequence[str]) -> list[str]:
+    """The command line with the options of the whole program in front, and the command that was meant."""
     front: list[str] = []
     rest: list[str] = []
     index = 0
@@ -92,6 +96,9 @@ def with_options_first(words: Sequence[str]) -> list[str]:
         follow = 0 if "=" in word else _ANYWHERE.get(name, 0)
         (front if name in _ANYWHERE else rest).extend(words[index : index + 1 + follow])
         index += 1 + follow
+    follows = rest[1] if len(rest) > 1 else "-"
+    if rest and rest[0] in _MEANT and follows.startswith("-") and follows not in {"-h", "--help"}:
+        rest.insert(1, _MEANT[rest[0]])
     return front + rest
 
 
@@ -101,7 +108,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    words = with_options_first(sys.argv[1:])
+    words = completed(sys.argv[1:])
     try:
         app(words, prog_name="p2pnode")
     except NodeError as error:

@@ -13,7 +13,7 @@ from p2pnode.commands.keeping import verify
 from p2pnode.commands.terminal import clean, local_time, print_json, print_table, remark, say, short
 from p2pnode.core.errors import UsageError
 
-log = typer.Typer(help="The entries of your groups.", invoke_without_command=True)
+log = typer.Typer(help="The entries of your groups; alone, the newest ones.", no_args_is_help=True)
 
 _UNITS = {
     "": "one",
@@ -54,13 +54,6 @@ _Lane = Annotated[
 _Type = Annotated[
     str | None, typer.Option("--type", metavar="NAME", help="Only this type, such as contribution.")
 ]
-
-
-@log.callback()
-def default(context: typer.Context) -> None:
-    """The entries of your groups; without a subcommand, the newest ones."""
-    if context.invoked_subcommand is None:
-        show(context)
 
 
 @log.command()

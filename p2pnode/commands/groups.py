@@ -13,7 +13,7 @@ from p2pnode.commands.invocation import GroupArgument, invocation_of
 from p2pnode.commands.terminal import counted, local_time, print_table, say, short, size_text
 from p2pnode.core.errors import UsageError
 
-group = typer.Typer(help="Groups: found, list, show, members.", no_args_is_help=True)
+group = typer.Typer(help="Groups: found, show, members; alone, a list.", no_args_is_help=True)
 
 _MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _LINK_CHARACTERS_MAX = 16_384

@@ -17,7 +17,7 @@ from p2pnode.core.errors import Unreachable, UsageError
 from p2pnode.home import Home
 from p2pnode.local.client import NotRunning
 
-config = typer.Typer(help="The settings of this node.", no_args_is_help=True)
+config = typer.Typer(help="The settings of this node; alone, a list.", no_args_is_help=True)
 
 _DOWN_TIMEOUT_S = 30.0
 _DOWN_STEP_S = 0.02

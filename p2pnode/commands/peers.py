@@ -9,14 +9,7 @@ import typer
 from p2pnode.commands.invocation import Invocation, PeerArgument, invocation_of
 from p2pnode.commands.terminal import counted, local_time, print_json, print_table, say, short
 
-peers = typer.Typer(help="The nodes that this one knows.", invoke_without_command=True)
-
-
-@peers.callback()
-def default(context: typer.Context) -> None:
-    """The nodes that this one knows; without a subcommand, list them."""
-    if context.invoked_subcommand is None:
-        list_peers(context)
+peers = typer.Typer(help="The nodes that this one knows; alone, a list.", no_args_is_help=True)
 
 
 @peers.command("list")
