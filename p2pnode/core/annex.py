@@ -16,6 +16,7 @@ from p2pnode.core.fields import is_plain_text
 from p2pnode.core.limits import ANNEX_BYTES_MAX, ANNEX_SALT_BYTES
 
 ANNEX_KEY = "annex"
+_KEY_BYTES = codec.encode(ANNEX_KEY)
 _ITEMS_MAX = 64
 
 AnnexText = Mapping[str, Any]
@@ -60,7 +61,8 @@ def annexes_named(payload: bytes) -> tuple[bytes, ...]:
 
     Shapes: types need not be known; a payload that is not canonical names none.
     """
-    if not payload:
+    # Most payloads name none, and are not decoded for it.
+    if _KEY_BYTES not in payload:
         return ()
     try:
         value = codec.decode(payload)

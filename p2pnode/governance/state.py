@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
 
@@ -28,6 +29,9 @@ NEEDS = MappingProxyType({"decision": "join.needs_decision", "sponsors": "join.n
 """Admission rules that make a join a petition, and what it then waits for."""
 
 PETITION_RULES = frozenset(NEEDS.values())
+
+_decode_join = lru_cache(maxsize=2 * MEMBERS_MAX)(joining.decode)
+"""A fold reads every join again, and two signatures each are most of its cost."""
 
 Standing = Literal["member", "provisional", "removed"]
 
@@ -211,7 +215,7 @@ def _judge_join(
     if header.lane != Lane.LOCAL:
         return None, WRONG_LANE_RULE
     try:
-        join = joining.decode(entry.payload or b"")
+        join = _decode_join(entry.payload or b"")
     except FormatError as error:
         return None, error.rule
     author = known.member_of(header.author)
