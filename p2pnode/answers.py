@@ -162,6 +162,18 @@ def addresses_of(answer: Value) -> list[tuple[bytes, list[str]]]:
 _Fields = tuple[bytes, bytes | None, bytes | None]
 
 
+def signature_in(answer: Value, entry: bytes) -> bytes | None:
+    """The verified signature of one entry in the answer to an "entry" question, if it is there."""
+    rows = answer.get("entries") if type(answer) is dict else None
+    for row in rows[:1] if type(rows) is list else []:
+        try:
+            found = check_alone(*row)
+        except (FormatError, TypeError):
+            return None
+        return found.signature if found.id == entry else None
+    return None
+
+
 def _packed(entries: Sequence[_Fields]) -> Value:
     return [
         [header, signature, payload]

@@ -20,7 +20,7 @@ from p2pnode import answers, clock
 from p2pnode.announcing import Announcer
 from p2pnode.config import Config
 from p2pnode.core.errors import NodeError, StoreError
-from p2pnode.core.events import Alert, ConfirmClock, Effect
+from p2pnode.core.events import Alert, ConfirmClock, Effect, SignatureFound
 from p2pnode.core.ids import peer_id_of
 from p2pnode.home import Home
 from p2pnode.keyfile import INCARNATION_BYTES, KeyFile, open_key
@@ -45,7 +45,8 @@ _log = Log("daemon")
 
 SESSION_PAUSE_S = 1.0
 SESSION_PAUSE_S_MAX = 30.0
-STOP_TIMEOUT_S = 5.0
+SIGNATURE_TRIES = 3
+SIGNATURE_PAUSE_S = 30.0
 _INCARNATIONS = "incarnations"
 
 OnReady = Callable[[Mapping[str, Any]], None]
@@ -160,6 +161,7 @@ class Daemon:
         self.port.open_by = self._open_stream
         self.port.on_banned = self._banned
         self.port.on_alert = self._alerted
+        self.port.on_signature_wanted = self._want_signature
         self.port.answer_by = answers.Answerer(self.context).answer
 
     def stop(self) -> None:
@@ -195,6 +197,8 @@ class Daemon:
     def _disconnected(self, peer: bytes) -> None:
         _log.info("peer.disconnected", peer=peer)
         self.context.emit({"event": "peer", "peer_id": peer_id_of(peer), "connected": False})
+        self.book.seen(peer, clock.wall_ms())
+        self.book.keep(self.book.peers[peer])
         scope = self._sessions.pop(peer, None)
         if scope is not None:
             scope.cancel()
@@ -240,6 +244,32 @@ class Daemon:
                 if key != self.port.own_key and held.state.standing(key) in ("member", "provisional"):
                     self.book.add(key, addresses, source="member")
                     self.supervisor.want(key, self.book.peers[key].addresses)
+
+    def _want_signature(self, group: bytes, entry: bytes) -> None:
+        if self._nursery is not None:
+            self._nursery.start_soon(self._find_signature, group, entry)
+
+    async def _find_signature(self, group: bytes, entry: bytes) -> None:
+        """Ask members for an entry whose signature did not arrive whole, three times at most (J5)."""
+        for attempt in range(SIGNATURE_TRIES):
+            for peer in self.host.connected():
+                held = self.port.groups().get(group)
+                if held is None or held.state.standing(peer) is None:
+                    continue
+                try:
+                    stream = await self.host.open_stream(peer, query.ID)
+                    try:
+                        answer = await query.ask(stream, ["entry", group, entry])
+                    finally:
+                        await stream.close()
+                except NodeError as error:
+                    _log.debug("signature.not_found", peer=peer, reason=str(error))
+                    continue
+                signature = answers.signature_in(answer, entry)
+                if signature is not None:
+                    self.writer.submit(SignatureFound(group, entry, signature))
+                    return
+            await trio.sleep(SIGNATURE_PAUSE_S * 2**attempt)
 
     async def _open_stream(self, peer: bytes, protocol: str, own_connection: bool) -> Any:
         return await self.host.open_stream(peer, protocol, own_connection=own_connection)

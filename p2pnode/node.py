@@ -44,6 +44,8 @@ from p2pnode.core.events import (
     Received,
     Regrouped,
     Reply,
+    SignatureFound,
+    SignatureWanted,
     WakeAt,
     Woke,
 )
@@ -56,7 +58,7 @@ from p2pnode.replication.exchange import Ingested
 from p2pnode.replication.fork import check_fork_proof
 from p2pnode.replication.ingest import Apart, Refused, Taken
 from p2pnode.replication.run import decode_runs
-from p2pnode.store.group_file import position_of
+from p2pnode.store.group_file import number_and_seq, position_of
 from p2pnode.store.node_file import NodeFile, PeerRow
 from p2pnode.store.shelf import Shelf
 
@@ -156,6 +158,8 @@ class Node:
                 return self._take_fork(event)
             case AnnexesReceived():
                 return self._take_annexes(event)
+            case SignatureFound():
+                return self._take_signature(event)
             case HeadsConfirmed():
                 return self._confirm_heads(event)
             case CatchUp():
@@ -428,16 +432,18 @@ class Node:
             if views.is_behind(log):
                 return [*self._fold_views(log), WakeAt(0)]
         for group in sorted(self.logs):
-            if self._check_signatures(self.logs[group]):
-                return [WakeAt(now_ms + CHECK_PAUSE_MS)]
+            wanted = self._check_signatures(self.logs[group])
+            if wanted is not None:
+                return [*wanted, WakeAt(now_ms + CHECK_PAUSE_MS)]
         return []
 
-    def _check_signatures(self, log: GroupLog) -> bool:
-        """Check some signatures that only a run vouched for; whether there were any (J5)."""
+    def _check_signatures(self, log: GroupLog) -> list[Effect] | None:
+        """Check some signatures that only a run vouched for; None when there were none left (J5)."""
         for number in sorted(log.lanes):
             original = log.lanes[number]
             if original.checked >= original.seq:
                 continue
+            wanted: list[Effect] = []
             with log.change(durable=False) as change:
                 lane = change.get(number)
                 assert lane is not None
@@ -447,9 +453,22 @@ class Node:
                         and is_signed(lane.author, ENTRY_TAG + stored.header, stored.signature)
                     ):
                         change.transaction.drop_signature(position_of(number, seq))
+                        wanted.append(SignatureWanted(log.group, sha256(stored.header)))
                     lane.checked = seq
-            return True
-        return False
+            return wanted
+        return None
+
+    def _take_signature(self, event: SignatureFound) -> list[Effect]:
+        log = self.logs.get(event.group)
+        position = None if log is None else log.file.position_of_id(event.entry)
+        stored = None if log is None or position is None else log.file.entry_at(position)
+        if log is None or position is None or stored is None:
+            return []
+        author = log.lanes[number_and_seq(position)[0]].author
+        if stored.signature is None and is_signed(author, ENTRY_TAG + stored.header, event.signature):
+            with log.change(durable=False) as change:
+                change.transaction.put_signature(position, event.signature)
+        return []
 
     # ---- effects
 

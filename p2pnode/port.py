@@ -36,6 +36,7 @@ from p2pnode.core.events import (
     Received,
     Regrouped,
     Reply,
+    SignatureWanted,
 )
 from p2pnode.core.events import AnnexesWanted as AnnexesWantedEffect
 from p2pnode.core.events import ForkFound as ForkFoundEffect
@@ -143,6 +144,7 @@ class LivePort:
         self.open_by: OpenStream | None = None
         self.on_banned: Callable[[bytes], None] = _ignore
         self.on_alert: Callable[[Alert], None] = _ignore
+        self.on_signature_wanted: Callable[[bytes, bytes], None] = _ignore_two
         self.answer_by: Callable[[bytes, frozenset[bytes], Value], Awaitable[Value]] | None = None
 
     # ---- the writer's side
@@ -172,6 +174,8 @@ class LivePort:
             case AnnexesWantedEffect(group):
                 self._groups[group].wanted_annexes = []
                 self._tell(AnnexesWanted(group))
+            case SignatureWanted(group, entry):
+                self.on_signature_wanted(group, entry)
             case ForkFoundEffect(group, _, proof):
                 self._tell(ForkFound(group, proof))
             case Penalize(peer, rule):
@@ -415,6 +419,10 @@ async def _send_later(watcher: trio.MemorySendChannel[Change]) -> None:
 
 def _nowhere(event: Event) -> None:
     raise AssertionError(f"no writer is running to take {event!r}")
+
+
+def _ignore_two(thing: object, other: object) -> None:
+    """Nobody listens."""
 
 
 def _ignore(thing: object) -> None:

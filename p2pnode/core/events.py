@@ -110,6 +110,15 @@ class AnnexesReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class SignatureFound:
+    """A peer has a signature that verifies for an entry whose own did not arrive whole (J5)."""
+
+    group: bytes
+    entry: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class HeadsConfirmed:
     """A session with a member of the group ended with equal heads: ours are not behind (J35)."""
 
@@ -188,6 +197,7 @@ Event = (
     | Received
     | ForkShown
     | AnnexesReceived
+    | SignatureFound
     | HeadsConfirmed
     | ClockHeard
     | PeerNoted
@@ -247,6 +257,14 @@ class AnnexesWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class SignatureWanted:
+    """A stored entry's own signature does not verify; a successor vouches for it, others may have it whole."""
+
+    group: bytes
+    entry: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ForkFound:
     """A key was used twice: the proof is to be spread."""
 
@@ -279,4 +297,15 @@ class Alert:
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
-Effect = Reply | Moved | Regrouped | Closed | AnnexesWanted | ForkFound | Penalize | WakeAt | Alert
+Effect = (
+    Reply
+    | Moved
+    | Regrouped
+    | Closed
+    | AnnexesWanted
+    | SignatureWanted
+    | ForkFound
+    | Penalize
+    | WakeAt
+    | Alert
+)

@@ -21,6 +21,8 @@ from p2pnode.core.events import (
     HeadsConfirmed,
     Item,
     Penalize,
+    SignatureFound,
+    SignatureWanted,
     WakeAt,
     Woke,
 )
@@ -425,3 +427,24 @@ def test_runs_of_entries_keep_their_place(machine: MachineOf) -> None:
     run = run_of(entries)
     assert [row.id for row in run.rows] == [entry.id for entry in entries]
     assert (run.first_seq, run.prev_id) == (0, ZERO_HASH)
+
+
+def test_j05_a_signature_that_did_not_arrive_whole_is_asked_for_and_taken(machine: MachineOf) -> None:
+    alice, bob, group = pair(machine)
+    entries = [bob.write(group, str(number), NOW_MS + number) for number in range(3)]
+    lane = bob.node.logs[group].lane(bob.key, 0)
+    assert lane is not None
+    stored = bob.node.logs[group].file.entries(lane.number, 1, lane.seq)
+    spoiled = [stored[0]._replace(signature=bytes(64)), *stored[1:]]
+    run = encode_run(group, bob.key, 0, 1, entries[0].header.prev, spoiled)
+    alice.receive(group, pack_runs([run], compress=False), bob.key)
+    while any(isinstance(effect, WakeAt) for effect in alice.handle(Woke())):
+        pass
+    wanted = [effect for effect in alice.effects if isinstance(effect, SignatureWanted)]
+    assert wanted == [SignatureWanted(group, entries[0].id)]
+    held = alice.node.logs[group].lane(bob.key, 0)
+    assert held is not None
+    alice.handle(SignatureFound(group, entries[0].id, bytes(64)))
+    assert alice.node.logs[group].file.entries(held.number, 1, 1)[0].signature is None
+    alice.handle(SignatureFound(group, entries[0].id, entries[0].signature or b""))
+    assert alice.node.logs[group].file.entries(held.number, 1, 1)[0].signature == entries[0].signature
