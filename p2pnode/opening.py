@@ -150,6 +150,10 @@ def _refresh_views(log: GroupLog) -> None:
         with log.file.write() as transaction:
             transaction.clear_views()
             transaction.put_setting("views", views.VERSION)
+            # The founding entry lies in no lane, so that no view comes across its annexes.
+            for inception in log.state.founding.inceptions:
+                if inception.annex is not None:
+                    transaction.want_annex(inception.annex, 0)
         for lane in log.lanes.values():
             lane.viewed = -1
 
