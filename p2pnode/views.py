@@ -7,13 +7,14 @@ entry.
 from __future__ import annotations
 
 from p2pnode.core.annex import annexes_named
+from p2pnode.core.crypto import sha256
 from p2pnode.core.entry import decode_header
 from p2pnode.economy import claim
 from p2pnode.economy.claim import CLAIM_TYPE, DUPLICATE_RULE
 from p2pnode.economy.contribution import CONTRIBUTION_TYPE
 from p2pnode.group_log import Change, GroupLog
 from p2pnode.replication.lane import LaneState
-from p2pnode.store.group_file import position_of
+from p2pnode.store.group_file import GroupTransaction, Place, position_of
 from p2pnode.vocabulary import records_of
 
 VERSION = b"1"
@@ -55,7 +56,29 @@ def _fold_lane(change: Change, lane: LaneState, last: int) -> None:
             if type_ not in _VIEWED_TYPES:
                 continue
             if type_ == CLAIM_TYPE and void is None:
-                claimed = claim.decode(payload)
-                if not transaction.add_claim(claimed.root_commit, claimed.commit, (position, item)):
-                    void = DUPLICATE_RULE
+                void = _rival_rule(transaction, payload, (position, item))
             transaction.add_contribution((position, item), header.author, header.time_ms, type_, void)
+
+
+def _rival_rule(transaction: GroupTransaction, payload: bytes, place: Place) -> str | None:
+    """Why a claim does not stand beside an earlier one of the same commit, or None.
+
+    Until the group orders its entries, the claim that comes first in (depth, id) stands (J27): whichever
+    came here first, all nodes show the same.
+    """
+    claimed = claim.decode(payload)
+    holder = transaction.add_claim(claimed.root_commit, claimed.commit, place)
+    if holder == place:
+        return None
+    if _rank(transaction, holder) < _rank(transaction, place):
+        return DUPLICATE_RULE
+    transaction.put_claim(claimed.root_commit, claimed.commit, place)
+    transaction.void_contribution(holder, DUPLICATE_RULE)
+    return None
+
+
+def _rank(transaction: GroupTransaction, place: Place) -> tuple[int, bytes, int]:
+    position, item = place
+    stored = transaction.entry_at(position)
+    assert stored is not None
+    return decode_header(stored.header).depth, sha256(stored.header), item

@@ -16,6 +16,9 @@ from p2pnode.replication.lane import LaneState
 from p2pnode.replication.run import Row, StoredEntry
 from p2pnode.store.database import Connect, connect, is_sound, open_database, reported
 
+Place = tuple[int, int]
+"""An entry's position and the index of a record in it."""
+
 SEQ_BITS = 40
 _ROWS_A_STATEMENT = 500
 _ENTRY_COLUMNS = 6
@@ -303,24 +306,31 @@ class GroupTransaction(GroupQueries):
         self._connection.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
 
     def add_contribution(
-        self, place: tuple[int, int], author: bytes, time_ms: int, type_: str, void: str | None
+        self, place: Place, author: bytes, time_ms: int, type_: str, void: str | None
     ) -> None:
         self._connection.execute(
             "INSERT OR REPLACE INTO contribution VALUES (?, ?, ?, ?, ?, ?)",
             (*place, author, time_ms, type_, void),
         )
 
-    def add_claim(self, root: bytes, commit: bytes, place: tuple[int, int]) -> bool:
-        """Note a claim; False when an earlier one of the same commit stands."""
+    def add_claim(self, root: bytes, commit: bytes, place: Place) -> Place:
+        """Note a claim, unless there is one of the same commit; the place of the one that stands."""
         done = self._connection.execute(
             "INSERT OR IGNORE INTO claim VALUES (?, ?, ?, ?)", (root, commit, *place)
         )
         if done.rowcount == 1:
-            return True
-        held = self._connection.execute(
+            return place
+        position, item = self._connection.execute(
             "SELECT position, item FROM claim WHERE root=? AND commit_id=?", (root, commit)
         ).fetchone()
-        return tuple(held) == place
+        return position, item
+
+    def put_claim(self, root: bytes, commit: bytes, place: Place) -> None:
+        """Let another claim of the same commit stand."""
+        self._connection.execute("INSERT OR REPLACE INTO claim VALUES (?, ?, ?, ?)", (root, commit, *place))
+
+    def void_contribution(self, place: Place, void: str) -> None:
+        self._connection.execute("UPDATE contribution SET void=? WHERE position=? AND item=?", (void, *place))
 
     def clear_views(self) -> None:
         """Throw the views away; they are folded again from the first entry."""
