@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import trio
 from libp2p.crypto.ed25519 import create_new_key_pair
+from libp2p.network.connection.swarm_connection import SwarmConn
 from libp2p.peer.id import ID
 
 from p2pnode.core.errors import Unreachable
-from p2pnode.net import muxer
+from p2pnode.net import muxer, racing
 from p2pnode.net.guards import peer_of_key
 from p2pnode.net.listening import ListenError
 from p2pnode.net.streams import Libp2pStream
@@ -142,17 +145,21 @@ async def _swallow(_data: bytes) -> None:
 # More findings of the same table and of the task.
 
 
-async def test_libp2p_leaves_the_root_logger_alone(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
-    alice, bob = pair
-    before = list(logging.getLogger().handlers)
-    async with bob.run():
-        with pytest.raises(Unreachable):
-            await bob.dial(alice.key, ["/ip4/127.0.0.1/tcp/1"])
-        async with alice.run():
-            await bob.dial(alice.key, alice.addresses())
-            muxer_of(alice, bob).abort()
-    assert logging.getLogger().handlers == before
-    assert capsys.readouterr().err == ""
+def test_libp2p_leaves_the_root_logger_alone(checkout: Path) -> None:
+    code = """
+import logging
+from p2pnode.net.host import Host
+from libp2p.network.connection import swarm_connection
+Host(secret_seed=bytes(32), listen=[], protocols={})
+swarm_connection.logging.warning("an ordinary failure")
+logging.getLogger("libp2p.transport.tcp").error("an ordinary failure")
+print(logging.getLogger().handlers)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=checkout, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize("attempt", range(6))
@@ -237,6 +244,32 @@ async def test_a_host_does_not_connect_to_itself(make_host: MakeHost) -> None:
 def test_the_key_in_a_peer_id_is_read_as_libp2p_reads_it() -> None:
     public = create_new_key_pair(b"k" * 32).public_key
     assert peer_of_key(public.to_bytes()) == ID.from_pubkey(public)
+
+
+async def test_of_two_addresses_that_win_together_one_connection_stays(
+    make_host: MakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loopback = "/ip4/127.0.0.1/tcp/0"
+    alice, bob = make_host(listen=[loopback, "/ip4/127.0.0.2/tcp/0"]), make_host()
+    dial = racing._dial
+    dialled: list[SwarmConn] = []
+    both = trio.Event()
+
+    async def dial_together(*arguments: object) -> SwarmConn:
+        connection = await dial(*arguments)  # type: ignore[arg-type]
+        dialled.append(connection)
+        if len(dialled) == 2:
+            both.set()
+        else:
+            await both.wait()
+        return connection
+
+    monkeypatch.setattr(racing, "_dial", dial_together)
+    async with alice.run(), bob.run():
+        await bob.dial(alice.key, alice.addresses())
+        assert len(dialled) == 2
+        assert len(bob.network.get_connections()) == 1
+        assert await is_echoing(bob, alice)
 
 
 async def test_a_dial_that_is_given_up_leaves_no_connection_behind(pair: Pair) -> None:
