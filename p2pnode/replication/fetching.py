@@ -218,6 +218,11 @@ class Fetching:
         token = self.requests.new(lambda result, now: self._annexes_listed(exchange, result, now))
         return [ListWantedAnnexes(token, exchange.group)]
 
+    def want_annexes_again(self, exchange: Exchange) -> list[Effect]:
+        """Ask also for annexes that the peer did not have when it was asked first: it may have them by now."""
+        self._annexes_asked.clear()
+        return self.want_annexes(exchange)
+
     def _annexes_listed(self, exchange: Exchange, hashes: Sequence[bytes], now_ms: int) -> list[Effect]:
         fresh: list[bytes] = []
         for hash_ in hashes:

@@ -238,6 +238,7 @@ class Session:
                 effects += self._offering.show(exchange, [])
             if due.is_checking:
                 effects.append(self._offer([exchange], is_answer=True))
+                effects += self._fetching.want_annexes_again(exchange)
         return self._closing(effects, now_ms)
 
     def end(self) -> list[Effect]:
@@ -366,7 +367,8 @@ class Session:
             return []
         effects = [self._offer([exchange], is_answer=False)] if is_answer and differs else []
         effects += self._offering.answer(exchange, offered)
-        return [*effects, *self._fetching.ask(exchange, now_ms), *self._fetching.want_annexes(exchange)]
+        effects += self._fetching.ask(exchange, now_ms)
+        return effects + self._fetching.want_annexes_again(exchange)
 
     def _announce(self, exchange: Exchange, *, is_pushing: bool) -> list[Effect]:
         """Tell the peer what moved: own small news as entries, the rest as heads."""
