@@ -229,15 +229,13 @@ def join(
 
 
 def _show_joined(answer: dict[str, Any]) -> None:
-    words = {
-        "member": "You are a member of",
-        "provisional": "You are provisionally a member, until the group has confirmed it, of",
-        "petitioner": "You have asked to join",
-    }
-    standing = words.get(answer["standing"], "You are connected to")
-    say(f"{standing} {answer['name']}, group {short(answer['group'])}.")
-    if answer["message"]:
-        say(answer["message"])
+    place = f"{answer['name']}, group {short(answer['group'])}"
+    if answer["standing"] in {"member", "provisional"}:
+        say(f"You are a member of {place}.")
+        if answer["standing"] == "provisional":
+            say("That is provisional until the group has confirmed it.")
+    else:
+        say(f"You are not yet a member of {place}.", answer["message"])
     say(f"{counted(answer['entries'], 'entry', 'entries')} here so far; `p2pnode status` shows the rest.")
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from p2pnode.commands.invocation import Invocation, PeerArgument, invocation_of
+from p2pnode.commands.invocation import GroupOption, Invocation, PeerArgument, invocation_of
 from p2pnode.commands.terminal import counted, local_time, print_json, print_table, say, short
 
 peers = typer.Typer(help="The nodes that this one knows; alone, a list.", no_args_is_help=True)
@@ -91,7 +91,8 @@ def ping(context: typer.Context, peer: PeerArgument) -> None:
     invocation = invocation_of(context)
     answer = invocation.client.post("/peers/ping", {"peer": peer})
     invocation.answer(
-        answer, lambda found: say(f"{found['peer_id']}: {found['rtt_ms']:.1f} ms over {found['address']}")
+        answer,
+        lambda found: say(f"{found['peer_id']}: {found['rtt_ms']:.1f} ms {found['address']}".rstrip()),
     )
 
 
@@ -104,6 +105,7 @@ def query(
     subject: Annotated[
         str | None, typer.Argument(metavar="SUBJECT", help="The group; for `entry`, the entry's id.")
     ] = None,
+    group: GroupOption = None,
     author: Annotated[
         str | None, typer.Option(metavar="DID", help="For `log`: entries of this author only.")
     ] = None,
@@ -126,8 +128,9 @@ def query(
     asked: dict[str, Any] = {"name": question}
     if question == "entry":
         asked["entry"] = subject
+        asked["group"] = invocation.group(group)
     elif question != "groups":
-        asked["group"] = invocation.group(subject)
+        asked["group"] = invocation.group(subject or group)
     asked.update({"author": author, "limit": limit})
     asked = {name: value for name, value in asked.items() if value is not None}
     answer = invocation.client.post("/queries", {"peer": peer, "question": asked})

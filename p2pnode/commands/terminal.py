@@ -53,23 +53,33 @@ def print_table(
     columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()
 ) -> None:
     """Print rows under their headings; `right` names the columns of numbers."""
+    cells = [[clean(str(cell)) for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        _print_wide_table(columns, cells, right)
+        return
+    # For another program or a file: nothing is wrapped, and nothing has to be loaded for it.
+    widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+    for row in (columns, *cells):
+        padded = [
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for cell, width, column in zip(row, widths, columns, strict=True)
+        ]
+        print("  ".join(padded).rstrip())
+
+
+def _print_wide_table(columns: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[str]) -> None:
+    """The same for a terminal: wrapped to its width, with bold headings."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", no_wrap=column in right)
-    for row in rows:
+    for row in cells:
         # Text, not str: what other people wrote must not be read as markup.
-        table.add_row(*(Text(clean(str(cell))) for cell in row))
-    # Lines for another program are not cut at the width of a terminal that is not there.
-    width = None if sys.stdout.isatty() else 10_000
-    console = Console(width=width, markup=False, highlight=False, emoji=False)
-    with console.capture() as capture:
-        console.print(table)
-    for line in capture.get().splitlines():
-        print(line.rstrip())
+        table.add_row(*map(Text, row))
+    Console(markup=False, highlight=False, emoji=False).print(table)
 
 
 def short(identifier: str) -> str:

@@ -137,6 +137,11 @@ class Ran(NamedTuple):
         return json.loads(self.out)
 
 
+class _Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
 class CommandLine:
     """Runs commands on one home: here, which is fast, or as `process`, which shows what a shell would see."""
 
@@ -144,8 +149,8 @@ class CommandLine:
         self.home = home
         self._program = checkout / "cli.py"
 
-    def __call__(self, *words: str, given: str = "", **environment: str) -> Ran:
-        out, err = io.StringIO(), io.StringIO()
+    def __call__(self, *words: str, given: str = "", screen: bool = False, **environment: str) -> Ran:
+        out, err = _Screen() if screen else io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self._environment(environment).items():
                 patch.setenv(name, value)

@@ -113,6 +113,19 @@ def test_hostile_text_cannot_move_the_cursor_or_write_markup(
     assert run("group", "list", "--json").json[0]["name"] == name
 
 
+def test_table_on_a_narrow_screen_is_wrapped_and_shows_markup_as_text(
+    run: CommandLine, node: RecordingService
+) -> None:
+    node.answers["log"] = {"rows": [{**ROW, "text": "[red]" + "many words " * 20 + "\x1b[2J"}], "next": None}
+    shown = run("log", screen=True, COLUMNS="100", TERM="xterm")
+    assert shown.status == 0
+    assert "\x1b[1m" in shown.out  # bold headings
+    assert "\x1b[2J" not in shown.out
+    assert "[red]many" in shown.out
+    assert shown.out.count("many") == 20
+    assert len(shown.out.splitlines()) > 4
+
+
 def test_terminal_of_another_encoding_is_no_fault(run: CommandLine, node: RecordingService) -> None:
     node.answers["peers"] = [PEER_ROW]
     shown = run.process("peers", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
@@ -136,7 +149,10 @@ def test_terminal_of_another_encoding_is_no_fault(run: CommandLine, node: Record
         (("peers", "block", "p"), ("block_peer", ("p",))),
         (("peers", "unblock", "p"), ("unblock_peer", ("p",))),
         (("query", "p"), ("query", ("p", {"name": "groups"}))),
-        (("query", "p", "entry", "abc"), ("query", ("p", {"name": "entry", "entry": "abc"}))),
+        (
+            ("query", "p", "entry", "abc", "-g", "g"),
+            ("query", ("p", {"name": "entry", "entry": "abc", "group": "g"})),
+        ),
         (
             ("query", "p", "log", "g", "--limit", "5"),
             ("query", ("p", {"name": "log", "group": "g", "limit": 5})),
