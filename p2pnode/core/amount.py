@@ -9,7 +9,7 @@ from p2pnode.core.errors import FormatError
 
 EXPONENT_MIN = -18
 _MANTISSA_MAX = 2**63 - 1
-_TEXT = re.compile(r"(-?)(\d{1,19})(?:[.,](\d{1,18}))?")
+_TEXT = re.compile(r"(-?)([0-9]{1,19})(?:[.,]([0-9]{1,18}))?")
 
 Amount = tuple[int, int]
 """Mantissa and exponent, -18 <= exponent <= 0; the mantissa ends in no zero unless the exponent is 0."""

@@ -258,7 +258,7 @@ class AnnexesWanted:
 
 @dataclass(frozen=True, slots=True)
 class SignatureWanted:
-    """A stored entry's own signature does not verify; a successor vouches for it, others may have it whole."""
+    """The signature of a stored entry does not verify; a successor vouches for it, others may have it whole."""
 
     group: bytes
     entry: bytes

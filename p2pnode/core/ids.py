@@ -53,9 +53,13 @@ def _from_base58(text: str, rule: str) -> bytes:
     if len(text) > 128:
         raise FormatError(rule, "too long")
     try:
-        return base58.b58decode(text.encode("ascii"))
+        raw = base58.b58decode(text.encode("ascii"))
     except (ValueError, UnicodeEncodeError) as error:
         raise FormatError(rule, "not base58") from error
+    # The decoder drops white space at the end; one key has one text.
+    if base58.b58encode(raw).decode("ascii") != text:
+        raise FormatError(rule, "not base58")
+    return raw
 
 
 def did_of(key: bytes) -> str:

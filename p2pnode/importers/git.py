@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from p2pnode.core.errors import UsageError
+from p2pnode.core.fields import is_plain_text
 from p2pnode.core.limits import COUNTER_MAX
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ def _label(name: bytes) -> str:
 def _text(raw: bytes, bytes_max: int) -> str:
     """Text of any encoding, cut to a size and without control characters."""
     text = raw[:bytes_max].decode("utf-8", "replace")
-    kept = "".join(one if one >= " " or one in "\n\t" else " " for one in text.replace("\r\n", "\n"))
+    kept = "".join(one if is_plain_text(one, lines=True) else " " for one in text.replace("\r\n", "\n"))
     # A replaced byte has grown to three.
     return kept.encode()[:bytes_max].decode("utf-8", "ignore")
 

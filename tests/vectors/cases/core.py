@@ -228,6 +228,7 @@ def _did() -> Document:
         "empty": "",
         "a web did": "did:web:example.org",
         "cut": text[:-1],
+        "a line feed after it": text + "\n",
         "one letter too many": text + "1",
         "not base58": text[:-1] + "0",
         "capitals": text.upper(),
