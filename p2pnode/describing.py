@@ -198,7 +198,10 @@ class Describer:
         return f"{text}, by {said.get('author', '')}: {first_line}"
 
     def entry_of(self, entry_id: bytes) -> Entry | None:
-        """An entry by its whole id."""
+        """An entry by its whole id, the founding entry included."""
+        if entry_id == self._state.group:
+            founding = self._queries.founding()
+            return read_entry(founding.header, founding.signature, founding.payload)
         position = self._queries.position_of_id(entry_id)
         stored = None if position is None else self._queries.entry_at(position)
         return None if stored is None else read_entry(stored.header, stored.signature, stored.payload)
