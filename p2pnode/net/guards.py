@@ -123,6 +123,9 @@ class _NoAutoConnector(AutoConnector):
     async def maybe_connect(self) -> None:
         pass
 
+    def record_disconnect(self, peer_id: ID) -> None:
+        pass
+
 
 class Switchboard(Swarm):
     """All connections of one host."""
@@ -201,6 +204,7 @@ class Switchboard(Swarm):
         if refusal:
             with shielded_for(1):
                 await muxed_conn.close()
+            self._forget(muxed_conn.peer_id)
             raise SwarmException(refusal)
         muxed_conn.streams_inbound_max = self._streams_per_peer_max
         muxed_conn.on_end = self._connection_ended
@@ -230,6 +234,13 @@ class Switchboard(Swarm):
         if preferred is not None and preferred.muxed_conn is muxer:
             del self.preferred[muxer.peer_id]
             self._on_end(preferred)
+
+        self._forget(muxer.peer_id)
+
+    def _forget(self, peer_id: ID) -> None:
+        # libp2p keeps an entry for every key that ever connected; when there are too many it may drop our own.
+        if peer_id not in self.connections and peer_id != self.self_id:
+            self.peerstore.clear_peerdata(peer_id)
 
     def _select_connection(self, connections: list[INetConn], peer_id: ID) -> INetConn:
         preferred = self.preferred.get(peer_id)

@@ -211,6 +211,19 @@ async def test_a_restarted_peer_replaces_its_dead_connection(make_host: MakeHost
                 assert events == ["came", "went", "came"]
 
 
+async def test_a_peer_that_left_is_forgotten(make_host: MakeHost) -> None:
+    alice = make_host()
+    async with alice.run():
+        before = alice.network.peerstore.peer_ids()
+        for _ in range(3):
+            bob = make_host()
+            async with bob.run():
+                await bob.dial(alice.key, alice.addresses())
+        await eventually(lambda: not alice.network.get_connections())
+        await eventually(lambda: alice.network.peerstore.peer_ids() == before)
+        assert alice.network.auto_connector._recent_disconnects == {}
+
+
 async def test_a_blocked_peer_is_refused_in_both_directions(make_host: MakeHost) -> None:
     blocked: set[bytes] = set()
     served: list[bytes] = []
