@@ -219,7 +219,8 @@ class Fetching:
         return [ListWantedAnnexes(token, exchange.group)]
 
     def want_annexes_again(self, exchange: Exchange) -> list[Effect]:
-        """Ask also for annexes that the peer did not have when it was asked first: it may have them by now."""
+        """Ask also for annexes that the peer did not have when it was asked first: it may have them by
+        now."""
         self._annexes_asked.clear()
         return self.want_annexes(exchange)
 
