@@ -105,13 +105,14 @@ class Exchange:
         self.recorded = NO_SEQ
         self.missing: dict[LaneKey, int] = {}
         self.parked: set[LaneKey] = set()
-        self.unproven: set[LaneKey] = set()
+        self.unproven: dict[LaneKey, int] = {}
         self.pushing: dict[LaneKey, int] = {}
         self._own_key = own_key
         self._their_epoch = _NO_EPOCH
         self._held: dict[LaneKey, int] = {}
         self._sent: dict[LaneKey, int] = {}
         self._overflowed = False
+        self._fork_points: set[LaneKey] = set()
 
     @property
     def frontier(self) -> Frontier:
@@ -221,11 +222,13 @@ class Exchange:
         for head in heads:
             self.note_held(head.key, head.seq)
             mine = self.frontier.heads.get(head.key)
-            if mine is not None and mine.forked:
+            if mine is not None and mine.forked and not head.forked:
                 continue
-            if head.forked and head.key not in self.unproven:
-                self.unproven.add(head.key)
-                unproven.append(head.key)
+            if head.forked:
+                self._fork_points.add(head.key)
+                if (mine is None or not mine.forked) and head.key not in self.unproven:
+                    self.unproven[head.key] = head.seq
+                    unproven.append(head.key)
             if mine is None or mine.seq < head.seq:
                 self._miss(head.key, head.seq)
             elif mine.seq == head.seq and mine.id[:TAG_BYTES] != head.tag and not head.forked:
@@ -240,15 +243,25 @@ class Exchange:
             return
         self.missing[key] = max(seq, self.missing.get(key, NO_SEQ))
 
+    def miss_fault(self, key: LaneKey) -> None:
+        """The peer has no proof: the lane ends at an entry that is wrong by itself, which we have to see
+        (J14)."""
+        seq = self.unproven.pop(key, None)
+        mine = self.frontier.heads.get(key)
+        if seq is not None and (mine is None or not mine.forked):
+            self._fork_points.discard(key)
+            self._miss(key, seq + 1)
+
     def note_moved(self, heads: Iterable[Head]) -> None:
         """Our heads moved: what they reach is missing no longer."""
         for head in heads:
             key = (head.author, head.lane)
             self.parked.discard(key)
-            if key in self.missing and (head.forked or self.missing[key] <= head.seq):
+            is_ended = head.forked and key not in self._fork_points
+            if key in self.missing and (is_ended or self.missing[key] <= head.seq):
                 del self.missing[key]
             if head.forked:
-                self.unproven.discard(key)
+                self.unproven.pop(key, None)
 
     def lacking(self, passed_over: Sequence[frozenset[LaneKey]] = ()) -> list[Want]:
         """What to ask the peer for: of authors who are new here, first lane 0, and little of it until it is

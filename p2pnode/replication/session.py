@@ -158,9 +158,9 @@ class Session:
         moved = list(heads)
         exchange.note_moved(moved)
         self._fetching.renew(exchange, [(head.author, head.lane) for head in moved], now_ms)
-        is_own = any(head.author == self._local.own_key for head in moved)
+        is_urgent = any(head.forked or head.author == self._local.own_key for head in moved)
         effects: list[Effect] = []
-        if self._prompts.may_announce(exchange, now_ms, is_urgent=is_own):
+        if self._prompts.may_announce(exchange, now_ms, is_urgent=is_urgent):
             effects = self._announce(exchange, is_pushing=is_pushing)
         return self._closing(effects, now_ms)
 
@@ -316,7 +316,7 @@ class Session:
                 effects, learned = self._offering.take_ranges(exchange, message)
                 return effects + self._learn(exchange, learned, now_ms)
             case Fork():
-                return self._take_fork(exchange, message)
+                return self._take_fork(exchange, message, now_ms)
             case Wants():
                 return self._serving.want_runs(exchange, message.number, wants_of(message), message.compress)
             case AnnexWant():
@@ -392,12 +392,15 @@ class Session:
     def _want_fork(self, exchange: Exchange, key: tuple[bytes, int]) -> Effect:
         return send(ForkWant(exchange.number, *key))
 
-    def _take_fork(self, exchange: Exchange, message: Fork) -> list[Effect]:
+    def _take_fork(self, exchange: Exchange, message: Fork, now_ms: int) -> list[Effect]:
         key = (message.author, message.lane)
         mine = exchange.frontier.heads.get(key)
-        if not message.proof or (mine is not None and mine.forked):
-            exchange.unproven.discard(key)
+        if mine is not None and mine.forked:
+            exchange.unproven.pop(key, None)
             return []
+        if not message.proof:
+            exchange.miss_fault(key)
+            return self._fetching.ask(exchange, now_ms)
         self._forks_shown += 1
         if self._forks_shown > FORKS_MAX:
             raise PeerError("sync.too_many_forks", f"at most {FORKS_MAX} proofs in a session")
@@ -407,5 +410,5 @@ class Session:
     def _fork_kept(self, exchange: Exchange, key: tuple[bytes, int], rule: str | None) -> list[Effect]:
         if rule is not None:
             return [Blame(rule), End(rule)]
-        exchange.unproven.discard(key)
+        exchange.unproven.pop(key, None)
         return []

@@ -39,6 +39,7 @@ class Rack:
     annexes: dict[bytes, bytes] = field(default_factory=dict)
     wanted: list[bytes] = field(default_factory=list)
     forks: dict[LaneKey, bytes] = field(default_factory=dict)
+    ends: dict[LaneKey, int] = field(default_factory=dict)
 
 
 class Shelf:
@@ -85,7 +86,7 @@ class Shelf:
         rack = self.racks[group]
         lane = rack.lanes.setdefault(key, [])
         lane.extend(entries)
-        head = Head(*key, len(lane) - 1, sha256(lane[-1].header), rack.frontier.changed + 1, False)
+        head = Head(*key, len(lane) - 1, sha256(lane[-1].header), rack.frontier.changed + 1, key in rack.ends)
         rack.frontier.apply([head])
         return head
 
@@ -118,7 +119,8 @@ class Shelf:
             elif last.signature is None or not is_signed(run.author, ENTRY_TAG + last.header, last.signature):
                 return Ingested(stored, "entry.bad_signature"), heads
             else:
-                fresh = [_stored(row, row is last) for row in run.rows[len(have) - run.first_seq :]]
+                end = rack.ends.get((run.author, run.lane), run.first_seq + len(run.rows)) - run.first_seq
+                fresh = [_stored(row, row is last) for row in run.rows[len(have) - run.first_seq : end]]
                 stored += len(fresh)
                 if fresh:
                     heads.append(self.put((run.author, run.lane), fresh, group=group))
@@ -157,10 +159,11 @@ class Shelf:
             return error.rule
         key = (fork.author, fork.lane)
         rack.forks[key] = proof
+        rack.ends[key] = fork.seq
         kept = rack.lanes.get(key, [])[: fork.seq]
         rack.lanes[key] = kept
         last = sha256(kept[-1].header) if kept else ZERO_HASH
-        rack.frontier.apply([Head(*key, fork.seq - 1, last, rack.frontier.changed + 1, True)])
+        rack.frontier.apply([Head(*key, len(kept) - 1, last, rack.frontier.changed + 1, True)])
         return None
 
 

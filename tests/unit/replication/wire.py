@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
+from collections.abc import Callable
 
+from p2pnode.core.crypto import sha256
 from p2pnode.replication import effects as fx
 from p2pnode.replication.session import Session
 from p2pnode.replication.wanted import Wanted
@@ -13,7 +15,7 @@ from tests.unit.replication.shelf import START_MS, Shelf
 _nonces = itertools.count(1)
 
 
-class End:
+class Side:
     """One side: a shelf, its session, and what it sent."""
 
     def __init__(
@@ -36,9 +38,8 @@ class End:
 
     def perform(self, effects: list[fx.Effect], now_ms: int) -> None:
         pending = deque(effects)
-        while pending:
-            effect = pending.popleft()
-            pending.extendleft(reversed(self._one(effect, now_ms)))
+        while pending and not self.is_over:
+            pending.extendleft(reversed(self._one(pending.popleft(), now_ms)))
 
     def _one(self, effect: fx.Effect, now_ms: int) -> list[fx.Effect]:
         shelf, session = self.shelf, self.session
@@ -61,7 +62,7 @@ class End:
             case fx.KeepAnnexes(token, group, blobs):
                 rack = shelf.racks[group]
                 for blob in blobs:
-                    digest = __import__("hashlib").sha256(blob).digest()
+                    digest = sha256(blob)
                     rack.annexes[digest] = blob
                     rack.wanted.remove(digest)
                 return session.done(token, None, now_ms)
@@ -96,13 +97,13 @@ class Pair:
 
     def __init__(self, left: Shelf, right: Shelf, now_ms: int = START_MS) -> None:
         self.now_ms = now_ms
-        self.left = End(left, right, now_ms=now_ms)
-        self.right = End(right, left, now_ms=now_ms)
+        self.left = Side(left, right, now_ms=now_ms)
+        self.right = Side(right, left, now_ms=now_ms)
         self.rounds = 0
         for side in (self.left, self.right):
             side.perform(side.session.start(now_ms), now_ms)
 
-    def settle(self, frames_max: int = 100_000) -> bool:
+    def settle(self, until: Callable[[], bool] = lambda: False, frames_max: int = 100_000) -> bool:
         """Deliver frames in rounds until nobody has anything to say; False when cut off before."""
         delivered = 0
         while self.left.sent or self.right.sent:
@@ -112,7 +113,7 @@ class Pair:
             self.right.sent.clear()
             for side, frames in batches:
                 for frame in frames:
-                    if delivered >= frames_max:
+                    if delivered >= frames_max or until():
                         return False
                     delivered += 1
                     side.perform(side.session.receive(frame, self.now_ms), self.now_ms)
