@@ -238,7 +238,7 @@ class Switchboard(Swarm):
         self._forget(muxer.peer_id)
 
     def _forget(self, peer_id: ID) -> None:
-        # libp2p keeps an entry for every key that ever connected; when there are too many it may drop our own.
+        # libp2p keeps an entry for each key that ever connected; when there are too many it may drop our own.
         if peer_id not in self.connections and peer_id != self.self_id:
             self.peerstore.clear_peerdata(peer_id)
 
