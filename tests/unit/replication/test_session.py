@@ -619,3 +619,19 @@ def test_a_pushed_run_is_not_taken_twice() -> None:
     pair.settle()
     assert len(bob.ingested) == taken
     assert bob.blamed == []
+
+
+def test_c41_very_many_lanes_are_reconciled_by_ranges() -> None:
+    names = [f"member {i}" for i in range(4200)]
+    alice, bob = _two(*names)
+    for index, name in enumerate(names):
+        entries = chain(key_of(name), 0, [], 2 if index in (7, 4000) else 1)
+        alice.put((key_of(name).public, 0), entries)
+        bob.put((key_of(name).public, 0), entries[:1])
+    bob.append()
+    pair = _met(alice, bob)
+    assert _are_equal(alice, bob)
+    assert "Ranges" in _kinds(pair.left)
+    assert pair.bytes_sent < 30_000, "listing the heads alone would take 200 kB"
+    pair.close()
+    assert _met(alice, bob).bytes_sent < 1000
