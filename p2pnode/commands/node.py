@@ -104,24 +104,18 @@ def _new_passphrase(invocation: Invocation, ask: bool) -> str | None:
         )
     if not can_ask:
         return None
-    label = "Passphrase for the key file" if ask else "Passphrase for the key file (Enter for none)"
+    while True:
+        typed = _hidden("Passphrase for the key file" + ("" if ask else " (Enter for none)"), needed=ask)
+        if not typed or typed == _hidden("The same again", needed=True):
+            return typed or None
+        remark("The two differ. Once more.")
+
+
+def _hidden(label: str, *, needed: bool) -> str:
     typed: str = typer.prompt(
-        label, default=None if ask else "", hide_input=True, show_default=False, err=True
+        label, default=None if needed else "", hide_input=True, show_default=False, err=True
     )
-    if typed:
-        typer.prompt(
-            "The same again", hide_input=True, confirmation_prompt=False, err=True, value_proc=_same_as(typed)
-        )
-    return typed or None
-
-
-def _same_as(first: str) -> Any:
-    def check(second: str) -> str:
-        if second != first:
-            raise typer.BadParameter("the two passphrases differ")
-        return second
-
-    return check
+    return typed
 
 
 def up(
@@ -181,8 +175,7 @@ def _known_passphrase() -> str | None:
     given = os.environ.get(_PASSPHRASE_VARIABLE)
     if given or not sys.stdin.isatty():
         return given
-    typed: str = typer.prompt("Passphrase of the key file", hide_input=True, err=True)
-    return typed
+    return _hidden("Passphrase of the key file", needed=True)
 
 
 def _show_up(status: dict[str, Any]) -> None:
