@@ -29,7 +29,6 @@ ITEMS_MAX = 4096
 SEQ_MAX = (1 << 40) - 1
 """Positions pack (lane number, seq) into one 64-bit integer."""
 
-LANE_NUMBER_MAX = (1 << 22) - 1
 COUNTER_MAX = (1 << 53) - 1
 """Depths and times stay exact in every language's ordinary number."""
 
