@@ -213,7 +213,8 @@ class Node:
         try:
             with log.change(durable=False) as change:
                 entries = iter(change.append_all(items, now_ms))
-                self.promise(log, change.own_entries)
+                annexes = [annex for item in items for annex in item.annexes]
+                self.promise(log, change.own_entries, annexes)
         except UsageError as error:
             # Rolled back: what stops one append stops its neighbours too.
             return [*replies, *(Reply(event.request, error=error) for event in accepted)]
@@ -253,15 +254,15 @@ class Node:
             "set the clock, or start once with P2PNODE_SIGN_CONFIRM=true if it is right",
         )
 
-    def promise(self, log: GroupLog, entries: Sequence[Entry]) -> None:
-        """Make own entries durable before their group's transaction commits and before anybody hears of
-        them.
+    def promise(self, log: GroupLog, entries: Sequence[Entry], annexes: Sequence[bytes]) -> None:
+        """Make own entries and their annexes durable before their group's transaction commits and before
+        anybody hears of them.
         """
         if not entries:
             return
         held = self._promised.setdefault(log.group, _Promised())
         with self.node_file.write() as transaction:
-            held.last = transaction.promise(entries)
+            held.last = transaction.promise(entries, annexes)
             if held.settled > held.forgotten:
                 transaction.forget_promises(log.group, held.settled)
                 held.forgotten = held.settled

@@ -161,9 +161,12 @@ def _refresh_views(log: GroupLog) -> None:
 def _replay(node: Node, log: GroupLog) -> None:
     """Write promised entries that a power cut kept out of the group's file (J34)."""
     promises = node.node_file.promises(log.group)
+    annexes = node.node_file.promised_annexes(log.group)
     missing = [promise for promise in promises if _follows(log, promise)]
-    if missing:
+    if missing or annexes:
         with log.change() as change:
+            for annex in annexes:
+                change.add_annex(annex)
             for promise in promises:
                 lane = change.lane(node.key.public, promise.lane)
                 if promise.seq == (lane.seq + 1 if lane is not None else 0):
@@ -277,12 +280,13 @@ def joined(node: Node, event: Joined) -> list[Effect]:
     founding = FoundingBytes(*event.founding)
     held = node.node_file.memberships()[event.group]
     log = _begin(node, event.group, founding)
+    if held.annex is not None:
+        # Before the membership forgets it: this is the only copy of our name.
+        with log.change() as change:
+            change.add_annex(held.annex)
     with node.node_file.write() as transaction:
         transaction.put_membership(event.group, Membership("member", "", None, founding))
     _replay(node, log)
-    if held.annex is not None:
-        with log.change() as change:
-            change.add_annex(held.annex)
     return [Reply(event.request), *_introduce(log)]
 
 

@@ -60,8 +60,8 @@ class NodeTransaction:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def promise(self, entries: Sequence[Entry]) -> int:
-        """Keep own entries and raise the marks; the number of the last promise."""
+    def promise(self, entries: Sequence[Entry], annexes: Sequence[bytes] = ()) -> int:
+        """Keep own entries of a group and their annexes, raise the marks; the number of the last promise."""
         self._connection.executemany(
             "INSERT INTO outbox (group_id, lane, seq, header, signature, payload) VALUES (?, ?, ?, ?, ?, ?)",
             [
@@ -72,7 +72,12 @@ class NodeTransaction:
         last = {(bytes(e.group), e.header.lane): (e.header.seq, e.id) for e in entries}
         for (group, lane), (seq, entry_id) in last.items():
             self.raise_mark(group, lane, seq, entry_id)
-        return int(self._connection.execute("SELECT MAX(number) FROM outbox").fetchone()[0])
+        number = int(self._connection.execute("SELECT MAX(number) FROM outbox").fetchone()[0])
+        self._connection.executemany(
+            "INSERT INTO outbox_annex VALUES (?, ?, ?)",
+            [(number, entries[0].group, annex) for annex in annexes],
+        )
+        return number
 
     def raise_mark(self, group: bytes, lane: int, seq: int, entry_id: bytes) -> None:
         self._connection.execute(
@@ -83,6 +88,7 @@ class NodeTransaction:
 
     def forget_promises(self, group: bytes, until: int) -> None:
         self._connection.execute("DELETE FROM outbox WHERE group_id=? AND number<=?", (group, until))
+        self._connection.execute("DELETE FROM outbox_annex WHERE group_id=? AND number<=?", (group, until))
 
     def put_membership(self, group: bytes, membership: Membership) -> None:
         founding = membership.founding
@@ -103,6 +109,7 @@ class NodeTransaction:
         self._connection.execute("DELETE FROM membership WHERE group_id=?", (group,))
         self._connection.execute("DELETE FROM cursor WHERE group_id=?", (group,))
         self._connection.execute("DELETE FROM outbox WHERE group_id=?", (group,))
+        self._connection.execute("DELETE FROM outbox_annex WHERE group_id=?", (group,))
 
     def put_peer(self, peer: PeerRow) -> None:
         self._connection.execute(
@@ -151,6 +158,10 @@ class NodeFile:
                 (group,),
             )
         ]
+
+    def promised_annexes(self, group: bytes) -> list[bytes]:
+        rows = self._connection.execute("SELECT content FROM outbox_annex WHERE group_id=?", (group,))
+        return [bytes(row[0]) for row in rows]
 
     def promised_groups(self) -> list[bytes]:
         return [

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from p2pnode.core.codec import encode
 from p2pnode.core.crypto import ZERO_HASH, SigningKey, sha256
 from p2pnode.core.entry import Entry, Header, payload_fields, sign_entry
 from p2pnode.core.errors import UsageError
@@ -345,7 +346,9 @@ def test_j34_promised_entries_missing_from_the_group_file_are_repaired(machine: 
     kept = path.with_suffix(".kept")
     shutil.copyfile(path, kept)
     alice.node.logs[group] = type(alice.node.logs[group])(alice.node.shelf.open(group), alice.node.key)
-    two = alice.write(group, "two", NOW_MS + 1)
+    note = alice.annex(note="for two")
+    item = Item("contribution", encode({"annex": sha256(note)}), annexes=(note,))
+    (two,) = alice.ask(Append(1, group, (item,)), NOW_MS + 1)
     alice.node.node_file.close()
     alice.node.logs[group].file.close()
     for companion in ("-wal", "-shm"):
@@ -355,6 +358,7 @@ def test_j34_promised_entries_missing_from_the_group_file_are_repaired(machine: 
     lane = alice.node.logs[group].lane(alice.key, 0)
     assert lane is not None
     assert lane.id == two.id
+    assert alice.node.logs[group].file.annexes([sha256(note)]) == [note]
     assert group not in alice.node.restored
     assert alice.write(group, "three", NOW_MS + 2).header.prev == two.id
 
