@@ -145,6 +145,9 @@ class Exchange:
         """Note what the peer says about the group; whether it differs from what we hold."""
         self.their_number = offered.number
         self.their_lanes = lanes_of(offered.lanes)
+        if offered.epoch != self._their_epoch:
+            # Its store of the group was made anew: positions in the old one mean nothing.
+            self.told = self.recorded = NO_SEQ
         self._their_epoch = offered.epoch
         self._overflowed = False
         if not self.their_lanes:

@@ -47,6 +47,7 @@ class Offering:
 
     channel: Channel
     _exchanges: dict[bytes, Exchange] = field(default_factory=dict)
+    _by_their_name: dict[bytes, Exchange] = field(default_factory=dict)
     _by_their_number: dict[int, Exchange] = field(default_factory=dict)
     _offers: dict[int, Offered] = field(default_factory=dict)
     _reconciling: dict[bytes, _Reconciling] = field(default_factory=dict)
@@ -74,12 +75,17 @@ class Offering:
             return None
         exchange = Exchange(view, self.channel.own_key, len(self._exchanges), lanes)
         self._exchanges[view.group] = exchange
+        self._by_their_name[self._their_name(view.group)] = exchange
         return exchange
 
     def earlier_offer(self, exchange: Exchange) -> Offered | None:
         """What the peer offered of a group before we could."""
-        name = blinded(exchange.group, self.channel.peer_nonce, self.channel.own_nonce)
+        name = self._their_name(exchange.group)
         return next((offered for offered in self._offers.values() if offered.blinded == name), None)
+
+    def _their_name(self, group: bytes) -> bytes:
+        """How the peer names a group in this session."""
+        return blinded(group, self.channel.peer_nonce, self.channel.own_nonce)
 
     def offer(self, exchanges: Iterable[tuple[Exchange, Cursor | None]], *, is_answer: bool) -> Effect:
         """Offer groups. Shapes: the cursors are our positions in the peer's moves."""
@@ -98,11 +104,10 @@ class Offering:
         if known is not None and known.blinded != offered.blinded:
             raise PeerError("sync.bad_offer", "a number stands for one group")
         self._offers[offered.number] = offered
-        for exchange in self._exchanges.values():
-            if blinded(exchange.group, self.channel.peer_nonce, self.channel.own_nonce) == offered.blinded:
-                self._by_their_number[offered.number] = exchange
-                return exchange
-        return None
+        exchange = self._by_their_name.get(offered.blinded)
+        if exchange is not None:
+            self._by_their_number[offered.number] = exchange
+        return exchange
 
     def answer(self, exchange: Exchange, offered: Offered) -> list[Effect]:
         """Show the peer what it may lack, judging by its offer."""

@@ -150,6 +150,8 @@ class Serving:
         match job:
             case _RunsJob():
                 size = min(self.credit_bytes, RUN_BYTES_MAX)
+                # Rights may have changed since the want came.
+                job.wants = [want for want in job.wants if want.lane in job.exchange.lanes]
                 return Serve(new(lambda result, _: self._runs_read(job, *result)), group, job.wants, size)
             case _AnnexJob():
                 hashes = job.hashes[: job.slice]

@@ -635,3 +635,45 @@ def test_c41_very_many_lanes_are_reconciled_by_ranges() -> None:
     assert pair.bytes_sent < 30_000, "listing the heads alone would take 200 kB"
     pair.close()
     assert _met(alice, bob).bytes_sent < 1000
+
+
+def test_a_group_that_is_opened_anew_has_positions_of_its_own() -> None:
+    alice, bob = _two()
+    alice.append(40)
+    pair = _met(alice, bob)
+    old = bob.cursors[alice.own_key, GROUP]
+    rack = alice.racks.pop(GROUP)
+    pair.left.perform(pair.left.session.regrouped(GROUP, pair.now_ms), pair.now_ms)
+    pair.settle()
+    # The same entries in a store that was made anew: its counter starts again.
+    fresh = alice.open(rack.members)
+    fresh.frontier.epoch = b"another epoch..."
+    alice.put((alice.own_key, 0), rack.lanes[alice.own_key, 0][:1])
+    pair.left.perform(pair.left.session.regrouped(GROUP, pair.now_ms), pair.now_ms)
+    pair.settle()
+    pair.pass_time(10_000)
+    assert _are_equal(alice, bob), "and it gets back what it lacks"
+    pair.close()
+    cursor = bob.cursors[alice.own_key, GROUP]
+    assert cursor.epoch != old.epoch
+    assert cursor.changed <= fresh.frontier.changed
+    alice.append(2)
+    _met(alice, bob)
+    assert _are_equal(alice, bob)
+
+
+def test_j23_rights_that_end_stop_an_answer_under_way() -> None:
+    alice, bob = _two()
+    alice.append(1500, text="long " * 400)
+    pair = Pair(alice, bob)
+    pair.settle(lambda: pair.left.session.open_group(GROUP) is not None)
+    everything = Wants(0, 1, False, alice.own_key, b"\x00", [0], [1499])
+    pair.left.perform(pair.left.session.receive(encode_message(everything), START_MS), START_MS)
+    before = pair.left.bytes_sent
+    alice.racks[GROUP].members.discard(bob.own_key)
+    pair.left.perform(pair.left.session.regrouped(GROUP, START_MS), START_MS)
+    pair.left.perform(pair.left.session.receive(encode_message(Credit(2_000_000)), START_MS), START_MS)
+    assert pair.left.bytes_sent - before < 500
+    last = decode_message(pair.left.frames[-1])
+    assert isinstance(last, Runs)
+    assert (last.body, last.last) == (b"", True)
