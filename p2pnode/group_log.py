@@ -29,6 +29,7 @@ from p2pnode.replication.ingest import Apart, Held, Refused, Taken, decide, end_
 from p2pnode.replication.lane import LaneState
 from p2pnode.replication.run import Run
 from p2pnode.store.group_file import (
+    SEQ_BITS,
     GroupFile,
     GroupQueries,
     GroupTransaction,
@@ -96,9 +97,13 @@ class GroupLog:
 
     @property
     def has_duty(self) -> bool:
-        """Whether we are the one to decide on an entry that waits for it."""
+        """Whether we are the one to decide on an entry that waits for it, and an ack of ours would.
+
+        A key that was used twice gets no more acks (J17): what it left undecided stays so.
+        """
         return self.is_voter and any(
-            (lane := self.lanes[position >> 40]).author != self.key.public
+            (lane := self.lanes[position >> SEQ_BITS]).author != self.key.public
+            and lane.author not in self.forked
             and position - position_of(lane.number, 0) <= lane.last_usable
             for position in self.undecided
         )
@@ -141,6 +146,7 @@ class Change:
         self.own_entries: list[Entry] = []
         self.has_new_annex_wants = False
         self._is_governed_changed = False
+        self._is_state_stale = False
 
     # ---- lanes
 
@@ -169,6 +175,10 @@ class Change:
 
     @property
     def group_state(self) -> GroupState:
+        """The members as this transaction has them; folded when somebody asks, not for every entry."""
+        if self._is_state_stale:
+            self.state = self.log.fold_state(self.transaction, self.get)
+            self._is_state_stale = False
         return self.state if self.state is not None else self.log.state
 
     # ---- taking runs
@@ -220,16 +230,17 @@ class Change:
         lane.payload_bytes = state.payload_bytes
         lane.ended_at, lane.ended_id, lane.ended_rule = state.ended_at, state.ended_id, state.ended_rule
         for row in taken.rows:
-            if row.type in GOVERNED_TYPES:
-                self._govern(position_of(lane.number, row.seq))
+            self._govern(lane, row.seq, row.type)
         if lane.delivered == before and not any(row.acks for row in taken.rows):
             self._deliver_to(lane, lane.seq, has_acks=False)
 
-    def _govern(self, position: int) -> None:
-        self.transaction.add_governed(position)
-        self.undecided.add(position)
-        self._is_governed_changed = True
-        self.state = self.log.fold_state(self.transaction, self.get)
+    def _govern(self, lane: LaneState, seq: int, type_: str) -> None:
+        """Note an entry that changes who belongs to the group. Elsewhere than in lane 0 it is void."""
+        if type_ in GOVERNED_TYPES and lane.lane == Lane.LOCAL:
+            position = position_of(lane.number, seq)
+            self.transaction.add_governed(position)
+            self.undecided.add(position)
+            self._is_governed_changed = self._is_state_stale = True
 
     # ---- delivery
 
@@ -383,8 +394,7 @@ class Change:
         lane.seq, lane.id, lane.depth, lane.time_ms = last.seq, entries[-1].id, last.depth, last.time_ms
         for entry in entries:
             lane.payload_bytes += entry.header.payload_bytes
-            if entry.header.type in GOVERNED_TYPES:
-                self._govern(position_of(lane.number, entry.header.seq))
+            self._govern(lane, entry.header.seq, entry.header.type)
         if lane.delivered == before and (targets is not None or not first.acks):
             if first.acks:
                 self.transaction.resolve_acks(position_of(lane.number, first.seq), targets or ())

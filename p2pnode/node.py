@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from p2pnode import opening, views
 from p2pnode.authoring import check_items
+from p2pnode.core.annex import annexes_named
 from p2pnode.core.crypto import SigningKey, is_signed, sha256
 from p2pnode.core.entry import ACK_TYPE, ENTRY_TAG, Entry, check_alone
 from p2pnode.core.errors import FormatError, UsageError
@@ -341,6 +342,9 @@ class Node:
         entries = [check_alone(*fields) for fields in event.entries]
         founding = log.file.founding()
         packed = (founding.header, founding.signature, founding.payload)
+        fault = opening.handed_in_fault(event.group, event.peer, entries)
+        if fault is not None:
+            return [Reply(event.request, Admission("void", fault, packed))]
         rules = [may_admit(log.state, entry) for entry in entries if entry.header.type == "member.join"]
         is_known = bool(entries) and log.state.standing(entries[0].author) in ("member", "provisional")
         if not is_known and None not in rules:
@@ -350,8 +354,9 @@ class Node:
         effects: list[Effect] = []
         with log.change() as change:
             outcome = change.take(opening.run_of(entries), now_ms)
+            named = {name for entry in entries for name in annexes_named(entry.payload or b"")}
             for annex in event.annexes:
-                if len(annex) <= ANNEX_BYTES_MAX:
+                if len(annex) <= ANNEX_BYTES_MAX and sha256(annex) in named:
                     change.add_annex(annex)
         if isinstance(outcome, Refused):
             return [Reply(event.request, Admission("void", outcome.rule, packed))]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from p2pnode import views
 from p2pnode.authoring import rows_of
-from p2pnode.core.crypto import sha256
+from p2pnode.core.crypto import ZERO_HASH, sha256
 from p2pnode.core.entry import Entry, Header, check_alone, payload_fields, read_entry, sign_entry
 from p2pnode.core.errors import StoreError, UsageError
 from p2pnode.core.events import (
@@ -27,7 +27,7 @@ from p2pnode.core.events import (
     Reply,
     WakeAt,
 )
-from p2pnode.core.ids import DeviceKey
+from p2pnode.core.ids import DeviceKey, Lane
 from p2pnode.governance import founding as terms
 from p2pnode.governance import joining
 from p2pnode.governance.charter import charter_of_value
@@ -265,6 +265,23 @@ def prepare_join(node: Node, event: PrepareJoin, now_ms: int) -> list[Effect]:
 
 def _packed(promises: Sequence[Promise]) -> tuple[tuple[bytes, bytes, bytes], ...]:
     return tuple((promise.header, promise.signature, promise.payload) for promise in promises)
+
+
+def handed_in_fault(group: bytes, peer: bytes, entries: Sequence[Entry]) -> str | None:
+    """Why a newcomer's entries are not the beginning of its own lane 0, or None (J21).
+
+    They came outside a run, so that nothing is implied: each says for itself whose it is and where it
+    stands.
+    """
+    if any(entry.author != peer for entry in entries):
+        return "join.other_device"
+    prev = ZERO_HASH
+    for seq, entry in enumerate(entries):
+        header = entry.header
+        if (header.group, header.lane, header.seq, header.prev) != (group, Lane.LOCAL, seq, prev):
+            return "join.bad_chain"
+        prev = entry.id
+    return None
 
 
 def joined(node: Node, event: Joined) -> list[Effect]:

@@ -1,0 +1,156 @@
+"""What a stranger, a newcomer or a member may try against a node, and what the node does about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from p2pnode import group_log
+from p2pnode.core.codec import encode
+from p2pnode.core.crypto import ZERO_HASH, SigningKey, sha256
+from p2pnode.core.entry import Entry, Header, decode_header, payload_fields, sign_entry
+from p2pnode.core.events import ForkShown, JoinAsked, Moved, Penalize, Woke
+from p2pnode.governance import leaving
+from p2pnode.governance.joining import JOIN_TYPE
+from p2pnode.node import Admission
+from tests.unit.node.test_rulings import crafted, fork_of, framed, pair
+from tests.unit.node.world import NOW_MS, Machine
+
+MachineOf = Callable[[str], Machine]
+
+
+def typed(
+    seed: bytes, group: bytes, seq: int, prev: bytes, *, type_: str, payload: bytes, lane: int, depth: int
+) -> Entry:
+    key = SigningKey(seed)
+    fields = payload_fields(payload)
+    header = Header(1, group, key.public, lane, seq, prev, depth, NOW_MS + seq, (), type_, *fields)
+    return sign_entry(key, header, payload)
+
+
+def packed(entry: Entry) -> tuple[bytes, bytes, bytes]:
+    return (entry.header_bytes, entry.signature or b"", entry.payload or b"")
+
+
+def knock(member: Machine, newcomer: bytes, group: bytes, entries: list[Entry]) -> Admission:
+    answer = member.ask(JoinAsked(1, group, newcomer, tuple(packed(entry) for entry in entries), ()))
+    assert isinstance(answer, Admission)
+    return answer
+
+
+@pytest.mark.parametrize("fault", ["twice", "hole", "other author", "other group", "other lane", "loose"])
+def test_j21_a_newcomer_hands_in_one_chain_and_nothing_else(machine: MachineOf, fault: str) -> None:
+    alice, bob = machine("alice"), machine("bob")
+    group = alice.found()
+    other = alice.found("Other")
+    prepared = bob.prepare(alice.link(group))
+    join = sign_entry(SigningKey(bob.seed), decode_header(prepared.entries[0][0]), prepared.entries[0][2])
+    seq, prev, seed, in_group, lane = {
+        "twice": (0, ZERO_HASH, bob.seed, group, 0),
+        "hole": (5, b"p" * 32, bob.seed, group, 0),
+        "other author": (1, join.id, b"e" * 32, group, 0),
+        "other group": (1, join.id, bob.seed, other, 0),
+        "other lane": (1, join.id, bob.seed, group, 2),
+        "loose": (1, b"p" * 32, bob.seed, group, 0),
+    }[fault]
+    second = crafted(seed, in_group, seq, prev, depth=1, time_ms=NOW_MS + 1, lane=lane)
+    third = crafted(bob.seed, group, 2, second.id, depth=2, time_ms=NOW_MS + 2)
+    for entries in ([join, second], [join, second, third]):
+        answer = knock(alice, bob.key, group, entries)
+        rule = "join.other_device" if fault == "other author" else "join.bad_chain"
+        assert (answer.state, answer.rule) == ("void", rule)
+    assert alice.node.logs[group].lane(bob.key, 0) is None
+    alice.write(group)
+
+
+def test_j01_a_founding_entry_handed_in_as_a_join_is_not_stored(machine: MachineOf) -> None:
+    alice = machine("alice")
+    group = alice.found()
+    founding = alice.node.logs[group].founding
+    answer = knock(alice, alice.key, group, [founding])
+    assert answer.state == "void"
+    assert alice.write(group).header.seq == 0
+
+
+def test_j21_who_hands_in_the_entries_of_another_device_is_told_nothing(machine: MachineOf) -> None:
+    alice, bob, group = pair(machine)
+    stored = bob.node.logs[group].lane(bob.key, 0)
+    assert stored is not None
+    held = bob.node.logs[group].file.entries(stored.number, 0, 0)[0]
+    fields = (held.header, held.signature or b"", held.payload or b"")
+    answer = alice.ask(JoinAsked(1, group, b"9" * 32, (fields,), ()))
+    assert (answer.state, answer.rule) == ("void", "join.other_device")
+
+
+def test_j15_annexes_that_no_entry_names_are_not_kept(machine: MachineOf) -> None:
+    alice, bob = machine("alice"), machine("bob")
+    group = alice.found()
+    prepared = bob.prepare(alice.link(group))
+    junk = bytes(range(32)) + encode({"name": "x"})
+    assert alice.ask(JoinAsked(1, group, bob.key, prepared.entries, (*prepared.annexes, junk))).state
+    kept = alice.node.logs[group].file
+    assert kept.annexes([sha256(prepared.annexes[0])]) == [prepared.annexes[0]]
+    assert kept.annexes([sha256(junk)]) == []
+
+
+@pytest.mark.parametrize("type_", [leaving.LEAVE_TYPE, JOIN_TYPE])
+@pytest.mark.parametrize("lane", [1, 2])
+def test_j14_a_governed_type_in_another_lane_changes_nothing_and_gives_no_duty(
+    machine: MachineOf, type_: str, lane: int
+) -> None:
+    alice, bob, group = pair(machine)
+    payload = leaving.encode(leaving.Leave())
+    entry = typed(bob.seed, group, 0, ZERO_HASH, type_=type_, payload=payload, lane=lane, depth=0)
+    assert alice.receive(group, framed([entry]), bob.key).stored == 1
+    before = alice.node.logs[group].frontier.changed
+    moved = [effect for _ in range(5) for effect in alice.handle(Woke()) if isinstance(effect, Moved)]
+    assert len(moved) <= 1, "the voter writes one acknowledgement at most"
+    assert alice.node.logs[group].frontier.changed <= before + 1
+    assert alice.node.logs[group].state.standing(bob.key) == "member"
+
+
+def test_j17_a_voter_does_not_go_on_acknowledging_a_forked_lane(machine: MachineOf) -> None:
+    alice, bob, group = pair(machine)
+    lane = bob.node.logs[group].lane(bob.key, 0)
+    assert lane is not None
+    payload = leaving.encode(leaving.Leave())
+    leave = typed(bob.seed, group, 1, lane.id, type_=leaving.LEAVE_TYPE, payload=payload, lane=0, depth=1)
+    bob.receive(group, framed([leave]), bob.key)
+    _, _, proof = fork_of(bob, group)
+    alice.handle(ForkShown(1, group, bob.key, proof))
+    assert alice.receive(group, framed([leave]), bob.key).stored == 1
+    before = alice.node.logs[group].frontier.changed
+    for _ in range(5):
+        alice.handle(Woke())
+    assert alice.node.logs[group].frontier.changed == before
+
+
+def test_members_pay_once_for_many_governed_entries_in_a_run(
+    machine: MachineOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob, group = pair(machine)
+    lane = alice.node.logs[group].lane(bob.key, 0)
+    assert lane is not None
+    prev, entries = lane.id, []
+    for seq in range(1, 41):
+        payload = leaving.encode(leaving.Leave())
+        entry = typed(
+            bob.seed, group, seq, prev, type_=leaving.LEAVE_TYPE, payload=payload, lane=0, depth=seq
+        )
+        prev = entry.id
+        entries.append(entry)
+    folds = []
+    fold = group_log.fold
+    monkeypatch.setattr(group_log, "fold", lambda *args: folds.append(1) or fold(*args))
+    assert alice.receive(group, framed(entries), bob.key).stored == 40
+    assert len(folds) <= 4
+
+
+def test_one_event_with_bad_bytes_leaves_its_neighbours_alone(machine: MachineOf) -> None:
+    alice, bob, group = pair(machine)
+    bob.write(group)
+    good = bob.frame(group, bob.key, first=1)
+    assert alice.receive(group, b"\xff", bob.key).refused == "run.bad_frame"
+    assert Penalize(bob.key, "run.bad_frame") in alice.effects
+    assert alice.receive(group, good, bob.key).stored == 1
