@@ -10,7 +10,7 @@ import typer
 
 from p2pnode.commands.invocation import GroupOption, Invocation, invocation_of
 from p2pnode.commands.keeping import verify
-from p2pnode.commands.terminal import clean, local_time, print_json, print_table, remark, say, short
+from p2pnode.commands.terminal import clean, local_time, print_json, print_table, remark, say, sentence, short
 from p2pnode.core.errors import UsageError
 
 log = typer.Typer(help="The entries of your groups; alone, the newest ones.", no_args_is_help=True)
@@ -274,6 +274,6 @@ def why(
 
 
 def _show_why(answer: dict[str, Any]) -> None:
-    say(answer["subject"], *(f"  {line}" for line in answer["lines"]))
+    say(sentence(answer["subject"] + ":"), *(f"  {sentence(line)}" for line in answer["lines"]))
     if answer["remedy"]:
-        say(f"What to do: {answer['remedy']}")
+        say(f"What to do: {sentence(answer['remedy'])}")

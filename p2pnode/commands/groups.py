@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from p2pnode.commands.invocation import GroupArgument, invocation_of
-from p2pnode.commands.terminal import counted, local_time, print_table, say, short, size_text
+from p2pnode.commands.terminal import counted, local_time, print_table, say, sentence, short, size_text
 from p2pnode.core.errors import UsageError
 
 group = typer.Typer(help="Groups: found, show, members; alone, a list.", no_args_is_help=True)
@@ -235,7 +235,7 @@ def _show_joined(answer: dict[str, Any]) -> None:
         if answer["standing"] == "provisional":
             say("That is provisional until the group has confirmed it.")
     else:
-        say(f"You are not yet a member of {place}.", answer["message"])
+        say(f"You are not yet a member of {place}.", sentence(answer["message"]))
     say(f"{counted(answer['entries'], 'entry', 'entries')} here so far; `p2pnode status` shows the rest.")
 
 

@@ -10,7 +10,17 @@ from typing import Annotated, Any
 import typer
 
 from p2pnode.commands.invocation import GroupArgument, Invocation, invocation_of
-from p2pnode.commands.terminal import EXIT_NO, Progress, counted, print_table, progress, say, short, size_text
+from p2pnode.commands.terminal import (
+    EXIT_NO,
+    Progress,
+    counted,
+    print_table,
+    progress,
+    say,
+    sentence,
+    short,
+    size_text,
+)
 from p2pnode.core.errors import Unreachable
 from p2pnode.local.client import Client, NotRunning
 
@@ -158,5 +168,5 @@ def _show_verification(answer: dict[str, Any]) -> None:
     for damage in answer["damage"]:
         say(
             f"DAMAGED {short(damage['group'])} {damage['place']}: {damage['message']} ({damage['rule']})",
-            f"  What to do: {damage['remedy']}",
+            f"  What to do: {sentence(damage['remedy'])}",
         )

@@ -12,7 +12,7 @@ import typer
 from p2pnode import __version__
 from p2pnode.commands.groups import show_groups
 from p2pnode.commands.invocation import Invocation, invocation_of
-from p2pnode.commands.terminal import counted, local_time, print_json, print_table, remark, say
+from p2pnode.commands.terminal import counted, local_time, print_json, print_table, remark, say, sentence
 from p2pnode.core.errors import Unreachable, UsageError
 from p2pnode.home import Home
 from p2pnode.local.client import NotRunning
@@ -137,7 +137,8 @@ def up(
 ) -> None:
     """Run the node until Ctrl-C or `p2pnode down`.
 
-    On an empty computer it makes an identity first, as `p2pnode init` does.
+    On an empty computer it makes an identity first, as `p2pnode init` does. With --json it prints the new
+    identity, if it made one, and the status once it is ready.
 
     \b
     Examples:
@@ -152,9 +153,13 @@ def up(
     home = invocation.home
     flags = {"listen": tuple(listen) if listen else None, "api_port": api, "log_level": log_level}
     loaded = load_config(home.config_file, flags=flags)
-    is_new = not home.exists()
-    if is_new:
-        _make_identity(invocation, ask=False)
+    if ready_fd is not None:
+        _check_descriptor(ready_fd)
+    if not home.exists():
+        made = _make_identity(invocation, ask=False)
+        if invocation.as_json:
+            print_json(made)
+            sys.stdout.flush()
     passphrase = _known_passphrase() if read_public(home).is_sealed else None
 
     # Only here: the libraries of the network take most of a second to load.
@@ -169,6 +174,18 @@ def up(
         ready_fd=ready_fd,
         on_ready=lambda status: invocation.answer(dict(status), _show_up),
     )
+
+
+def _check_descriptor(number: int) -> None:
+    """A wrong number must be told before the node starts, not after."""
+    try:
+        os.fstat(number)
+    except (OSError, OverflowError) as error:
+        raise UsageError(
+            "up.bad_descriptor",
+            f"File descriptor {number} is not open.",
+            "Open it first, as in: --ready-fd 3 3>ready",
+        ) from error
 
 
 def _known_passphrase() -> str | None:
@@ -214,7 +231,9 @@ def _show_node(status: dict[str, Any]) -> None:
 
 def _show_notices(status: dict[str, Any]) -> None:
     for notice in status["notices"]:
-        say("", f"! {notice['message']}", f"  What to do: {notice['remedy']}")
+        say("", f"! {sentence(notice['message'])}")
+        if notice["remedy"]:
+            say(f"  What to do: {sentence(notice['remedy'])}")
 
 
 def down(context: typer.Context) -> None:
@@ -252,7 +271,7 @@ def _show_status(status: dict[str, Any]) -> None:
     _show_node(status)
     say(f"  peers    {status['peers_connected']} connected of {status['peers_known']} known")
     if not status["may_write"]:
-        say("  writing  not yet; `p2pnode why writing` tells why")
+        say("  writing  not yet, see below")
     say("")
     show_groups(status["groups"])
     _show_notices(status)

@@ -109,6 +109,15 @@ def size_text(size_bytes: int) -> str:
     return f"{size:.1f} TB"
 
 
+def sentence(text: str) -> str:
+    """A message as a sentence, however its writer began and ended it."""
+    first = text.split(" ", 1)[0]
+    if first.isalpha():
+        text = text[0].upper() + text[1:]
+    # What stands behind a colon may be a command to copy.
+    return text if not text or text[-1] in ".!?:" or ": " in text else text + "."
+
+
 def counted(number: int, noun: str, plural: str = "") -> str:
     """A number with its noun."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
@@ -193,6 +202,6 @@ def explain(error: NodeError, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"rule": rule, "message": message, "remedy": remedy}), file=sys.stderr)
         return
-    remark(f"p2pnode: {message}")
+    remark(f"p2pnode: {sentence(message)}")
     if remedy:
-        remark(f"  What to do: {remedy}")
+        remark(f"  What to do: {sentence(remedy)}")

@@ -129,19 +129,21 @@ def _check_repository(repository: Path) -> None:
         )
     if not repository.is_dir():
         raise UsageError(
-            "git.no_folder", f"{repository} is not a folder.", "Name the folder of a git repository."
+            "git.no_folder", f"'{repository}' is not a folder.", "Name the folder of a git repository."
         )
     found = _git(repository, "rev-parse", "--is-shallow-repository")
     if found.returncode != 0:
         if b"dubious ownership" in found.stderr:
             raise _failed(found.stderr)
         raise UsageError(
-            "git.no_repository", f"{repository} is not a git repository.", "Name the folder that holds .git."
+            "git.no_repository",
+            f"'{repository}' is not a git repository.",
+            "Name the folder that holds .git.",
         )
     if found.stdout.strip() == b"true":
         raise UsageError(
             "git.shallow",
-            f"{repository} is a shallow clone: its first commits are missing, and claims name the first.",
+            f"'{repository}' is a shallow clone: its first commits are missing, and claims name the first.",
             f"Fetch the rest with: git -C '{repository}' fetch --unshallow",
         )
 
@@ -152,7 +154,7 @@ def _nothing_there(repository: Path, revision: str) -> list[Commit]:
         return []
     raise UsageError(
         "git.no_revision",
-        f"{repository} has no commit '{revision}'.",
+        f"'{repository}' has no commit '{revision}'.",
         "Name a branch or tag; `git branch` lists them.",
     )
 

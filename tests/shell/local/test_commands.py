@@ -268,6 +268,8 @@ def test_link_is_found_in_a_message(run: CommandLine, node: RecordingService, gi
         (("init", "--passphrase"), "passphrase.nobody"),
         (("--home", "/x", "--profile", "y", "status"), "home.two_answers"),
         (("restore", "/nowhere.tar"), "backup.missing"),
+        (("up", "--ready-fd", "77"), "up.bad_descriptor"),
+        (("up", "--listen", "somewhere"), "config.bad_value"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -354,7 +356,7 @@ def test_verify_says_no_when_something_is_damaged(run: CommandLine, node: Record
     node.answers["verify"] = {**result, "damage": [damage]}
     shown = run("log", "verify")
     assert shown.status == 1
-    assert "restore a backup" in shown.out
+    assert "Restore a backup." in shown.out
     assert run("verify", "--json").json["damage"] == [damage]
 
 
