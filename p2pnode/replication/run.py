@@ -24,7 +24,15 @@ from typing import Annotated, Any, NamedTuple, cast
 import msgspec
 
 from p2pnode.core.crypto import SIGNATURE_BYTES, ZERO_HASH, is_acceptable_key, sha256
-from p2pnode.core.entry import FOUNDING_TYPE, VERSION, check_acks, check_payload, check_type, decode_header
+from p2pnode.core.entry import (
+    FOUNDING_TYPE,
+    VERSION,
+    check_acks,
+    check_payload,
+    check_type,
+    decode_header,
+    payload_fields,
+)
 from p2pnode.core.errors import FormatError
 from p2pnode.core.ids import Lane
 from p2pnode.core.limits import (
@@ -281,6 +289,18 @@ def _type_column(types: str | list[str], count: int) -> list[str]:
     return types if type(types) is list else [cast("str", types)] * count
 
 
+def _payload_columns(
+    payloads: list[bytes | _Absent],
+) -> tuple[Sequence[bytes | None], list[int], list[bytes]]:
+    """What came of each payload, and the two header fields that name it."""
+    if set(map(type, payloads)) == {bytes}:
+        present = cast("list[bytes]", payloads)
+        return present, list(map(len, present)), [sha256(p) if p else ZERO_HASH for p in present]
+    named = [(p.size, p.hash) if isinstance(p, _Absent) else payload_fields(p) for p in payloads]
+    kept = [None if isinstance(payload, _Absent) else payload for payload in payloads]
+    return kept, [size for size, _ in named], [digest for _, digest in named]
+
+
 def _prefixes(ids: list[bytes]) -> tuple[int, ...]:
     return struct.unpack(">" + "q24x" * len(ids), b"".join(ids))
 
@@ -302,24 +322,14 @@ def _rows_of_columns(run: _Columns) -> Run:
     if run.lane == Lane.VOTES and (run.acks or depths != list(seqs)):
         raise FormatError("entry.bad_vote_lane", "lane 1 has no acks and depth = seq (J2)")
     signatures = _signature_column(run.signatures, run.unsigned, count)
+    payloads, sizes, hashes = _payload_columns(run.payloads)
     group, author, lane, prev = run.group, run.author, run.lane, run.prev_id
     encode, new_hash = _encode, _new_hash
     ids: list[bytes] = []
     headers: list[bytes] = []
-    payloads: list[bytes | None] = []
-    for seq, depth, time_ms, ack, type_, payload in zip(
-        seqs, depths, times, acks, types, run.payloads, strict=True
+    for seq, depth, time_ms, ack, type_, size, payload_hash in zip(
+        seqs, depths, times, acks, types, sizes, hashes, strict=True
     ):
-        if isinstance(payload, bytes):
-            payloads.append(payload)
-            size, payload_hash = len(payload), ZERO_HASH
-            if size:
-                hasher = new_hash()
-                hasher.update(payload)
-                payload_hash = hasher.digest()
-        else:
-            payloads.append(None)
-            size, payload_hash = payload.size, payload.hash
         header = encode(
             (VERSION, group, author, lane, seq, prev, depth, time_ms, ack, type_, size, payload_hash)
         )
