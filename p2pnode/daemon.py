@@ -16,7 +16,7 @@ from typing import Any
 import trio
 
 import p2pnode
-from p2pnode import answers, clock
+from p2pnode import clock
 from p2pnode.announcing import Announcer
 from p2pnode.config import Config
 from p2pnode.core.errors import NodeError, StoreError
@@ -34,7 +34,7 @@ from p2pnode.net.listening import default_listen
 from p2pnode.node import Node
 from p2pnode.peerbook import PeerBook, split_address
 from p2pnode.port import LivePort
-from p2pnode.service import Context, LiveService
+from p2pnode.service import Context, LiveService, answers
 from p2pnode.store.node_file import NodeFile
 from p2pnode.store.shelf import FolderShelf
 from p2pnode.writer import Writer

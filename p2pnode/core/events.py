@@ -258,7 +258,7 @@ class AnnexesWanted:
 
 @dataclass(frozen=True, slots=True)
 class SignatureWanted:
-    """The signature of a stored entry does not verify; a successor vouches for it, others may have it whole."""
+    """A stored signature does not verify; a successor vouches for the entry, others may have it whole."""
 
     group: bytes
     entry: bytes

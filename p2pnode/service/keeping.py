@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import AsyncIterator
 from functools import partial
@@ -14,13 +13,13 @@ from typing import Any
 import trio
 
 import p2pnode
-from p2pnode import explaining
 from p2pnode.backup import files_of, write_archive
 from p2pnode.core.errors import UsageError
 from p2pnode.core.ids import did_of, peer_id_of
 from p2pnode.local import service as shapes
+from p2pnode.service import explaining
 from p2pnode.service.groups import GroupsService
-from p2pnode.store.database import reported
+from p2pnode.store.database import copy_database
 from p2pnode.verifying import Findings, verify_group
 
 _REMEDIES = {
@@ -120,7 +119,7 @@ class KeepingService(GroupsService):
                     continue
                 copies[name] = Path(folder) / name.replace("/", "-")
                 if name.endswith(".db"):
-                    _copy_database(path, copies[name])
+                    copy_database(path, copies[name])
                 else:
                     shutil.copyfile(path, copies[name])
             write_archive(target, copies)
@@ -138,16 +137,3 @@ class KeepingService(GroupsService):
 
 def _never() -> bool:
     return False
-
-
-def _copy_database(source: Path, target: Path) -> None:
-    with reported(source):
-        reading = sqlite3.connect(source)
-        try:
-            writing = sqlite3.connect(target)
-            try:
-                reading.backup(writing)
-            finally:
-                writing.close()
-        finally:
-            reading.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib import resources
 from pathlib import Path
 
@@ -108,3 +108,9 @@ def is_sound(connection: sqlite3.Connection) -> bool:
         return [row[0] for row in connection.execute("PRAGMA quick_check(1)")] == ["ok"]
     except sqlite3.DatabaseError:
         return False
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """A consistent copy of a database that may be in use."""
+    with reported(source), closing(connect(str(source))) as reading, closing(connect(str(target))) as writing:
+        reading.backup(writing)

@@ -48,7 +48,14 @@ _HOME = (
 )
 _WRITER = ("p2pnode.authoring", "p2pnode.group_log", "p2pnode.node", "p2pnode.opening", "p2pnode.views")
 # Puts all the others together: threads, streams, effects carried out.
-_ASSEMBLY = ("p2pnode.daemon", "p2pnode.port", "p2pnode.service", "p2pnode.serving", "p2pnode.writer")
+_ASSEMBLY = (
+    "p2pnode.announcing",
+    "p2pnode.daemon",
+    "p2pnode.port",
+    "p2pnode.service",
+    "p2pnode.serving",
+    "p2pnode.writer",
+)
 _SYNC = (*_PURE, *_WRITER, "p2pnode.store")
 
 _ROOMS = {
@@ -102,6 +109,7 @@ _ROOMS = {
             "p2pnode.importers",
             "p2pnode.local.client",
             "p2pnode.local.service",
+            "p2pnode.logs",
         ),
         others=("click", "rich", "segno", "typer"),
         never=frozenset({"asyncio", "sqlite3"}),

@@ -35,7 +35,7 @@ SUMMARY: dict[str, Any] = {
 STATUS: dict[str, Any] = {
     "version": "0.1.0",
     "pid": 4711,
-    "home": "/home/alice/node",
+    "home": "/srv/alice/node",
     "started_ms": 1_700_000_000_000,
     "peer_id": PEER,
     "did": DID,
