@@ -127,6 +127,7 @@ class KeepingService(GroupsService):
 
     async def events(self) -> AsyncIterator[dict[str, Any]]:
         async with self.context.listening() as receive:
+            yield {"event": "ready"}
             async for event in receive:
                 yield event
             yield {"event": "resync"}
