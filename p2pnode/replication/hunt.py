@@ -1,4 +1,4 @@
-"""Finding where two branches of a lane part, to prove that its key was used twice.
+"""Forks: finding where two branches of a lane part, and taking the proofs that a peer shows.
 
 Our headers and the peer's are compared window by window, backwards, until a window starts with entries that
 agree or the lane begins. Then both branches are read forward from the first difference to the nearest valid
@@ -15,15 +15,17 @@ from p2pnode.core.crypto import SIGNATURE_BYTES, is_signed
 from p2pnode.core.entry import ENTRY_TAG, decode_header
 from p2pnode.core.errors import FormatError, PeerError
 from p2pnode.core.limits import AUTHENTIC_STEPS_MAX
-from p2pnode.replication.effects import Effect, KeepFork, ReadHeaders, Send
+from p2pnode.replication.effects import Blame, Effect, End, KeepFork, ReadHeaders, Send
 from p2pnode.replication.exchange import Exchange
 from p2pnode.replication.fork import Branch as ForkBranch
 from p2pnode.replication.fork import encode_fork_proof
-from p2pnode.replication.messages import Branch, BranchWant, encode_message
+from p2pnode.replication.frontier import LaneKey
+from p2pnode.replication.messages import Branch, BranchWant, Fork, ForkWant, encode_message
 from p2pnode.replication.requests import Requests
 from p2pnode.replication.run import StoredEntry
 
 _QUEUE_MAX = 64
+_PROOFS_MAX = 256
 
 
 @dataclass(slots=True)
@@ -131,6 +133,41 @@ class Hunting:
         """Done with this lane, whether or not a proof came of it."""
         self._hunt = None
         return self._next()
+
+
+@dataclass(slots=True)
+class Proofs:
+    """The fork proofs that the peer of one session shows."""
+
+    requests: Requests
+    _shown: int = 0
+
+    def take(self, exchange: Exchange, message: Fork) -> list[Effect]:
+        """A proof came, or word that there is none. Errors: PeerError sync.too_many_forks."""
+        key = (message.author, message.lane)
+        mine = exchange.frontier.heads.get(key)
+        if mine is not None and mine.forked:
+            exchange.unproven.pop(key, None)
+            return []
+        if not message.proof:
+            exchange.miss_fault(key)
+            return []
+        self._shown += 1
+        if self._shown > _PROOFS_MAX:
+            raise PeerError("sync.too_many_forks", f"at most {_PROOFS_MAX} proofs in a session")
+        token = self.requests.new(lambda rule, _: self._kept(exchange, key, rule))
+        return [KeepFork(token, exchange.group, message.proof)]
+
+    def _kept(self, exchange: Exchange, key: LaneKey, rule: str | None) -> list[Effect]:
+        if rule is not None:
+            return [Blame(rule), End(rule)]
+        exchange.unproven.pop(key, None)
+        return []
+
+
+def want_proof(exchange: Exchange, key: LaneKey) -> Effect:
+    """Ask the peer for the proof that a lane is forked."""
+    return Send(encode_message(ForkWant(exchange.number, *key)))
 
 
 def _prev_of(header: bytes) -> bytes:

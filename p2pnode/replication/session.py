@@ -17,14 +17,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from p2pnode.core.errors import FormatError, PeerError
-from p2pnode.replication.effects import Blame, Effect, End, HearClock, KeepFork, RememberCursor
+from p2pnode.replication.effects import Blame, Effect, End, HearClock, RememberCursor
 from p2pnode.replication.exchange import Cursor, Exchange, GroupView
 from p2pnode.replication.fetching import Fetching, hashes_of, wants_of
 from p2pnode.replication.fork import check_fork_proof
 from p2pnode.replication.frontier import Head
 from p2pnode.replication.hello import Channel, is_proven, prove, ticket_of
-from p2pnode.replication.hunt import Hunting
+from p2pnode.replication.hunt import Hunting, Proofs, want_proof
 from p2pnode.replication.messages import (
+    GROUPS_MAX,
     VERSION,
     Annexes,
     AnnexWant,
@@ -55,8 +56,9 @@ from p2pnode.replication.serving import Serving
 from p2pnode.replication.wanted import Wanted
 
 HANDSHAKE_MS = 10_000
-FORKS_MAX = 256
-"""Proofs that one peer may show in one session."""
+OFFERS_MAX = 4 * GROUPS_MAX
+OFFERS_A_SECOND_MAX = 16
+"""An offer may call for a long answer: repeating it is bounded."""
 
 
 class Surroundings(Protocol):
@@ -106,10 +108,12 @@ class Session:
         self._serving = Serving(self._requests)
         self._fetching = Fetching(self._requests, wanted, has_bulk)
         self._hunting = Hunting(self._requests)
+        self._proofs = Proofs(self._requests)
         self._prompts = Prompts(is_checking=local.own_key < peer_key)
         self._offering: Offering | None = None
         self._deadline_ms: int | None = now_ms + HANDSHAKE_MS
-        self._forks_shown = 0
+        self._start_ms = now_ms
+        self._offers_taken = 0
         self._is_over = False
 
     def wake_at_ms(self, now_ms: int) -> int:
@@ -230,7 +234,7 @@ class Session:
             due = self._prompts.due(exchange, now_ms)
             if due.is_reviving:
                 exchange.parked.clear()
-                effects += [self._want_fork(exchange, key) for key in sorted(exchange.unproven)]
+                effects += [want_proof(exchange, key) for key in sorted(exchange.unproven)]
             effects += self._fetching.ask(exchange, now_ms)
             if due.is_announcing:
                 effects += self._announce(exchange, is_pushing=False)
@@ -282,6 +286,10 @@ class Session:
             case _ if self._deadline_ms is not None or self._offering is None:
                 raise PeerError("sync.out_of_order", "a frame before both sides introduced themselves")
             case Offer():
+                self._offers_taken += len(message.groups)
+                seconds = (now_ms - self._start_ms) // 1000
+                if self._offers_taken > OFFERS_MAX + OFFERS_A_SECOND_MAX * seconds:
+                    raise PeerError("sync.too_many_offers", f"at most {OFFERS_A_SECOND_MAX} a second")
                 return [
                     effect
                     for offered in message.groups
@@ -316,7 +324,8 @@ class Session:
                 effects, learned = self._offering.take_ranges(exchange, message)
                 return effects + self._learn(exchange, learned, now_ms)
             case Fork():
-                return self._take_fork(exchange, message, now_ms)
+                taken = self._proofs.take(exchange, message)
+                return taken + self._fetching.ask(exchange, now_ms)
             case Wants():
                 return self._serving.want_runs(exchange, message.number, wants_of(message), message.compress)
             case AnnexWant():
@@ -384,31 +393,7 @@ class Session:
         self, exchange: Exchange, heads: list[Shown], now_ms: int, *, is_asking: bool = True
     ) -> list[Effect]:
         learned = exchange.learn(heads)
-        effects: list[Effect] = [self._want_fork(exchange, key) for key in learned.unproven]
+        effects: list[Effect] = [want_proof(exchange, key) for key in learned.unproven]
         for author, lane, seq in learned.suspects:
             effects += self._hunting.suspect(exchange, author, lane, seq)
         return effects + (self._fetching.ask(exchange, now_ms) if is_asking else [])
-
-    def _want_fork(self, exchange: Exchange, key: tuple[bytes, int]) -> Effect:
-        return send(ForkWant(exchange.number, *key))
-
-    def _take_fork(self, exchange: Exchange, message: Fork, now_ms: int) -> list[Effect]:
-        key = (message.author, message.lane)
-        mine = exchange.frontier.heads.get(key)
-        if mine is not None and mine.forked:
-            exchange.unproven.pop(key, None)
-            return []
-        if not message.proof:
-            exchange.miss_fault(key)
-            return self._fetching.ask(exchange, now_ms)
-        self._forks_shown += 1
-        if self._forks_shown > FORKS_MAX:
-            raise PeerError("sync.too_many_forks", f"at most {FORKS_MAX} proofs in a session")
-        token = self._requests.new(lambda rule, _: self._fork_kept(exchange, key, rule))
-        return [KeepFork(token, exchange.group, message.proof)]
-
-    def _fork_kept(self, exchange: Exchange, key: tuple[bytes, int], rule: str | None) -> list[Effect]:
-        if rule is not None:
-            return [Blame(rule), End(rule)]
-        exchange.unproven.pop(key, None)
-        return []

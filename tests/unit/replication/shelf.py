@@ -51,6 +51,7 @@ class Shelf:
         self.racks: dict[bytes, Rack] = {}
         self.cursors: dict[tuple[bytes, bytes], Cursor] = {}
         self.blamed: list[str] = []
+        self.faults: dict[LaneKey, int] = {}
         self.ingested: list[tuple[bytes, bool]] = []
 
     def open(self, members: Iterable[bytes], *, group: bytes = GROUP, public: bool = False) -> Rack:
@@ -86,6 +87,11 @@ class Shelf:
         rack = self.racks[group]
         lane = rack.lanes.setdefault(key, [])
         lane.extend(entries)
+        fault = self.faults.get(key)
+        if fault is not None and len(lane) > fault:
+            head = Head(*key, fault - 1, sha256(lane[fault - 1].header), rack.frontier.changed + 1, True)
+            rack.frontier.apply([head])
+            return head
         head = Head(*key, len(lane) - 1, sha256(lane[-1].header), rack.frontier.changed + 1, key in rack.ends)
         rack.frontier.apply([head])
         return head

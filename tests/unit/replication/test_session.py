@@ -677,3 +677,29 @@ def test_j23_rights_that_end_stop_an_answer_under_way() -> None:
     last = decode_message(pair.left.frames[-1])
     assert isinstance(last, Runs)
     assert (last.body, last.last) == (b"", True)
+
+
+def test_offers_may_not_be_repeated_without_end() -> None:
+    alice, bob = _two()
+    pair = _met(alice, bob)
+    offer = next(frame for frame in pair.right.frames if isinstance(decode_message(frame), Offer))
+    effects: list[fx.Effect] = []
+    for _ in range(5000):
+        effects += pair.left.session.receive(offer, START_MS)
+    assert fx.Blame("sync.too_many_offers") in effects
+
+
+def test_j14_a_lane_that_ends_at_a_fault_is_followed_to_it() -> None:
+    """No proof exists for a wrong depth: whoever sees the entry sees the fault."""
+    alice, bob = _two("carol")
+    carol = key_of("carol")
+    entries = chain(carol, 0, [], 4)
+    for shelf, count in ((alice, 4), (bob, 3)):
+        shelf.put((carol.public, 0), entries[:count])
+        shelf.faults = {(carol.public, 0): 3}
+    ended = Head(carol.public, 0, 2, sha256(entries[2].header), 9, True)
+    alice.racks[GROUP].frontier.apply([ended])
+    _met(alice, bob)
+    assert _are_equal(alice, bob)
+    assert bob.racks[GROUP].frontier.heads[carol.public, 0].forked
+    assert len(bob.racks[GROUP].lanes[carol.public, 0]) == 4
