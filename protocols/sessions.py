@@ -25,8 +25,13 @@ class _Running:
 class Sessions:
     """All sessions of one node."""
 
+    start_ms: int
     wanted: Wanted = field(default_factory=Wanted)
     _running: dict[bytes, _Running] = field(default_factory=dict)
+
+    def now_ms(self) -> int:
+        """The clock of all sessions: wall time when the first began, carried on by one that is never set."""
+        return self.start_ms + int(trio.current_time() * 1000)
 
     def begin(self, session: Session, scope: trio.CancelScope) -> None:
         """A session begins; an older one with the same peer ends, because its stream must be dead."""
@@ -61,5 +66,5 @@ def sessions_of(port: NodePort) -> Sessions:
     """The sessions of the node behind a port."""
     sessions = _OF_PORT.get(port)
     if sessions is None:
-        sessions = _OF_PORT[port] = Sessions()
+        sessions = _OF_PORT[port] = Sessions(port.now_ms() - int(trio.current_time() * 1000))
     return sessions

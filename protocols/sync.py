@@ -75,20 +75,15 @@ class _Conversation:
         self._frames = FrameStream(stream, MESSAGE_BYTES_MAX)
         self._outbox = Outbox(self._frames)
         self._stirred = trio.Event()
-        # Wall time when the session began, carried on by a clock that is never set back.
-        self._start_ms = port.now_ms() - int(trio.current_time() * 1000)
         self._session = Session(
             port,
             self._peer,
             nonce=port.random(32),
             wanted=self._sessions.wanted,
-            now_ms=self._now_ms(),
+            now_ms=self._sessions.now_ms(),
             has_bulk=True,
         )
         self._nursery: trio.Nursery
-
-    def _now_ms(self) -> int:
-        return self._start_ms + int(trio.current_time() * 1000)
 
     async def hold(self) -> None:
         async with self._port.watch() as changes:
@@ -97,7 +92,7 @@ class _Conversation:
                     self._nursery = nursery
                     self._sessions.begin(self._session, nursery.cancel_scope)
                     nursery.start_soon(self._outbox.run)
-                    self._perform(self._session.start(self._now_ms()))
+                    self._perform(self._session.start(self._port.now_ms()))
                     nursery.start_soon(self._watch, changes)
                     nursery.start_soon(self._keep_time)
                     await self._read()
@@ -108,7 +103,7 @@ class _Conversation:
 
     async def _read(self) -> None:
         while (frame := await self._frames.read()) is not None:
-            self._perform(self._session.receive(frame, self._now_ms()))
+            self._perform(self._session.receive(frame, self._sessions.now_ms()))
             # A task started above runs before the next frame is taken: runs are ingested in their order.
             await trio.lowlevel.checkpoint()
 
@@ -117,7 +112,7 @@ class _Conversation:
             self._perform(self._changed(change))
 
     def _changed(self, change: Change) -> list[fx.Effect]:
-        now_ms = self._now_ms()
+        now_ms = self._sessions.now_ms()
         match change:
             case HeadsMoved(group, heads):
                 is_pushing = self._sessions.is_pushing_to(self._session)
@@ -133,11 +128,11 @@ class _Conversation:
 
     async def _keep_time(self) -> None:
         while True:
-            wait_ms = self._session.wake_at_ms(self._now_ms()) - self._now_ms()
+            wait_ms = self._session.wake_at_ms(self._sessions.now_ms()) - self._sessions.now_ms()
             with trio.move_on_after(max(wait_ms, 1) / 1000):
                 await self._stirred.wait()
             self._stirred = trio.Event()
-            now_ms = self._now_ms()
+            now_ms = self._sessions.now_ms()
             if now_ms >= self._session.wake_at_ms(now_ms):
                 self._perform(self._session.tick(now_ms))
 
@@ -169,7 +164,9 @@ class _Conversation:
                 self._port.remember_cursor(self._peer, group, cursor)
                 self._port.heads_confirmed(self._peer, group)
             case fx.HearClock(offset_ms):
-                self._port.clock_heard(self._peer, offset_ms)
+                # The session counts from its own clock; what matters is the wall clock (J31).
+                ahead_ms = self._port.now_ms() - self._sessions.now_ms()
+                self._port.clock_heard(self._peer, offset_ms - ahead_ms)
 
     async def _do(self, effect: fx.Effect) -> None:
         """Carry out one request and give its result to the session."""
@@ -198,4 +195,4 @@ class _Conversation:
                 result = None
             case _:
                 raise AssertionError(effect)
-        self._perform(self._session.done(token, result, self._now_ms()))
+        self._perform(self._session.done(token, result, self._sessions.now_ms()))

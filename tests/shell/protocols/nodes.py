@@ -95,6 +95,7 @@ class MemoryNode:
         self.penalties: list[tuple[bytes, str]] = []
         self.confirmed: list[bytes] = []
         self.offsets_ms: list[int] = []
+        self.wall_ahead_ms = 0
         self.opened: list[tuple[str, bool]] = []
         self.streams: list[MemoryStream] = []
         self.admitted: list[JoinRequest] = []
@@ -110,7 +111,7 @@ class MemoryNode:
         return self.shelf.own_key
 
     def now_ms(self) -> int:
-        return START_MS
+        return START_MS + self.wall_ahead_ms
 
     def random(self, size: int) -> bytes:
         self._random += 1

@@ -207,6 +207,21 @@ async def test_a_peer_that_never_introduces_itself_is_let_go(autojump_clock: tri
         assert alice.penalties == [], "slow is not wrong"
 
 
+async def test_j31_a_peers_clock_is_compared_with_the_wall_clock(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with trio.open_nursery() as nursery:
+        network: dict[bytes, MemoryNode] = {}
+        alice, bob = MemoryNode("alice", network, nursery), MemoryNode("bob", network, nursery)
+        for ahead_ms in (0, 5_000_000, -3_000):
+            alice.wall_ahead_ms = ahead_ms
+            nursery.start_soon(_meet, alice, bob)
+            await trio.testing.wait_all_tasks_blocked()
+        assert alice.offsets_ms == [0, -5_000_000, 3_000]
+        assert bob.offsets_ms == [0, 5_000_000, -3_000]
+        nursery.cancel_scope.cancel()
+
+
 async def test_a_bulk_stream_needs_the_ticket_of_a_session() -> None:
     with trio.fail_after(TIMEOUT_S):
         async with trio.open_nursery() as nursery:
