@@ -114,7 +114,7 @@ class KeepingService(GroupsService):
         home = self.context.home
         with tempfile.TemporaryDirectory(dir=home.path, prefix=".backup-") as folder:
             copies: dict[str, Path] = {}
-            for name, path in sorted(files_of(home).items()):
+            for name, path in sorted(files_of(home).items(), key=lambda item: item[0].startswith("groups/")):
                 if name.endswith(("-wal", "-journal")):
                     continue
                 copies[name] = Path(folder) / name.replace("/", "-")
