@@ -135,6 +135,9 @@ def _sound_file(node: Node, group: bytes, membership: Membership) -> tuple[Group
         with node.node_file.write() as transaction:
             transaction.put_setting(_DAMAGED + group.hex(), b"")
     if not file.is_begun:
+        # Positions in peers' logs say that everything up to there is here, which is so no longer.
+        with node.node_file.write() as transaction:
+            transaction.forget_cursors(group)
         file.begin_with(membership.founding, node.random(EPOCH_BYTES))
     return file, aside
 

@@ -125,8 +125,8 @@ class NodeTransaction:
             "INSERT OR REPLACE INTO cursor VALUES (?, ?, ?, ?)", (peer, group, epoch, changed)
         )
 
-    def forget_cursors(self) -> None:
-        self._connection.execute("DELETE FROM cursor")
+    def forget_cursors(self, group: bytes) -> None:
+        self._connection.execute("DELETE FROM cursor WHERE group_id=?", (group,))
 
 
 class NodeFile:
