@@ -1,0 +1,160 @@
+"""A group's state made anew: opened again from its file, and folded again from its entries in another order."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import astuple
+from typing import Any
+
+from p2pnode import views
+from p2pnode.core.entry import decode_header, read_entry
+from p2pnode.group_log import GroupLog
+from p2pnode.replication.lane import LaneState
+from p2pnode.replication.run import Row, Run
+from p2pnode.store.database import MEMORY
+from p2pnode.store.group_file import FoundingBytes, GroupFile, id_prefix
+
+_FAR_MS = 1 << 52
+_CHUNK = 100
+
+
+def rebuilt(log: GroupLog, image: bytes) -> Iterator[tuple[str, Any, Any]]:
+    """Parts of the state, as the running node has them and as they come out anew."""
+    reopened = GroupLog(GroupFile(MEMORY, make=lambda _: _opened(image)), log.key)
+    for part, mine, fresh in zip(_PARTS, _memory(log), _memory(reopened), strict=True):
+        yield f"{part} in memory and on disk", mine, fresh
+    refolded = _refolded(log, reopened)
+    yield "lanes folded again", _lanes(reopened), _lanes(refolded)
+    yield "members folded again", _members(reopened), _members(refolded)
+    yield "decisions folded again", reopened.undecided and len(reopened.undecided), (
+        refolded.undecided and len(refolded.undecided)
+    )
+    yield "views folded again", _views(reopened), _views(refolded)
+    reopened.file.close()
+    refolded.file.close()
+
+
+_PARTS = ("lanes", "blocked", "unacked", "forked", "undecided", "members", "frontier")
+
+
+def _opened(image: bytes) -> sqlite3.Connection:
+    connection = sqlite3.connect(MEMORY, isolation_level=None, check_same_thread=False)
+    if image:
+        connection.deserialize(image)
+    return connection
+
+
+def _memory(log: GroupLog) -> tuple[Any, ...]:
+    lanes = {number: astuple(lane) for number, lane in sorted(log.lanes.items())}
+    heads = {key: head for key, head in sorted(log.frontier.heads.items())}
+    return (
+        lanes,
+        log.blocked,
+        log.unacked,
+        log.forked,
+        log.undecided,
+        _members(log),
+        (heads, log.frontier.changed),
+    )
+
+
+def _members(log: GroupLog) -> tuple[Any, ...]:
+    return (tuple(log.state.members.values()), tuple(sorted(log.state.outcomes.items())))
+
+
+def _lanes(log: GroupLog) -> dict[Any, Any]:
+    """What does not depend on the order in which entries came."""
+    return {
+        lane.key: (lane.ended_at, lane.ended_id)
+        if lane.ended_at is not None
+        else (
+            lane.seq,
+            lane.id,
+            lane.depth,
+            lane.time_ms,
+            lane.delivered,
+            lane.decided,
+            lane.acked,
+            lane.payload_bytes,
+        )
+        for lane in sorted(log.lanes.values(), key=lambda lane: lane.key)
+    }
+
+
+def _views(log: GroupLog) -> tuple[Any, ...]:
+    """Contributions and claims by the ids of their entries."""
+    rows = log.file.contributions(before=_FAR_MS, limit=1 << 30)
+    ids = {position: _id_at(log, position) for position, *_ in rows}
+    contributions = sorted((ids[position], item, time, void) for position, item, time, void in rows)
+    return (contributions, sorted(log.file.wanted_annexes(1 << 30)))
+
+
+def _id_at(log: GroupLog, position: int) -> bytes:
+    stored = log.file.entry_at(position)
+    assert stored is not None
+    return read_entry(stored.header, None, None).id
+
+
+def _refolded(log: GroupLog, source: GroupLog) -> GroupLog:
+    """The same entries in a new file, lane after lane from the last lane on."""
+    founding = source.file.founding()
+    file = GroupFile(MEMORY)
+    file.begin_with(FoundingBytes(founding.header, founding.signature, founding.payload), bytes(16))
+    fresh = GroupLog(file, log.key)
+    waiting = [
+        run
+        for lane in sorted(source.lanes.values(), key=lambda lane: -lane.number)
+        for run in _runs(source, lane)
+    ]
+    while waiting:
+        left = []
+        for run in waiting:
+            with fresh.change() as change:
+                change.take(run, _FAR_MS)
+            held = fresh.lane(run.author, run.lane)
+            if held is None or (held.ended_at is None and held.seq < run.rows[-1].seq):
+                left.append(run)
+        if len(left) == len(waiting):
+            break
+        waiting = left
+    for proof in source.file.fork_proofs().values():
+        from p2pnode.replication.fork import check_fork_proof
+
+        with fresh.change() as change:
+            change.seal(proof, check_fork_proof(proof))
+    while views.is_behind(fresh):
+        with fresh.change() as change:
+            views.fold_slice(fresh, change, 500)
+    for annex_hash in fresh.file.wanted_annexes(1 << 30):
+        for annex in source.file.annexes([annex_hash]):
+            with fresh.change() as change:
+                change.add_annex(annex)
+    return fresh
+
+
+def _runs(source: GroupLog, lane: LaneState) -> Iterator[Run]:
+    """A lane in short runs that end at verified signatures."""
+    rows: list[Row] = []
+    prev = bytes(32)
+    first = 0
+    for seq, stored in enumerate(source.file.entries(lane.number, 0, lane.seq)):
+        header = decode_header(stored.header)
+        entry = read_entry(stored.header, stored.signature, stored.payload)
+        rows.append(
+            Row(
+                seq,
+                entry.id,
+                id_prefix(entry.id),
+                stored.header,
+                stored.signature,
+                stored.payload,
+                header.depth,
+                header.time_ms,
+                header.acks,
+                header.type,
+            )
+        )
+        if stored.checked and stored.signature and (len(rows) >= _CHUNK or seq == lane.seq):
+            yield Run(header.group, header.author, header.lane, first, prev, rows)
+            prev, first, rows = entry.id, seq + 1, []

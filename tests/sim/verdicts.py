@@ -1,0 +1,187 @@
+"""What must hold when a world has healed: everybody holds the same, and holds it rightly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from p2pnode.core.events import CatchUp
+from p2pnode.core.ids import Lane
+from p2pnode.group_log import GroupLog
+from p2pnode.verifying import verify_group
+from tests.sim.disk import SimulatedShelf, queries_of
+from tests.sim.rebuilding import rebuilt
+from tests.sim.watch import ALL_LANES
+
+if TYPE_CHECKING:
+    from tests.sim.machine import Machine
+    from tests.sim.world import World
+
+
+def unsettled(world: World) -> str | None:
+    """What the world still waits for, or None."""
+    for group in world.groups.values():
+        members = _members(world, group)
+        digests = {log.frontier.digest(ALL_LANES) for _, log in members}
+        if len(digests) > 1:
+            return "heads differ"
+        open_ = {log.frontier.digest(frozenset({Lane.OPEN.value})) for _, log in _holders(world, group)}
+        if len(open_) > 1:
+            return "open heads differ"
+        if len({_roll(log) for _, log in members}) > 1:
+            return "members differ"
+        for machine, log in members:
+            blocked = _blocked_honest(world, log)
+            if blocked:
+                return f"{machine.name} has blocked lanes {blocked}"
+            if machine.node is not None and group in machine.node.restored:
+                return f"{machine.name} waits for a confirmation"
+        wanting = _wanting(members)
+        if wanting is not None:
+            return f"{wanting} wants annexes that another member has"
+        for machine, log in members:
+            if log.has_duty and machine.key.public not in log.forked:
+                return f"{machine.name} has a duty"
+    for machine in _honest(world):
+        if machine.node is None:
+            return f"{machine.name} is down"
+        if machine.joining:
+            return f"{machine.name} waits to be admitted"
+        for end in machine.ends.values():
+            for group in machine.views:
+                exchange = end.session.open_group(group)
+                if exchange is None or not world.is_honest(end.peer.name):
+                    continue
+                if any(world.is_honest(world.name_of(author)) for author, _ in exchange.missing):
+                    return f"{machine.name} misses entries that {end.peer.name} showed"
+    return None
+
+
+def judge(world: World) -> None:
+    """Find what is wrong. Errors: Finding."""
+    find = world.watch.find
+    waiting = unsettled(world)
+    if waiting is not None:
+        find("world.unsettled", waiting)
+    for machine in _honest(world):
+        world.watch.check_kept(machine)
+    for group in world.groups.values():
+        holders = _holders(world, group)
+        for machine, log in holders:
+            _judge_log(world, machine, log)
+        members = _members(world, group)
+        _judge_acknowledged(world, group, members)
+        _judge_same(world, members)
+        world.watch.entry_count += max((_entry_count(log) for _, log in holders), default=0)
+
+
+def _honest(world: World) -> list[Machine]:
+    return [machine for name, machine in world.machines.items() if world.is_honest(name)]
+
+
+def _holders(world: World, group: bytes) -> list[tuple[Machine, GroupLog]]:
+    return [
+        (machine, machine.node.logs[group])
+        for machine in _honest(world)
+        if machine.node is not None and group in machine.node.logs
+    ]
+
+
+def _members(world: World, group: bytes) -> list[tuple[Machine, GroupLog]]:
+    """Honest machines that may read everything, as the founder's node sees it."""
+    holders = _holders(world, group)
+    if not holders:
+        return []
+    voter = holders[0][1].voters[0]
+    founder = next((log for machine, log in holders if machine.key.public == voter), holders[0][1])
+    return [
+        (machine, log)
+        for machine, log in holders
+        if founder.state.standing(machine.key.public) in ("member", "provisional")
+    ]
+
+
+def _roll(log: GroupLog) -> tuple[Any, ...]:
+    members = tuple(
+        (member.id, member.status, member.devices, member.joined_entry)
+        for member in log.state.members.values()
+    )
+    return members, tuple(sorted((id_, outcome) for id_, outcome in log.state.outcomes.items()))
+
+
+def _blocked_honest(world: World, log: GroupLog) -> list[str]:
+    """Lanes of honest authors that wait for something."""
+    return [
+        world.name_of(log.lanes[number].author)
+        for number in sorted(log.blocked)
+        if world.is_honest(world.name_of(log.lanes[number].author))
+        and world.name_of(log.lanes[number].author) not in world.watch.may_fork
+    ]
+
+
+def _wanting(members: list[tuple[Machine, GroupLog]]) -> str | None:
+    """A member that lacks an annex which another one holds."""
+    for machine, log in members:
+        wanted = log.file.wanted_annexes(1 << 20)
+        for _, other in members if wanted else ():
+            if other is not log and other.file.annexes(wanted):
+                return machine.name
+    return None
+
+
+def _entry_count(log: GroupLog) -> int:
+    return sum(lane.seq + 1 for lane in log.lanes.values())
+
+
+def _judge_acknowledged(world: World, group: bytes, members: list[tuple[Machine, GroupLog]]) -> None:
+    """Whatever any member was told is written, every member holds."""
+    for name in sorted(world.watch.acknowledged_by):
+        if not world.is_honest(name) or name in world.watch.may_fork:
+            continue
+        for place in world.watch.acknowledged_by[name]:
+            if place[0] != group or place in world.watch.may_lose:
+                continue
+            _, author, lane, seq = place
+            is_author_in = any(machine.name == name for machine, _ in members)
+            for machine, log in members:
+                held = log.lane(author, lane)
+                if is_author_in and (held is None or held.seq < seq):
+                    world.watch.find("entry.missing", f"{machine.name} lacks {name}'s entry {lane}/{seq}")
+
+
+def _judge_log(world: World, machine: Machine, log: GroupLog) -> None:
+    find = world.watch.find
+    path = SimulatedShelf.path(log.group)
+    queries = queries_of(machine.disk, path)
+    findings = verify_group(queries, log.group, lambda done, total: None, lambda: False)
+    if findings.damage:
+        find("store.damage", f"{machine.name}: {findings.damage[0]['rule']} {findings.damage[0]['place']}")
+    machine.handle([CatchUp(None, log.group)])
+    for part, mine, fresh in rebuilt(log, machine.disk.images()[path] or b""):
+        if mine != fresh:
+            find("state.not_rebuilt", f"{machine.name} {part}: {_difference(mine, fresh)}")
+
+
+def _judge_same(world: World, members: list[tuple[Machine, GroupLog]]) -> None:
+    """All members judge every entry alike."""
+    verdicts = [(machine.name, _verdict(log)) for machine, log in members]
+    for name, verdict in verdicts[1:]:
+        if verdict != verdicts[0][1]:
+            world.watch.find(
+                "members.disagree", f"{verdicts[0][0]} and {name}: {_difference(verdicts[0][1], verdict)}"
+            )
+
+
+def _verdict(log: GroupLog) -> dict[Any, Any]:
+    return {
+        lane.key: (lane.seq, lane.id, lane.delivered, lane.decided, lane.ended_at, lane.ended_rule)
+        if lane.ended_at is None
+        else (lane.ended_at, lane.ended_id)
+        for lane in log.lanes.values()
+    }
+
+
+def _difference(mine: Any, fresh: Any) -> str:
+    if isinstance(mine, dict) and isinstance(fresh, dict):
+        keys = [key for key in {**mine, **fresh} if mine.get(key) != fresh.get(key)]
+        return "; ".join(f"{key}: {mine.get(key)} / {fresh.get(key)}" for key in keys[:2])
+    return f"{mine} / {fresh}"[:500]
