@@ -187,7 +187,11 @@ class LivePort:
         held = self._groups.get(group)
         if held is None:
             reader = GroupReader(group, self._group_path(group))
-            self._groups[group] = HeldGroup(group, Frontier(group, epoch), state, reader)
+            # A group that was restored is announced as such before it is opened.
+            is_unconfirmed = ("restore.unconfirmed", group.hex()) in self.alerts
+            self._groups[group] = HeldGroup(
+                group, Frontier(group, epoch), state, reader, is_unconfirmed=is_unconfirmed
+            )
         else:
             held.state = state
         self._tell(GroupChanged(group))
@@ -333,11 +337,9 @@ class LivePort:
         return None if rule is None else str(rule)
 
     async def read_fork(self, group: bytes, author: bytes, lane: int) -> bytes | None:
-        del lane  # one proof seals a key in all its lanes (J17)
-
         def work(reader: GroupReader) -> bytes | None:
             with reader.reading() as queries:
-                return queries.fork_proofs().get(author)
+                return queries.fork_proofs().get((author, lane))
 
         return await self.read(group, work) if group in self._groups else None
 
