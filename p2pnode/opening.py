@@ -93,6 +93,8 @@ def _open(node: Node, group: bytes, membership: Membership, *, is_restored: bool
         device == node.key.public for member in log.state.members.values() for device in member.devices
     )
     is_lost = is_behind_marks(node, log)
+    if is_restored or is_lost:
+        _renew_epoch(node, log)
     if is_lost or ((is_restored or membership.state == "restored" or aside) and not is_alone):
         node.restored.add(group)
         if membership.state != "restored":
@@ -166,6 +168,8 @@ def _replay(node: Node, log: GroupLog) -> None:
     promises = node.node_file.promises(log.group)
     annexes = node.node_file.promised_annexes(log.group)
     missing = [promise for promise in promises if _follows(log, promise)]
+    if missing:
+        _renew_epoch(node, log)
     if missing or annexes:
         with log.change() as change:
             for annex in annexes:
@@ -178,6 +182,14 @@ def _replay(node: Node, log: GroupLog) -> None:
         log.file.settle(promises[-1].number)
         with node.node_file.write() as transaction:
             transaction.forget_promises(log.group, promises[-1].number)
+
+
+def _renew_epoch(node: Node, log: GroupLog) -> None:
+    """Begin a new count of head moves: peers remember positions in the old one that were taken back here."""
+    epoch = node.random(EPOCH_BYTES)
+    with log.file.write() as transaction:
+        transaction.put_setting("epoch", epoch)
+    log.frontier.epoch = epoch
 
 
 def _follows(log: GroupLog, promise: Promise) -> bool:
