@@ -7,7 +7,7 @@ and the effects go out, so that a rollback needs no undo.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from operator import attrgetter, itemgetter
@@ -55,12 +55,15 @@ class GroupLog:
         self.lanes = {lane.number: lane for lane in file.lanes()}
         self.numbers = {lane.key: lane.number for lane in self.lanes.values()}
         self.state = self.fold_state(file, self.lanes.get)
-        self.forked = frozenset(file.fork_proofs())
-        self.dead = _dead_headers(file.fork_proofs())
+        proofs = [check_fork_proof(encoded) for encoded in file.fork_proofs().values()]
+        self.fork_seqs = {(proof.author, proof.lane): proof.seq for proof in proofs}
+        self.dead = {sha256(header): decode_header(header) for header in file.dead_headers()}
+        for proof in proofs:
+            self.dead.update(_branch_headers(proof))
         self.undecided = {item.position for item in file.governed() if item.decided_order is None}
         epoch = file.setting("epoch") or bytes(16)
         self.frontier = Frontier(
-            self.group, epoch, [head_of(lane) for lane in self.lanes.values() if lane.seq >= 0]
+            self.group, epoch, [head_of(lane) for lane in self.lanes.values() if has_head(lane)]
         )
         self.changed = self.frontier.changed
         self.blocked = {lane.number for lane in self.lanes.values() if is_blocked(lane)}
@@ -92,6 +95,37 @@ class GroupLog:
         return None if number is None else self.lanes[number]
 
     @property
+    def forked(self) -> frozenset[bytes]:
+        """The keys that were used twice, in whatever lane."""
+        return frozenset(author for author, _ in self.fork_seqs)
+
+    def waited_for(
+        self, reader: GroupQueries, numbers: Iterable[int], lane_of: Callable[[int], LaneState | None]
+    ) -> frozenset[bytes]:
+        """The ids that the first waiting entry of each blocked lane names."""
+        ids: set[bytes] = set()
+        for number in numbers:
+            lane = lane_of(number)
+            if lane is None or not is_blocked(lane):
+                continue
+            seq = reader.next_ack(number, lane.delivered, lane.last_deliverable)
+            held = None if seq is None else reader.entry_at(position_of(number, seq))
+            if held is not None:
+                ids.update(decode_header(held.header).acks)
+        return frozenset(ids)
+
+    def missing_headers(self) -> list[bytes]:
+        """Ids that waiting entries name and that may lie on a dead branch, which no run brings (J17)."""
+        if not self.fork_seqs:
+            return []
+        named = self.waited_for(self.file, self.blocked, self.lanes.get)
+        return [
+            id_
+            for id_ in sorted(named)
+            if id_ != self.founding.id and id_ not in self.dead and self.file.position_of_id(id_) is None
+        ]
+
+    @property
     def is_voter(self) -> bool:
         return self.key.public in self.voters
 
@@ -101,9 +135,10 @@ class GroupLog:
 
         A key that was used twice gets no more acks (J17): what it left undecided stays so.
         """
+        forked = self.forked
         return self.is_voter and any(
             (lane := self.lanes[position >> SEQ_BITS]).author != self.key.public
-            and lane.author not in self.forked
+            and lane.author not in forked
             and position - position_of(lane.number, 0) <= lane.last_usable
             for position in self.undecided
         )
@@ -124,7 +159,7 @@ class GroupLog:
             _keep(self.blocked, lane.number, is_blocked(lane))
             _keep(self.unacked, lane.number, is_unacked(lane))
         self.changed = change.changed
-        self.forked, self.dead = change.forked, change.dead
+        self.fork_seqs, self.dead = change.fork_seqs, change.dead
         self.undecided = change.undecided
         if change.state is not None:
             self.state = change.state
@@ -140,7 +175,7 @@ class Change:
         self.lanes: dict[int, LaneState] = {}
         self.heads: list[Head] = []
         self.changed = log.changed
-        self.forked, self.dead = log.forked, log.dead
+        self.fork_seqs, self.dead = log.fork_seqs, log.dead
         self.undecided = set(log.undecided)
         self.state: GroupState | None = None
         self.own_entries: list[Entry] = []
@@ -196,10 +231,34 @@ class Change:
         return decision
 
     def _room(self, run: Run) -> int:
-        """How many entries the author of a run may still add (J21)."""
+        """How many entries may be taken of a run.
+
+        Whatever quota its author has: what a stored entry of somebody else names is taken, or that lane
+        would be delivered on some nodes and wait on others for ever (J14, J16).
+        """
         standing = self.group_state.standing(run.author)
         if run.author == self.log.key.public or standing in ("member", "removed"):
             return _UNBOUNDED
+        room = self._newcomer_room(run, standing)
+        lane = self.lane(run.author, run.lane)
+        held = -1 if lane is None else lane.seq
+        if run.rows[-1].seq - held <= room:
+            return room
+        named = self.waited_for()
+        return max([room, *(row.seq - held for row in run.rows if row.id in named)])
+
+    def waited_for(self) -> frozenset[bytes]:
+        """The ids that entries of members, or of those who were some, wait for."""
+        numbers = sorted({*self.log.blocked, *self.lanes})
+        return self.log.waited_for(self.transaction, numbers, self._lane_of_no_newcomer)
+
+    def _lane_of_no_newcomer(self, number: int) -> LaneState | None:
+        lane = self.lanes.get(number) or self.log.lanes.get(number)
+        is_newcomer = lane is not None and self.group_state.standing(lane.author) == "provisional"
+        return None if is_newcomer else lane
+
+    def _newcomer_room(self, run: Run, standing: str | None) -> int:
+        """How many entries a newcomer may still add (J21)."""
         lanes = [held for lane in Lane if (held := self.lane(run.author, lane)) is not None]
         entries = sum(held.seq + 1 for held in lanes)
         if standing is None and not self._is_admissible(run):
@@ -231,8 +290,8 @@ class Change:
         lane.ended_at, lane.ended_id, lane.ended_rule = state.ended_at, state.ended_id, state.ended_rule
         for row in taken.rows:
             self._govern(lane, row.seq, row.type)
-        if lane.delivered == before and not any(row.acks for row in taken.rows):
-            self._deliver_to(lane, lane.seq, has_acks=False)
+        if lane.delivered == before < lane.last_deliverable and not any(row.acks for row in taken.rows):
+            self._deliver_to(lane, lane.last_deliverable, has_acks=False)
 
     def _govern(self, lane: LaneState, seq: int, type_: str) -> None:
         """Note an entry that changes who belongs to the group. Elsewhere than in lane 0 it is void."""
@@ -256,10 +315,10 @@ class Change:
 
     def _deliver(self, lane: LaneState) -> bool:
         start = lane.delivered
-        while lane.delivered < lane.seq:
-            seq = self.transaction.next_ack(lane.number, lane.delivered, lane.seq)
+        while lane.delivered < lane.last_deliverable:
+            seq = self.transaction.next_ack(lane.number, lane.delivered, lane.last_deliverable)
             if seq is None:
-                self._deliver_to(lane, lane.seq, has_acks=False)
+                self._deliver_to(lane, lane.last_deliverable, has_acks=False)
                 break
             if lane.delivered < seq - 1:
                 self._deliver_to(lane, seq - 1, has_acks=False)
@@ -289,8 +348,8 @@ class Change:
         return True
 
     def _parent(self, ack: bytes) -> Parent | None:
-        """What an ack names, if it is delivered here; the dead branch of a fork is known by its headers
-        (J17).
+        """What an ack names, if it is delivered here, or lies on a dead branch (J17). What a lane holds
+        beyond a fault is never delivered anywhere, and who names it waits for ever (J14).
         """
         if ack == self.log.founding.id:
             header = self.log.founding.header
@@ -298,13 +357,41 @@ class Change:
         position = self.transaction.position_of_id(ack)
         if position is None:
             dead = self.dead.get(ack)
-            return None if dead is None else Parent(0, dead.depth, dead.time_ms, dead.author, dead.lane)
+            return None if dead is None else self._dead_parent(dead)
         number, seq = number_and_seq(position)
         lane = self.get(number)
         held = self.transaction.entry_at(position)
-        if lane is None or held is None or seq > lane.delivered:
+        if lane is None or held is None:
             return None
         header = decode_header(held.header)
+        if lane.ended_at is not None and seq >= lane.ended_at:
+            return self._dead_parent(header)
+        if seq > lane.delivered:
+            return None
+        return Parent(position, header.depth, header.time_ms, header.author, header.lane)
+
+    def is_dead(self, header: Header) -> bool:
+        """Whether an entry lies on a branch of a forked lane, whichever of the branches it is."""
+        lane = self.lane(header.author, header.lane)
+        return (
+            lane is not None
+            and lane.ended_at is not None
+            and lane.ended_rule == "lane.fork"
+            and header.seq >= lane.ended_at
+        )
+
+    def _dead_parent(self, header: Header) -> Parent | None:
+        """An entry on a dead branch, once what comes before the fork is delivered.
+
+        It covers the lane up to the fork and nothing else: so nodes that hold its branch and nodes that
+        know only its header agree on what follows.
+        """
+        lane = self.lane(header.author, header.lane)
+        if lane is None or lane.ended_at is None or not self.is_dead(header):
+            return None
+        if lane.delivered < lane.ended_at - 1:
+            return None
+        position = position_of(lane.number, lane.ended_at - 1) if lane.ended_at else 0
         return Parent(position, header.depth, header.time_ms, header.author, header.lane)
 
     def _deliver_to(self, lane: LaneState, seq: int, *, has_acks: bool) -> None:
@@ -349,7 +436,7 @@ class Change:
 
     def append_all(self, items: Sequence[Item], now_ms: int) -> list[Entry]:
         """Write entries of our own, whose form was checked. Errors: UsageError key.forked, clock.behind."""
-        if self.log.key.public in self.forked:
+        if self.log.key.public in self._forked():
             raise UsageError(
                 "key.forked",
                 "this device's key was used twice in this group, so it must not sign again",
@@ -398,7 +485,7 @@ class Change:
         if lane.delivered == before and (targets is not None or not first.acks):
             if first.acks:
                 self.transaction.resolve_acks(position_of(lane.number, first.seq), targets or ())
-            self._deliver_to(lane, last.seq, has_acks=bool(first.acks))
+            self._deliver_to(lane, lane.last_deliverable, has_acks=bool(first.acks))
         self.own_entries += entries
 
     def add_annex(self, annex: bytes) -> None:
@@ -434,7 +521,7 @@ class Change:
     def _is_worth_an_ack(self, held: LaneState, lane: int) -> bool:
         if held.lane == Lane.VOTES or (lane == Lane.OPEN and held.lane != Lane.OPEN):
             return False
-        if held.author in self.forked or (held.author == self.log.key.public and held.lane == lane):
+        if held.author in self._forked() or (held.author == self.log.key.public and held.lane == lane):
             return False
         acked: int = getattr(held, mark_of(lane))
         if held.last_usable == acked + 1:
@@ -454,18 +541,59 @@ class Change:
     # ---- forks
 
     def seal(self, encoded: bytes, proof: ForkProof) -> bool:
-        """Keep a fork proof: the lane ends at the first difference, the key gets no more acks. Whether it
-        is new.
+        """Keep a fork proof: the lane ends at its lowest fork, the key gets no more acks. Whether it is
+        new.
+
+        Whoever forks once may fork again, lower or in another lane; all nodes have to end at the same
+        entry, in whatever order the proofs come.
         """
-        if proof.author in self.forked:
+        key = (proof.author, proof.lane)
+        known = self.fork_seqs.get(key)
+        if known is not None and known <= proof.seq:
             return False
-        self.transaction.add_fork(proof.author, encoded)
         lane = self.lane_for_writing(proof.author, proof.lane)
-        end_lane(lane, proof.seq, decode_header(proof.branches[0].headers[0]).prev, "lane.fork")
-        self.forked = self.forked | {proof.author}
-        self.dead = {**self.dead, **_dead_headers({proof.author: encoded})}
-        self._is_governed_changed = True
+        prev = decode_header(proof.branches[0].headers[0]).prev
+        if 0 < proof.seq <= lane.seq + 1 and self._id_at(lane.number, proof.seq - 1) != prev:
+            # Both branches lie on one that parted from ours earlier: there is a lower fork to be found.
+            return False
+        self.transaction.put_fork(proof.author, proof.lane, encoded)
+        end_lane(lane, proof.seq, prev, "lane.fork")
+        self.fork_seqs = {**self.fork_seqs, key: proof.seq}
+        self.dead = {**self.dead, **_branch_headers(proof)}
+        self._is_governed_changed = self._is_state_stale = True
+        if lane.delivered > lane.last_deliverable:
+            self._walk_again()
         return True
+
+    def may_seal(self, proof: ForkProof) -> bool:
+        """Whether a proof is about somebody who matters here: known, or named by what waits."""
+        if self.group_state.standing(proof.author) is not None:
+            return True
+        if any(self.lane(proof.author, lane) is not None for lane in Lane):
+            return True
+        return not self.waited_for().isdisjoint(_branch_headers(proof))
+
+    def add_dead(self, encoded: bytes) -> bool:
+        """Keep the header of a dead branch that an entry waits for. Whether it was one."""
+        id_, header = sha256(encoded), decode_header(encoded)
+        numbers = sorted({*self.log.blocked, *self.lanes})
+        if not self.is_dead(header) or id_ not in self.log.waited_for(self.transaction, numbers, self.get):
+            return False
+        self.transaction.add_dead(id_, encoded)
+        self.dead = {**self.dead, id_: header}
+        return True
+
+    def _walk_again(self) -> None:
+        """Deliver everything anew: entries were delivered that a fork found later made void."""
+        self.transaction.forget_walks()
+        for number in self.log.lanes:
+            lane = self.get(number)
+            if lane is not None:
+                lane.delivered = lane.decided = lane.acked = lane.acked_open = lane.viewed = -1
+        self.undecided = {item.position for item in self.transaction.governed()}
+
+    def _forked(self) -> frozenset[bytes]:
+        return frozenset(author for author, _ in self.fork_seqs)
 
     # ---- the end of the transaction
 
@@ -480,7 +608,9 @@ class Change:
             if lane == original:
                 continue
             head = head_of(lane)
-            if lane.seq >= 0 and (original is None or _place(head) != _place(head_of(original))):
+            if has_head(lane) and (
+                original is None or not has_head(original) or _place(head) != _place(head_of(original))
+            ):
                 self.changed += 1
                 lane.changed = self.changed
                 self.heads.append(head._replace(changed=self.changed))
@@ -502,7 +632,12 @@ def _place(head: Head) -> tuple[int, bytes, bool]:
 
 def is_blocked(lane: LaneState) -> bool:
     """Whether part of a lane waits for entries that it names."""
-    return lane.delivered < lane.seq and lane.ended_rule != "lane.fault"
+    return lane.delivered < lane.last_deliverable
+
+
+def has_head(lane: LaneState) -> bool:
+    """Whether the frontier says anything of a lane: it has entries, or is known to be forked."""
+    return lane.seq >= 0 or lane.ended_at is not None
 
 
 def is_unacked(lane: LaneState) -> bool:
@@ -526,10 +661,5 @@ def _nothing(lane: LaneState, until: int) -> None:
     """Nothing else follows when our own past covers a lane."""
 
 
-def _dead_headers(proofs: Mapping[bytes, bytes]) -> dict[bytes, Header]:
-    headers: dict[bytes, Header] = {}
-    for encoded in proofs.values():
-        for branch in check_fork_proof(encoded).branches:
-            for header_bytes in branch.headers:
-                headers[sha256(header_bytes)] = decode_header(header_bytes)
-    return headers
+def _branch_headers(proof: ForkProof) -> dict[bytes, Header]:
+    return {sha256(data): decode_header(data) for branch in proof.branches for data in branch.headers}

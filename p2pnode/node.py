@@ -366,15 +366,16 @@ class Node:
     def _take_fork(self, event: ForkShown) -> list[Effect]:
         log = self.logs.get(event.group)
         if log is None:
-            return [Reply(event.request, "group.unknown")]
+            return [Reply(event.request)]
         try:
             proof = check_fork_proof(event.proof)
         except FormatError as error:
             return [Reply(event.request, error.rule), Penalize(event.peer, error.rule)]
-        if proof.group != event.group or log.state.standing(proof.author) is None:
-            return [Reply(event.request, "fork.other_group")]
+        if proof.group != event.group:
+            return [Reply(event.request, "fork.other_group"), Penalize(event.peer, "fork.other_group")]
         with log.change() as change:
-            is_new = change.seal(event.proof, proof)
+            # Of somebody unknown here it may come too early; whoever shows it is not to blame for that.
+            is_new = change.may_seal(proof) and change.seal(event.proof, proof)
         effects: list[Effect] = [Reply(event.request, None), *self.effects_of(log, change)]
         if is_new:
             effects.append(ForkFound(event.group, proof.author, event.proof))

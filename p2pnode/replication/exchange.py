@@ -19,6 +19,10 @@ MISSING_MAX = 32_768
 """More lanes than a group of MEMBERS_MAX with all their devices has: a peer that shows more is not
 followed."""
 
+UNPROVEN_MAX = 128
+"""Proofs that are asked for at a time, fewer than a peer takes requests; the others come with the next
+comparison."""
+
 PUSHED_ENTRIES_MAX = 16
 """A longer gap is announced: whoever lacks it asks for it."""
 
@@ -227,16 +231,31 @@ class Exchange:
             mine = self.frontier.heads.get(head.key)
             if mine is not None and mine.forked and not head.forked:
                 continue
-            if head.forked:
-                self._fork_points.add(head.key)
-                if (mine is None or not mine.forked) and head.key not in self.unproven:
-                    self.unproven[head.key] = head.seq
-                    unproven.append(head.key)
+            if head.forked and self._is_proof_wanted(head, mine):
+                unproven.append(head.key)
             if mine is None or mine.seq < head.seq:
                 self._miss(head.key, head.seq)
-            elif mine.seq == head.seq and mine.id[:TAG_BYTES] != head.tag and not head.forked:
+            elif mine.seq == head.seq and mine.id[:TAG_BYTES] != head.tag:
                 suspects.append((head.author, head.lane, head.seq))
         return Learned(unproven, suspects)
+
+    def _is_proof_wanted(self, head: Shown, mine: Head | None) -> bool:
+        """Note where the peer's lane ends; whether to ask why. A lane ends at the lowest of its forks."""
+        key = head.key
+        if len(self._fork_points) < MISSING_MAX:
+            self._fork_points.add(key)
+        if self.missing.get(key, NO_SEQ) > head.seq:
+            del self.missing[key]
+        if mine is not None and mine.forked and mine.seq <= head.seq:
+            self.unproven.pop(key, None)
+            return False
+        if key in self.unproven:
+            return False
+        if len(self.unproven) >= UNPROVEN_MAX:
+            self._overflowed = True
+            return False
+        self.unproven[key] = head.seq
+        return True
 
     def _miss(self, key: LaneKey, seq: int) -> None:
         if seq == NO_SEQ:

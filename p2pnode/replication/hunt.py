@@ -140,14 +140,14 @@ class Proofs:
     """The fork proofs that the peer of one session shows."""
 
     requests: Requests
+    hunting: Hunting
     _shown: int = 0
 
     def take(self, exchange: Exchange, message: Fork) -> list[Effect]:
         """A proof came, or word that there is none. Errors: PeerError sync.too_many_forks."""
         key = (message.author, message.lane)
         mine = exchange.frontier.heads.get(key)
-        if mine is not None and mine.forked:
-            exchange.unproven.pop(key, None)
+        if mine is not None and mine.forked and key not in exchange.unproven:
             return []
         if not message.proof:
             exchange.miss_fault(key)
@@ -161,8 +161,13 @@ class Proofs:
     def _kept(self, exchange: Exchange, key: LaneKey, rule: str | None) -> list[Effect]:
         if rule is not None:
             return [Blame(rule), End(rule)]
-        exchange.unproven.pop(key, None)
-        return []
+        mine = exchange.frontier.heads.get(key)
+        if mine is None:
+            # Nothing is known of its author here: the proof came too early, and is asked for again.
+            return []
+        seq = exchange.unproven.pop(key, mine.seq)
+        # A proof that does not fit what is held here is about a branch that parted earlier.
+        return [] if mine.forked else self.hunting.suspect(exchange, *key, min(seq, mine.seq))
 
 
 def want_proof(exchange: Exchange, key: LaneKey) -> Effect:

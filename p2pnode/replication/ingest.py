@@ -74,6 +74,11 @@ def decide(
     rows: Sequence[Row] = run.rows[overlap:] if overlap else run.rows
     if not rows:
         return Held()
+    if state.ended_at is not None:
+        # Only a fork is known before what comes below it: that has to lead to where the branches part.
+        last = state.ended_at - 1 - rows[0].seq
+        if last < len(rows) and rows[last].id != state.ended_id:
+            return Apart("lane.other_branch", state.ended_at - 1)
     return _authentic(state, run, rows, now_ms, entries_max)
 
 

@@ -11,10 +11,10 @@ from p2pnode.core.crypto import ZERO_HASH
 class LaneState:
     """The row of one lane; a transaction works on copies, which replace the originals after COMMIT.
 
-    Shapes: seq and the marks are sequence numbers, -1 before the first entry. `delivered` is how far the causal
-    past is present; `decided` how far a voter's lane covers it; `acked` and `acked_open` how far our own lanes 0
-    and 2 cover it. `ended_at` is the first seq that no cut passes: the fork, or the first entry of wrong depth or
-    time (J14, J17); `ended_id` is the id before it.
+    Shapes: seq and the marks are sequence numbers, -1 before the first entry. `delivered` is how far the
+    causal past is present; `decided` how far a voter's lane covers it; `acked` and `acked_open` how far our
+    own lanes 0 and 2 cover it. `ended_at` is the first seq that no cut passes: the fork, or the first entry
+    of wrong depth or time (J14, J17); `ended_id` is the id before it.
     """
 
     number: int
@@ -40,6 +40,11 @@ class LaneState:
     def key(self) -> tuple[bytes, int]:
         """What names the lane inside its group: author and lane."""
         return (self.author, self.lane)
+
+    @property
+    def last_deliverable(self) -> int:
+        """The last seq held that lies before the end of the lane."""
+        return self.seq if self.ended_at is None else min(self.seq, self.ended_at - 1)
 
     @property
     def last_usable(self) -> int:

@@ -108,7 +108,7 @@ class Session:
         self._serving = Serving(self._requests)
         self._fetching = Fetching(self._requests, wanted, has_bulk)
         self._hunting = Hunting(self._requests)
-        self._proofs = Proofs(self._requests)
+        self._proofs = Proofs(self._requests, self._hunting)
         self._prompts = Prompts(is_checking=local.own_key < peer_key)
         self._offering: Offering | None = None
         self._deadline_ms: int | None = now_ms + HANDSHAKE_MS

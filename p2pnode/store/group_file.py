@@ -169,8 +169,18 @@ class GroupQueries:
         )
         return [Governed(row[0], StoredEntry(*row[1:5]), row[5], row[6]) for row in rows]
 
-    def fork_proofs(self) -> dict[bytes, bytes]:
-        return dict(self._connection.execute("SELECT author, proof FROM fork ORDER BY author"))
+    def fork_proofs(self) -> dict[tuple[bytes, int], bytes]:
+        """The proof of each forked lane, by author and lane."""
+        rows = self._connection.execute("SELECT author, lane, proof FROM fork ORDER BY author, lane")
+        return {(author, lane): proof for author, lane, proof in rows}
+
+    def dead_headers(self) -> list[bytes]:
+        """Headers of dead branches that were fetched because an entry names them."""
+        return [row[0] for row in self._connection.execute("SELECT header FROM dead ORDER BY id")]
+
+    def dead_header(self, entry_id: bytes) -> bytes | None:
+        row = self._connection.execute("SELECT header FROM dead WHERE id=?", (entry_id,)).fetchone()
+        return None if row is None else bytes(row[0])
 
     def unchecked(self, number: int, after: int, limit: int) -> list[tuple[int, StoredEntry]]:
         """The next entries of a lane after a seq, with their seq, for checking their own signatures."""
@@ -280,8 +290,19 @@ class GroupTransaction(GroupQueries):
             "UPDATE entry SET signature=?, checked=1 WHERE position=? AND checked=0", (signature, position)
         )
 
-    def add_fork(self, author: bytes, proof: bytes) -> None:
-        self._connection.execute("INSERT OR IGNORE INTO fork VALUES (?, ?)", (author, proof))
+    def put_fork(self, author: bytes, lane: int, proof: bytes) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO fork VALUES (?, ?, ?)", (author, lane, proof))
+
+    def add_dead(self, entry_id: bytes, header: bytes) -> None:
+        self._connection.execute("INSERT OR IGNORE INTO dead VALUES (?, ?)", (entry_id, header))
+
+    def forget_walks(self) -> None:
+        """Forget what acks resolve to, what voters covered, and the views: all follow from the entries
+        again.
+        """
+        self._connection.execute("UPDATE ack SET targets=NULL")
+        self._connection.execute("UPDATE governed SET decided_order=NULL, decided_ms=NULL")
+        self.clear_views()
 
     def want_annex(self, annex_hash: bytes, position: int) -> bool:
         """Note an annex that an entry names; whether it is missing."""

@@ -41,7 +41,11 @@ CREATE TABLE ack (position INTEGER PRIMARY KEY, targets BLOB);
 -- Entries whose types change who belongs to the group. decided_order is NULL until a voter's lane covers them.
 CREATE TABLE governed (position INTEGER PRIMARY KEY, decided_order INTEGER, decided_ms INTEGER);
 
-CREATE TABLE fork (author BLOB PRIMARY KEY, proof BLOB NOT NULL);
+-- The proof of each lane's lowest known fork.
+CREATE TABLE fork (author BLOB NOT NULL, lane INTEGER NOT NULL, proof BLOB NOT NULL, PRIMARY KEY (author, lane));
+
+-- Headers of dead branches that entries here name, and that lie in no lane here.
+CREATE TABLE dead (id BLOB PRIMARY KEY, header BLOB NOT NULL) WITHOUT ROWID;
 
 -- content is NULL while the annex is wanted.
 CREATE TABLE annex (hash BLOB PRIMARY KEY, position INTEGER NOT NULL, content BLOB) WITHOUT ROWID;

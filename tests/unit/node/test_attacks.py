@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -10,10 +11,12 @@ from p2pnode import group_log
 from p2pnode.core.codec import encode
 from p2pnode.core.crypto import ZERO_HASH, SigningKey, sha256
 from p2pnode.core.entry import Entry, Header, decode_header, payload_fields, sign_entry
-from p2pnode.core.events import ForkShown, JoinAsked, Moved, Penalize, Woke
+from p2pnode.core.events import ForkShown, JoinAsked, Moved, Penalize, Reply, Woke
 from p2pnode.governance import leaving
 from p2pnode.governance.joining import JOIN_TYPE
+from p2pnode.governance.state import GroupState, fold
 from p2pnode.node import Admission
+from p2pnode.replication.fork import Branch, encode_fork_proof
 from tests.unit.node.test_rulings import crafted, fork_of, framed, pair
 from tests.unit.node.world import NOW_MS, Machine
 
@@ -140,9 +143,13 @@ def test_members_pay_once_for_many_governed_entries_in_a_run(
         )
         prev = entry.id
         entries.append(entry)
-    folds = []
-    fold = group_log.fold
-    monkeypatch.setattr(group_log, "fold", lambda *args: folds.append(1) or fold(*args))
+    folds: list[int] = []
+
+    def counted(*args: Any) -> GroupState:
+        folds.append(1)
+        return fold(*args)
+
+    monkeypatch.setattr(group_log, "fold", counted)
     assert alice.receive(group, framed(entries), bob.key).stored == 40
     assert len(folds) <= 4
 
@@ -154,3 +161,110 @@ def test_one_event_with_bad_bytes_leaves_its_neighbours_alone(machine: MachineOf
     assert alice.receive(group, b"\xff", bob.key).refused == "run.bad_frame"
     assert Penalize(bob.key, "run.bad_frame") in alice.effects
     assert alice.receive(group, good, bob.key).stored == 1
+
+
+def proof_at(machine: Machine, seed: bytes, group: bytes, lane: int, seq: int) -> bytes:
+    """The proof that an author signed another entry in the place of one that a machine holds."""
+    state = machine.node.logs[group].lane(SigningKey(seed).public, lane)
+    assert state is not None
+    held = machine.node.logs[group].file.entries(state.number, seq, seq)[0]
+    header = decode_header(held.header)
+    other = sign_entry(SigningKey(seed), header._replace(type="other"), held.payload or b"")
+    branches = (
+        Branch((held.header,), held.signature or b""),
+        Branch((other.header_bytes,), other.signature or b""),
+    )
+    return encode_fork_proof(*branches)
+
+
+def test_j17_a_lane_ends_at_its_lowest_fork_in_whatever_order_the_proofs_come(machine: MachineOf) -> None:
+    alice, bob, group = pair(machine)
+    for number in range(4):
+        bob.write(group, str(number), NOW_MS + number)
+        bob.write(group, str(number), NOW_MS + number, lane=2)
+    bob.give(alice, group, NOW_MS + 9)
+    carol = machine("carol")
+    carol.join(alice, group)
+    alice.give(carol, group, NOW_MS + 9)
+    places = [(0, 4), (0, 2), (2, 3), (2, 0), (0, 3)]
+    proofs = [proof_at(alice, bob.seed, group, lane, seq) for lane, seq in places]
+    for proof in proofs:
+        alice.handle(ForkShown(1, group, ZERO_HASH, proof))
+    for proof in reversed(proofs):
+        carol.handle(ForkShown(1, group, ZERO_HASH, proof))
+    for node in (alice, carol):
+        heads = node.node.logs[group].frontier.heads
+        assert (heads[bob.key, 0].seq, heads[bob.key, 0].forked) == (1, True)
+        assert (heads[bob.key, 2].seq, heads[bob.key, 2].forked) == (-1, True)
+    assert alice.digest(group) == carol.digest(group)
+    alice.restart()
+    assert alice.digest(group) == carol.digest(group)
+
+
+def test_j17_a_fork_at_the_first_entry_counts_where_no_entry_is_held(machine: MachineOf) -> None:
+    alice, bob, group = pair(machine)
+    bob.write(group, lane=2)
+    proof = proof_at(bob, bob.seed, group, 2, 0)
+    bob.handle(ForkShown(1, group, ZERO_HASH, proof))
+    alice.handle(ForkShown(1, group, ZERO_HASH, proof))
+    assert alice.node.logs[group].frontier.heads[bob.key, 2] == bob.node.logs[group].frontier.heads[
+        bob.key, 2
+    ]._replace(changed=alice.node.logs[group].changed)
+
+
+def test_j17_who_shows_the_fork_of_a_stranger_is_not_blamed(machine: MachineOf) -> None:
+    alice, bob, group = pair(machine)
+    carol = machine("carol")
+    carol.join(bob, group)
+    proof = proof_at(carol, carol.seed, group, 0, 0)
+    effects = alice.handle(ForkShown(1, group, bob.key, proof))
+    assert not [effect for effect in effects if isinstance(effect, Penalize)]
+    assert effects[0] == Reply(1), "no rule that would end the session of an honest peer"
+    assert not alice.node.logs[group].forked
+
+
+def test_j14_who_names_an_entry_beyond_a_fault_waits_on_all_nodes(machine: MachineOf) -> None:
+    """One node got the fault with its successors, one without them; both must deliver the same."""
+    alice, bob, group = pair(machine)
+    carol = machine("carol")
+    carol.join(alice, group)
+    alice.give(bob, group)
+    alice.give(carol, group)
+    lane = alice.node.logs[group].lane(bob.key, 0)
+    accomplice = alice.node.logs[group].lane(carol.key, 0)
+    assert lane is not None
+    assert accomplice is not None
+    poison = crafted(bob.seed, group, 1, lane.id, depth=7, time_ms=NOW_MS + 1)
+    after = crafted(bob.seed, group, 2, poison.id, depth=8, time_ms=NOW_MS + 2)
+    naming = crafted(
+        carol.seed, group, accomplice.seq + 1, accomplice.id, depth=9, time_ms=NOW_MS + 3, acks=(after.id,)
+    )
+    dave = machine("dave")
+    dave.join(alice, group)
+    alice.give(dave, group)
+    alice.receive(group, framed([poison, after]), bob.key)
+    dave.receive(group, framed([poison]), bob.key)
+    for node in (alice, dave):
+        assert node.receive(group, framed([naming]), carol.key).stored == 1
+        held = node.node.logs[group].lane(carol.key, 0)
+        assert held is not None
+        assert held.delivered == accomplice.seq
+
+
+def test_j16_what_a_member_acknowledged_is_stored_whatever_became_of_its_author(machine: MachineOf) -> None:
+    """Two newcomers use one link at two members: the later one's join is void, and yet it was acked."""
+    alice, bob, group = pair(machine)
+    link = alice.link(group, uses=1)
+    carol, dave = machine("carol"), machine("dave")
+    assert carol.knock(bob, carol.prepare(link)).state == "admitted"
+    assert dave.knock(alice, dave.prepare(link)).state == "admitted"
+    acking = bob.write(group, "i have seen carol", NOW_MS + 5)
+    joined = bob.node.logs[group].lane(carol.key, 0)
+    assert joined is not None
+    assert joined.id in acking.header.acks
+    bob.give(alice, group, NOW_MS + 9)
+    held = alice.node.logs[group].lane(bob.key, 0)
+    assert held is not None
+    assert held.delivered == held.seq, "the lane of a member who saw another newcomer first goes on"
+    assert alice.node.logs[group].state.standing(carol.key) is None
+    assert alice.node.logs[group].state.standing(dave.key) == "member"
