@@ -179,7 +179,9 @@ class Node:
         """Remember something that is no entry."""
         match event:
             case ClockHeard():
-                self._clock_offsets_ms[event.peer] = event.offset_ms
+                # Strangers are many and cost nothing: their clocks must not keep anybody from signing.
+                if any(log.state.standing(event.peer) == "member" for log in self.logs.values()):
+                    self._clock_offsets_ms[event.peer] = event.offset_ms
             case PeerNoted():
                 with self.node_file.write() as transaction:
                     transaction.put_peer(

@@ -18,6 +18,7 @@ from p2pnode.core import codec
 from p2pnode.core.codec import Value
 from p2pnode.core.crypto import HASH_BYTES, SIGNATURE_BYTES
 from p2pnode.core.errors import FormatError, NodeError, PeerError, Unreachable
+from p2pnode.core.fields import is_plain_text, is_rule_id
 from p2pnode.core.limits import (
     ANNEX_BYTES_MAX,
     ANNEX_SALT_BYTES,
@@ -38,7 +39,6 @@ ENTRIES_MAX = 10_000
 TEXT_CHARACTERS_MAX = 500
 _FRAME_BYTES_MAX = 2 * NEWCOMER_BYTES_MAX
 _PART_BYTES = 256 * 1024
-_RULE_CHARACTERS_MAX = 64
 
 _log = logging.getLogger("p2pnode.join")
 
@@ -126,7 +126,7 @@ def encode_answer(answer: JoinAnswer) -> list[bytes]:
     if len(answer.entries) > ENTRIES_MAX:
         raise ValueError(f"at most {ENTRIES_MAX} entries")
     founding = None if answer.founding is None else list(answer.founding)
-    texts = [answer.rule[:_RULE_CHARACTERS_MAX], answer.message[:TEXT_CHARACTERS_MAX]]
+    texts = [answer.rule, answer.message[:TEXT_CHARACTERS_MAX]]
     first = [VERSION, answer.verdict, *texts, founding, len(answer.entries)]
     return [codec.encode(first), *_parts(answer.entries)]
 
@@ -155,8 +155,8 @@ def decode_answer(frame: bytes) -> tuple[JoinAnswer, int]:
     _, verdict, rule, message, founding, count = value[:6]
     if verdict not in VERDICTS or type(rule) is not str or type(message) is not str:
         raise FormatError("join.bad_answer", "verdict, rule and message are texts")
-    if len(rule) > _RULE_CHARACTERS_MAX or len(message) > TEXT_CHARACTERS_MAX:
-        raise FormatError("join.bad_answer", "a text that is too long")
+    if len(message) > TEXT_CHARACTERS_MAX or not is_plain_text(message) or (rule and not is_rule_id(rule)):
+        raise FormatError("join.bad_answer", "a rule or a message that is no short plain text")
     if type(count) is not int or not 0 <= count <= ENTRIES_MAX:
         raise FormatError("join.bad_answer", f"at most {ENTRIES_MAX} entries")
     is_admitted = verdict in ("provisional", "member")

@@ -14,6 +14,7 @@ import trio
 from p2pnode.core import codec
 from p2pnode.core.codec import Value
 from p2pnode.core.errors import FormatError, NodeError, PeerError, Unreachable, UsageError
+from p2pnode.core.fields import is_plain_text, is_rule_id
 from p2pnode.core.limits import FRAME_BYTES_MAX
 from protocols.framing import FrameStream
 from protocols.port import NodePort
@@ -94,10 +95,25 @@ def decode_answer(frame: bytes) -> Value:
     """The answer in a frame. Errors: UsageError when the peer declined; FormatError query.bad_answer,
     codec.*."""
     value = codec.decode(frame, bytes_max=ANSWER_BYTES_MAX)
+    if not _is_plain(value):
+        raise FormatError("query.bad_answer", "a text with control characters")
     if type(value) is list and len(value) == 2 and value[0] == _ANSWERED and type(value[0]) is int:
         return value[1]
     if type(value) is list and len(value) == 4 and value[0] == _DECLINED and type(value[0]) is int:
         rule, message, remedy = value[1:]
-        if all(type(text) is str and len(text) <= _TEXT_CHARACTERS_MAX for text in (rule, message, remedy)):
+        if all(
+            type(text) is str and len(text) <= _TEXT_CHARACTERS_MAX for text in (rule, message, remedy)
+        ) and is_rule_id(rule):
             raise UsageError(rule, message, remedy)
     raise FormatError("query.bad_answer", "neither an answer nor a reason why there is none")
+
+
+def _is_plain(value: Value) -> bool:
+    """Whether all texts in an answer may be shown in a terminal."""
+    if type(value) is str:
+        return is_plain_text(value, lines=True)
+    if type(value) is list:
+        return all(_is_plain(item) for item in value)
+    if type(value) is dict:
+        return all(_is_plain(name) and _is_plain(item) for name, item in value.items())
+    return True

@@ -13,11 +13,19 @@ from p2pnode.core.errors import FormatError
 from p2pnode.core.ids import DeviceKey
 from p2pnode.core.limits import COUNTER_MAX
 
+RULE_CHARACTERS_MAX = 64
+_RULE_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._")
+
 
 def is_plain_text(text: str, *, lines: bool = False) -> bool:
     """Whether a text has no control characters; line feeds and tabs pass when `lines` is set."""
     allowed = "\n\t" if lines else ""
     return not any((ord(char) < 32 or 127 <= ord(char) < 160) and char not in allowed for char in text)
+
+
+def is_rule_id(text: str) -> bool:
+    """Whether a text looks like the stable id of a rule, such as `entry.bad_header`."""
+    return 1 <= len(text) <= RULE_CHARACTERS_MAX and _RULE_CHARACTERS.issuperset(text)
 
 
 class Fields:

@@ -8,7 +8,7 @@ from importlib import resources
 import trio
 
 from p2pnode.core.entry import read_entry
-from p2pnode.core.errors import FormatError, Unreachable, UsageError
+from p2pnode.core.errors import FormatError, PeerError, Unreachable, UsageError
 from p2pnode.core.events import Forget, Found, Leave, PrepareJoin
 from p2pnode.core.events import Joined as JoinedEvent
 from p2pnode.core.ids import did_of
@@ -161,6 +161,9 @@ class GroupsService:
                 entries=0,
                 message=f"the inviter cannot be reached now ({reason}); this node keeps trying while it runs",
             )
+        except PeerError as error:
+            self.context.pending_joins.pop(group, None)
+            raise _bad_answer(error) from error
         self.context.pending_joins.pop(group, None)
         if answer.verdict not in ("member", "provisional") or answer.founding is None:
             raise UsageError(
@@ -168,7 +171,10 @@ class GroupsService:
                 f"{parsed.name} did not admit this device: {answer.message or answer.rule}",
                 "ask the inviter for a new link",
             )
-        return await self._enter(group, prepared, answer)
+        try:
+            return await self._enter(group, prepared, answer)
+        except FormatError as error:
+            raise _bad_answer(error) from error
 
     async def _knock(self, prepared: PreparedJoin) -> JoinAnswer:
         """Ask the inviter's node. Errors: Unreachable."""
@@ -278,6 +284,14 @@ def _member_row(describer: Describer, held: HeldGroup, member: Member, own: byte
         joined_ms=0 if joined is None else joined.header.time_ms,
         is_self=own in member.devices,
         is_voter=any(device in state.voters for device in member.devices),
+    )
+
+
+def _bad_answer(error: PeerError | FormatError) -> UsageError:
+    return UsageError(
+        error.rule,
+        "the inviter's node answered with what no correct node writes",
+        "ask the inviter to upgrade p2pnode and to send a new link",
     )
 
 

@@ -328,9 +328,12 @@ def test_j31_a_clock_ahead_of_two_peers_or_after_a_long_silence_does_not_sign(ma
     assert caught.value.rule == "clock.unconfirmed"
     bob.handle(ConfirmClock(1))
     bob.write(group, now_ms=far)
-    alice.handle(ClockHeard(b"1" * 32, -20 * 60 * 1000))
-    alice.write(group)
-    alice.handle(ClockHeard(b"2" * 32, -20 * 60 * 1000))
+    carol = machine("carol")
+    carol.join(alice, group)
+    for peer in (b"1" * 32, b"2" * 32, bob.key):
+        alice.handle(ClockHeard(peer, -20 * 60 * 1000))
+        alice.write(group)
+    alice.handle(ClockHeard(carol.key, -20 * 60 * 1000))
     with pytest.raises(UsageError) as caught:
         alice.write(group)
     assert caught.value.rule == "clock.ahead"
