@@ -1,0 +1,14 @@
+"""All figures by name, for `scripts/bench`."""
+
+from collections.abc import Callable, Mapping
+
+from tests.bench import w1_append, w2_catch_up, w3_differences, w4_live, w5_start
+from tests.bench.figures import Figure, Options
+
+MEASURES: Mapping[str, Callable[[Options], list[Figure]]] = {
+    "w1": w1_append.measure,
+    "w2": w2_catch_up.measure,
+    "w3": w3_differences.measure,
+    "w4": w4_live.measure,
+    "w5": w5_start.measure,
+}
