@@ -20,7 +20,7 @@ from p2pnode import clock
 from p2pnode.announcing import Announcer
 from p2pnode.config import Config
 from p2pnode.core.errors import NodeError, StoreError
-from p2pnode.core.events import Alert, ConfirmClock, Effect, SignatureFound
+from p2pnode.core.events import Alert, ConfirmClock, Effect, HeaderFound, SignatureFound
 from p2pnode.core.ids import peer_id_of
 from p2pnode.home import Home
 from p2pnode.keyfile import INCARNATION_BYTES, KeyFile, open_key
@@ -47,6 +47,9 @@ SESSION_PAUSE_S = 1.0
 SESSION_PAUSE_S_MAX = 30.0
 SIGNATURE_TRIES = 3
 SIGNATURE_PAUSE_S = 30.0
+SOUGHT_MAX = 64
+"""Entries sought one by one at a time: who spoils many signatures must not make us ask everybody for each."""
+
 _INCARNATIONS = "incarnations"
 
 OnReady = Callable[[Mapping[str, Any]], None]
@@ -156,12 +159,13 @@ class Daemon:
         self.stopping = trio.Event()
         self._failure: BaseException | None = None
         self._sessions: dict[bytes, trio.CancelScope] = {}
+        self._sought: set[bytes] = set()
         self._nursery: trio.Nursery | None = None
         self.port.submit = self.writer.submit
         self.port.open_by = self._open_stream
         self.port.on_banned = self._banned
         self.port.on_alert = self._alerted
-        self.port.on_signature_wanted = self._want_signature
+        self.port.on_entry_wanted = self._want_entry
         self.port.answer_by = answers.Answerer(self.context).answer
 
     def stop(self) -> None:
@@ -245,12 +249,21 @@ class Daemon:
                     self.book.add(key, addresses, source="member")
                     self.supervisor.want(key, self.book.peers[key].addresses)
 
-    def _want_signature(self, group: bytes, entry: bytes) -> None:
-        if self._nursery is not None:
-            self._nursery.start_soon(self._find_signature, group, entry)
+    def _want_entry(self, group: bytes, entry: bytes) -> None:
+        if self._nursery is not None and len(self._sought) < SOUGHT_MAX and entry not in self._sought:
+            self._sought.add(entry)
+            self._nursery.start_soon(self._find_entry, group, entry)
 
-    async def _find_signature(self, group: bytes, entry: bytes) -> None:
-        """Ask members for an entry whose signature did not arrive whole, three times at most (J5)."""
+    async def _find_entry(self, group: bytes, entry: bytes) -> None:
+        """Ask members for an entry whose signature did not arrive whole (J5) or of which only the header is
+        needed (J17), three times at most.
+        """
+        try:
+            await self._ask_for_entry(group, entry)
+        finally:
+            self._sought.discard(entry)
+
+    async def _ask_for_entry(self, group: bytes, entry: bytes) -> None:
         for attempt in range(SIGNATURE_TRIES):
             for peer in self.host.connected():
                 held = self.port.groups().get(group)
@@ -266,8 +279,12 @@ class Daemon:
                     _log.debug("signature.not_found", peer=peer, reason=str(error))
                     continue
                 signature = answers.signature_in(answer, entry)
+                header = answers.header_in(answer, entry)
                 if signature is not None:
                     self.writer.submit(SignatureFound(group, entry, signature))
+                if header is not None:
+                    self.writer.submit(HeaderFound(group, header))
+                if signature is not None or header is not None:
                     return
             await trio.sleep(SIGNATURE_PAUSE_S * 2**attempt)
 

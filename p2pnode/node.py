@@ -33,6 +33,8 @@ from p2pnode.core.events import (
     ForkFound,
     ForkShown,
     Found,
+    HeaderFound,
+    HeaderWanted,
     HeadsConfirmed,
     Item,
     JoinAsked,
@@ -71,6 +73,9 @@ CHECK_SLICE_ENTRIES = 64
 CHECK_PAUSE_MS = 500
 """Signatures that a run vouched for are checked one by one in spare time, at under one per cent of a core."""
 
+HEADER_PAUSE_MS = 10 * 60 * 1000
+HEADERS_ASKED_MAX = 4096
+
 
 class Admission(NamedTuple):
     """The answer to a newcomer. Shapes: state is "admitted", "petition" or "void"."""
@@ -107,6 +112,7 @@ class Node:
         self.restored: set[bytes] = set()
         self._promised: dict[bytes, _Promised] = {}
         self._clock_offsets_ms: dict[bytes, int] = {}
+        self._headers_asked_ms: dict[bytes, int] = {}
         self._is_clock_confirmed = False
 
     def start(self, *, is_restored: bool) -> list[Effect]:
@@ -159,8 +165,8 @@ class Node:
                 return self._take_fork(event)
             case AnnexesReceived():
                 return self._take_annexes(event)
-            case SignatureFound():
-                return self._take_signature(event)
+            case SignatureFound() | HeaderFound():
+                return self._take_found(event)
             case HeadsConfirmed():
                 return self._confirm_heads(event)
             case CatchUp():
@@ -440,6 +446,9 @@ class Node:
             log = self.logs[group]
             if views.is_behind(log):
                 return [*self._fold_views(log), WakeAt(0)]
+        missing = self._missing_headers(now_ms)
+        if missing:
+            return [*missing, WakeAt(0)]
         for group in sorted(self.logs):
             wanted = self._check_signatures(self.logs[group])
             if wanted is not None:
@@ -467,11 +476,32 @@ class Node:
             return wanted
         return None
 
-    def _take_signature(self, event: SignatureFound) -> list[Effect]:
+    def _missing_headers(self, now_ms: int) -> list[Effect]:
+        """Ask, now and then, for headers of dead branches without which honest lanes wait for ever (J17)."""
+        effects: list[Effect] = []
+        for group in sorted(self.logs):
+            for id_ in self.logs[group].missing_headers():
+                if self._headers_asked_ms.get(id_, now_ms - HEADER_PAUSE_MS) <= now_ms - HEADER_PAUSE_MS:
+                    if len(self._headers_asked_ms) >= HEADERS_ASKED_MAX:
+                        self._headers_asked_ms.clear()
+                    self._headers_asked_ms[id_] = now_ms
+                    effects.append(HeaderWanted(group, id_))
+        return effects
+
+    def _take_found(self, event: SignatureFound | HeaderFound) -> list[Effect]:
         log = self.logs.get(event.group)
-        position = None if log is None else log.file.position_of_id(event.entry)
-        stored = None if log is None or position is None else log.file.entry_at(position)
-        if log is None or position is None or stored is None:
+        if log is None:
+            return []
+        if isinstance(event, SignatureFound):
+            return self._take_signature(log, event)
+        with log.change() as change:
+            change.add_dead(event.header)
+        return self.effects_of(log, change)
+
+    def _take_signature(self, log: GroupLog, event: SignatureFound) -> list[Effect]:
+        position = log.file.position_of_id(event.entry)
+        stored = None if position is None else log.file.entry_at(position)
+        if position is None or stored is None:
             return []
         author = log.lanes[number_and_seq(position)[0]].author
         if stored.signature is None and is_signed(author, ENTRY_TAG + stored.header, event.signature):

@@ -29,6 +29,7 @@ from p2pnode.core.events import (
     Effect,
     Event,
     ForkShown,
+    HeaderWanted,
     HeadsConfirmed,
     JoinAsked,
     Moved,
@@ -144,7 +145,7 @@ class LivePort:
         self.open_by: OpenStream | None = None
         self.on_banned: Callable[[bytes], None] = _ignore
         self.on_alert: Callable[[Alert], None] = _ignore
-        self.on_signature_wanted: Callable[[bytes, bytes], None] = _ignore_two
+        self.on_entry_wanted: Callable[[bytes, bytes], None] = _ignore_two
         self.answer_by: Callable[[bytes, frozenset[bytes], Value], Awaitable[Value]] | None = None
 
     # ---- the writer's side
@@ -174,8 +175,8 @@ class LivePort:
             case AnnexesWantedEffect(group):
                 self._groups[group].wanted_annexes = []
                 self._tell(AnnexesWanted(group))
-            case SignatureWanted(group, entry):
-                self.on_signature_wanted(group, entry)
+            case SignatureWanted(group, entry) | HeaderWanted(group, entry):
+                self.on_entry_wanted(group, entry)
             case ForkFoundEffect(group, _, proof):
                 self._tell(ForkFound(group, proof))
             case Penalize(peer, rule):

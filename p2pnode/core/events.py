@@ -119,6 +119,14 @@ class SignatureFound:
 
 
 @dataclass(frozen=True, slots=True)
+class HeaderFound:
+    """A peer has the header of a dead branch that an entry here names (J17)."""
+
+    group: bytes
+    header: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class HeadsConfirmed:
     """A session with a member of the group ended with equal heads: ours are not behind (J35)."""
 
@@ -198,6 +206,7 @@ Event = (
     | ForkShown
     | AnnexesReceived
     | SignatureFound
+    | HeaderFound
     | HeadsConfirmed
     | ClockHeard
     | PeerNoted
@@ -265,6 +274,16 @@ class SignatureWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class HeaderWanted:
+    """An entry names something that no lane here brings, while a key was used twice: its header is needed
+    (J17).
+    """
+
+    group: bytes
+    entry: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ForkFound:
     """A key was used twice: the proof is to be spread."""
 
@@ -304,6 +323,7 @@ Effect = (
     | Closed
     | AnnexesWanted
     | SignatureWanted
+    | HeaderWanted
     | ForkFound
     | Penalize
     | WakeAt

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from p2pnode.core.codec import Value
-from p2pnode.core.entry import check_alone
+from p2pnode.core.crypto import sha256
+from p2pnode.core.entry import check_alone, decode_header
 from p2pnode.core.errors import FormatError, UsageError
 from p2pnode.core.ids import did_of, id_of_text, peer_id_of
 from p2pnode.core.limits import RUN_BYTES_MAX
@@ -174,6 +175,17 @@ def signature_in(answer: Value, entry: bytes) -> bytes | None:
     return None
 
 
+def header_in(answer: Value, entry: bytes) -> bytes | None:
+    """The header of one entry in the answer to an "entry" question, if it is there; its id vouches for it."""
+    if type(answer) is not dict:
+        return None
+    header = answer.get("header")
+    rows = answer.get("entries")
+    if header is None and type(rows) is list and rows and type(rows[0]) is list and rows[0]:
+        header = rows[0][0]
+    return header if type(header) is bytes and sha256(header) == entry else None
+
+
 def _packed(entries: Sequence[_Fields]) -> Value:
     return [
         [header, signature, payload]
@@ -220,6 +232,9 @@ def _entry(queries: GroupQueries, lanes: frozenset[int], entry_id: bytes) -> Val
     position = queries.position_of_id(entry_id)
     stored = None if position is None else queries.entry_at(position)
     if position is None or stored is None:
+        dead = queries.dead_header(entry_id)
+        if dead is not None and decode_header(dead).lane in lanes:
+            return {"found": True, "entries": [], "header": dead}
         return {"found": False, "entries": []}
     number, _ = number_and_seq(position)
     if not any(lane.number == number and lane.lane in lanes for lane in queries.lanes()):

@@ -11,7 +11,7 @@ from p2pnode import group_log
 from p2pnode.core.codec import encode
 from p2pnode.core.crypto import ZERO_HASH, SigningKey, sha256
 from p2pnode.core.entry import Entry, Header, decode_header, payload_fields, sign_entry
-from p2pnode.core.events import ForkShown, JoinAsked, Moved, Penalize, Reply, Woke
+from p2pnode.core.events import ForkShown, HeaderFound, HeaderWanted, JoinAsked, Moved, Penalize, Reply, Woke
 from p2pnode.governance import leaving
 from p2pnode.governance.joining import JOIN_TYPE
 from p2pnode.governance.state import GroupState, fold
@@ -268,3 +268,46 @@ def test_j16_what_a_member_acknowledged_is_stored_whatever_became_of_its_author(
     assert held.delivered == held.seq, "the lane of a member who saw another newcomer first goes on"
     assert alice.node.logs[group].state.standing(carol.key) is None
     assert alice.node.logs[group].state.standing(dave.key) == "member"
+
+
+def test_j17_the_header_of_a_dead_branch_is_asked_for_when_no_lane_brings_it(machine: MachineOf) -> None:
+    """Bob's key was used twice; carol built on one branch, and dave holds neither."""
+    alice, bob, group = pair(machine)
+    carol = machine("carol")
+    carol.join(alice, group)
+    alice.give(carol, group)
+    for number in range(3):
+        bob.write(group, str(number), NOW_MS + number)
+    bob.give(carol, group, NOW_MS + 5)
+    acking = carol.write(group, now_ms=NOW_MS + 6)
+    tip = carol.node.logs[group].lane(bob.key, 0)
+    assert tip is not None
+    assert tip.id in acking.header.acks
+    proof = proof_at(carol, bob.seed, group, 0, 1)
+    dave = machine("dave")
+    dave.join(alice, group)
+    alice.give(dave, group)
+    dave.handle(ForkShown(1, group, carol.key, proof))
+    carol.handle(ForkShown(1, group, dave.key, proof))
+    dave.receive(group, carol.frame(group, carol.key, first=1), carol.key, NOW_MS + 9)
+    lane = dave.node.logs[group].lane(carol.key, 0)
+    assert lane is not None
+    assert lane.delivered < lane.seq
+    while not any(isinstance(effect, HeaderWanted) for effect in dave.effects):
+        dave.handle(Woke())
+    assert HeaderWanted(group, tip.id) in dave.effects
+    assert not [effect for effect in dave.handle(Woke()) if isinstance(effect, HeaderWanted)]
+    other = crafted(bob.seed, group, 3, b"p" * 32, depth=3, time_ms=NOW_MS + 3)
+    dave.handle(HeaderFound(group, other.header_bytes))
+    dave.handle(HeaderFound(group, b"\xff"))
+    lane = dave.node.logs[group].lane(carol.key, 0)
+    assert lane is not None
+    assert lane.delivered < lane.seq
+    stored = carol.node.logs[group].file.entries(tip.number, tip.seq, tip.seq)[0]
+    dave.handle(HeaderFound(group, stored.header))
+    for _ in range(2):
+        lane, theirs = (node.node.logs[group].lane(carol.key, 0) for node in (dave, carol))
+        assert lane is not None
+        assert theirs is not None
+        assert (lane.delivered, lane.decided) == (lane.seq, theirs.decided)
+        dave.restart()
