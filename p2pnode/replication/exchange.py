@@ -111,6 +111,7 @@ class Exchange:
         self.parked: set[LaneKey] = set()
         self.unproven: dict[LaneKey, int] = {}
         self.pushing: dict[LaneKey, int] = {}
+        self.is_reconciling = False
         self._own_key = own_key
         self._their_epoch = _NO_EPOCH
         self._held: dict[LaneKey, int] = {}
@@ -185,7 +186,9 @@ class Exchange:
         return [head for head in self.frontier.changed_since(since) if head.lane in lanes], not is_usable
 
     def level(self) -> int:
-        """Up to which of our head moves the peer has been told everything, pushes under way left out."""
+        """Up to which of our head moves the peer has been told everything, less what is still under way."""
+        if self.is_reconciling:
+            return 0
         return min([self.announced or 0, *(changed - 1 for changed in self.pushing.values())])
 
     def news(self, is_pushing: bool) -> News:

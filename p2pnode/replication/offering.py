@@ -34,14 +34,6 @@ from p2pnode.replication.ranges import Reconciler, is_open, shown_of
 
 
 @dataclass(slots=True)
-class _Reconciling:
-    """A reconciliation under way, and the level of the heads that it compares."""
-
-    reconciler: Reconciler
-    level: int
-
-
-@dataclass(slots=True)
 class Offering:
     """The groups of one session."""
 
@@ -50,7 +42,7 @@ class Offering:
     _by_their_name: dict[bytes, Exchange] = field(default_factory=dict)
     _by_their_number: dict[int, Exchange] = field(default_factory=dict)
     _offers: dict[int, Offered] = field(default_factory=dict)
-    _reconciling: dict[bytes, _Reconciling] = field(default_factory=dict)
+    _reconcilers: dict[bytes, Reconciler] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Exchange]:
         return iter(self._exchanges.values())
@@ -113,8 +105,8 @@ class Offering:
         """Show the peer what it may lack, judging by its offer."""
         heads, are_all = exchange.heads_for(offered)
         if are_all and len(heads) > FULL_HEADS_LANES_MAX and exchange.their_lanes == exchange.lanes:
-            reconciling = self._reconcile(exchange)
-            return [send(Ranges(exchange.number, reconciling.reconciler.opening()))]
+            exchange.is_reconciling = True
+            return [send(Ranges(exchange.number, self._reconcile(exchange).opening()))]
         return self.show(exchange, [shown_of(head) for head in heads])
 
     def show(self, exchange: Exchange, heads: Sequence[Shown]) -> list[Effect]:
@@ -128,24 +120,23 @@ class Offering:
         last = batches[-1] if batches else []
         return [*effects, send(Heads(exchange.number, level, head_columns(last)))]
 
-    def _reconcile(self, exchange: Exchange) -> _Reconciling:
+    def _reconcile(self, exchange: Exchange) -> Reconciler:
         heads: list[Head] = [head for head in exchange.frontier.heads.values() if head.lane in exchange.lanes]
-        reconciling = _Reconciling(Reconciler(heads), exchange.frontier.changed)
-        self._reconciling[exchange.group] = reconciling
-        return reconciling
+        self._reconcilers[exchange.group] = Reconciler(heads)
+        return self._reconcilers[exchange.group]
 
     def take_ranges(self, exchange: Exchange, message: Ranges) -> tuple[list[Effect], list[Shown]]:
         """One step of reconciliation: what to answer, and the heads that the peer showed."""
-        reconciling = self._reconciling.get(exchange.group) or self._reconcile(exchange)
-        replies, learned = reconciling.reconciler.answer(message.parts)
+        reconciler = self._reconcilers.get(exchange.group) or self._reconcile(exchange)
+        replies, learned = reconciler.answer(message.parts)
         effects: list[Effect] = []
         if replies:
             effects.append(send(Ranges(exchange.number, replies)))
         if not is_open(replies):
             # Nothing is left to ask: the peer has seen all of the heads that were compared.
-            self._reconciling.pop(exchange.group, None)
-            level = min(exchange.level(), reconciling.level)
-            effects.append(send(Heads(exchange.number, level, head_columns([]))))
+            self._reconcilers.pop(exchange.group, None)
+            exchange.is_reconciling = False
+            effects += self.show(exchange, [])
         return effects, learned
 
 

@@ -97,11 +97,10 @@ class Serving:
         self, exchange: Exchange, number: int, wants: Sequence[Want], compress: bool
     ) -> list[Effect]:
         """The peer asks for entries; lanes that it may not read are passed over without a word."""
-        readable = [want for want in wants if want.lane in exchange.lanes and want.first <= want.last]
         waiting = sum(len(job.wants) for job in self._jobs if isinstance(job, _RunsJob))
-        if waiting + len(readable) > _WANTED_MAX:
+        if waiting + len(wants) > _WANTED_MAX:
             raise PeerError("sync.too_many_wants", f"at most {_WANTED_MAX} at a time")
-        return self._add(_RunsJob(exchange, number, readable, compress))
+        return self._add(_RunsJob(exchange, number, wants, compress))
 
     def want_annexes(self, exchange: Exchange, number: int, hashes: list[bytes]) -> list[Effect]:
         """The peer asks for annexes; knowing a salted hash shows that it has read the entry that names it."""
@@ -150,7 +149,7 @@ class Serving:
         match job:
             case _RunsJob():
                 size = min(self.credit_bytes, RUN_BYTES_MAX)
-                # Rights may have changed since the want came.
+                # Judged anew for every slice: rights may have changed since the want came.
                 job.wants = [want for want in job.wants if want.lane in job.exchange.lanes]
                 return Serve(new(lambda result, _: self._runs_read(job, *result)), group, job.wants, size)
             case _AnnexJob():

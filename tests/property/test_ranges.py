@@ -54,8 +54,9 @@ def test_both_sides_learn_every_difference(count: int, ours: dict[int, int], the
 def test_the_cost_grows_with_the_differences() -> None:
     heads = [_head(number, 0) for number in range(6000)]
     changed = [_head(number, 1) if number in (17, 3000) else head for number, head in enumerate(heads)]
-    _, _, size, messages = _reconcile(heads, changed)
+    at_left, at_right, size, messages = _reconcile(heads, changed)
     assert size < 10_000
+    assert min(len(at_left), len(at_right)) == 2, "equal heads are listed once, not sent back"
     assert messages <= 5
     _, _, nothing, messages = _reconcile(heads, heads)
     assert nothing < 1500

@@ -19,6 +19,7 @@ from p2pnode.replication.messages import (
     Heads,
     Hello,
     Offer,
+    Offered,
     Proof,
     Push,
     Runs,
@@ -357,11 +358,11 @@ def test_what_waits_is_asked_for_again_at_growing_intervals() -> None:
     assert 3 <= _kinds(pair.right).count("Wants") <= 8
 
 
-@pytest.mark.parametrize("depth", [0, 1, 600, 1100])
-def test_j17_a_fork_is_found_however_far_back(depth: int) -> None:
+@pytest.mark.parametrize(("common", "depth"), [(3, 0), (0, 1), (3, 600), (3, 1100), (700, 1100)])
+def test_j17_a_fork_is_found_however_far_back(common: int, depth: int) -> None:
     alice, bob = _two("carol")
     carol = key_of("carol")
-    trunk = chain(carol, 0, [], 3)
+    trunk = chain(carol, 0, [], common)
     left, right = chain(carol, 0, trunk, depth + 1, "one"), chain(carol, 0, trunk, depth + 1, "other")
     alice.put((carol.public, 0), trunk + left)
     bob.put((carol.public, 0), trunk + right)
@@ -369,7 +370,7 @@ def test_j17_a_fork_is_found_however_far_back(depth: int) -> None:
     assert _are_equal(alice, bob)
     for shelf in (alice, bob):
         proof = shelf.racks[GROUP].forks[carol.public, 0]
-        assert check_fork_proof(proof)[:4] == (GROUP, carol.public, 0, 3)
+        assert check_fork_proof(proof)[:4] == (GROUP, carol.public, 0, common)
     assert alice.blamed == bob.blamed == []
 
 
@@ -462,6 +463,8 @@ def _alone(alice: Shelf, peer: Shelf) -> Session:
         (Wants(0, 1, False, b"x", b"", [], []), "sync.bad_column"),
         (Offer([], False), None),
         (Heads(5, 1, head_columns([])), None),
+        (Offer([Offered(0, b"x" * 32, 7, bytes(96), bytes(16), 0, bytes(16), 0)], False), "sync.bad_offer"),
+        (Offer([Offered(9, b"x" * 32, 7, bytes(95), bytes(16), 0, bytes(16), 0)], False), "sync.bad_offer"),
     ],
 )
 def test_what_no_correct_peer_sends_ends_the_session(message: Any, rule: str | None) -> None:
@@ -639,7 +642,8 @@ def test_c41_very_many_lanes_are_reconciled_by_ranges() -> None:
 
 def test_a_group_that_is_opened_anew_has_positions_of_its_own() -> None:
     alice, bob = _two()
-    alice.append(40)
+    for _ in range(40):
+        alice.append()
     pair = _met(alice, bob)
     old = bob.cursors[alice.own_key, GROUP]
     rack = alice.racks.pop(GROUP)
@@ -703,3 +707,82 @@ def test_j14_a_lane_that_ends_at_a_fault_is_followed_to_it() -> None:
     assert _are_equal(alice, bob)
     assert bob.racks[GROUP].frontier.heads[carol.public, 0].forked
     assert len(bob.racks[GROUP].lanes[carol.public, 0]) == 4
+
+
+def test_j23_a_stranger_is_not_told_of_moves_in_lanes_that_it_may_not_read() -> None:
+    alice, eve = Shelf("alice"), Shelf("eve")
+    alice.open({alice.own_key}, public=True)
+    eve.open({alice.own_key}, public=True)
+    pair = _met(alice, eve)
+    seen = len(pair.left.frames)
+    for lane in (0, 1):
+        _tell(pair, pair.left, alice.append(lane=lane))
+        _tell(pair, pair.left, alice.append(100, lane=lane))
+    pair.settle()
+    told = [
+        m for m in map(decode_message, pair.left.frames[seen:]) if not isinstance(m, Heads) or m.heads.seqs
+    ]
+    assert told == []
+    _tell(pair, pair.left, alice.append(lane=2))
+    pair.settle()
+    assert _kinds(pair.left)[-1] == "Push"
+
+
+def test_what_a_stranger_pushes_is_asked_for_first() -> None:
+    alice, eve = Shelf("alice"), Shelf("eve")
+    alice.open({alice.own_key}, public=True)
+    eve.open({alice.own_key, eve.own_key}, public=True)
+    pair = _met(alice, eve)
+    _tell(pair, pair.right, eve.append())
+    pair.settle()
+    assert "Push" in _kinds(pair.right)
+    assert [pushed for _, pushed in alice.ingested] == [False]
+    assert alice.racks[GROUP].lanes == {}
+
+
+def test_a_group_that_is_equal_when_it_is_opened_lives_on() -> None:
+    alice, bob = _two()
+    alice.racks[GROUP].members = {alice.own_key}
+    pair = _met(alice, bob)
+    alice.racks[GROUP].members.add(bob.own_key)
+    pair.left.perform(pair.left.session.regrouped(GROUP, pair.now_ms), pair.now_ms)
+    pair.settle()
+    for side in (pair.left, pair.right):
+        _tell(pair, side, side.shelf.append())
+        pair.settle()
+    assert _are_equal(alice, bob)
+
+
+def test_more_bytes_than_credit_was_given_for_end_the_session() -> None:
+    alice, bob = _two()
+    bob.append(3)
+    pair = Pair(alice, bob)
+    pair.settle(lambda: "Wants" in _kinds(pair.left))
+    junk = encode_message(Runs(0, 1, False, False, bytes(1024 * 1024)))
+    effects: list[fx.Effect] = []
+    for _ in range(6):
+        # Nothing becomes durable here, so no credit goes out.
+        effects += pair.left.session.receive(junk, START_MS)
+    assert [effect.rule for effect in effects if isinstance(effect, fx.Blame)] == ["sync.over_credit"]
+
+
+def test_c41_nothing_is_level_while_ranges_are_compared() -> None:
+    names = [f"member {i}" for i in range(4100)]
+    alice, bob = _two(*names)
+    for name in names:
+        entries = chain(key_of(name), 0, [], 1)
+        for shelf in (alice, bob):
+            shelf.put((key_of(name).public, 0), entries)
+    bob.put((key_of(names[0]).public, 0), chain(key_of(names[0]), 0, entries_of(bob, names[0]), 1))
+    pair = Pair(alice, bob)
+    pair.settle(lambda: "Ranges" in _kinds(pair.left))
+    _tell(pair, pair.left, alice.append(100))
+    told = [m for m in map(decode_message, pair.left.frames) if isinstance(m, Heads)]
+    assert [message.changed for message in told] == [0]
+    exchange = pair.left.session.open_group(GROUP)
+    assert exchange is not None
+    assert exchange.is_reconciling
+
+
+def entries_of(shelf: Shelf, name: str) -> list[Any]:
+    return shelf.racks[GROUP].lanes[key_of(name).public, 0]
