@@ -68,6 +68,8 @@ class GroupLog:
         self.changed = self.frontier.changed
         self.blocked = {lane.number for lane in self.lanes.values() if is_blocked(lane)}
         self.unacked = {lane.number for lane in self.lanes.values() if is_unacked(lane)}
+        self.named_by_voters = self._named_by_voters()
+        self.vouched: frozenset[bytes] = frozenset()
 
     def fold_state(self, reader: GroupQueries, lane_of: Callable[[int], LaneState | None]) -> GroupState:
         """The members as the governed entries make them, read through a connection."""
@@ -112,6 +114,19 @@ class GroupLog:
             held = None if seq is None else reader.entry_at(position_of(number, seq))
             if held is not None:
                 ids.update(decode_header(held.header).acks)
+        return frozenset(ids)
+
+    def _named_by_voters(self) -> frozenset[bytes]:
+        """The ids that waiting entries of voters name: those they have seen, and so decided on."""
+        ids: set[bytes] = set()
+        for number in self.blocked:
+            lane = self.lanes[number]
+            seq = lane.delivered if lane.author in self.voters and lane.lane == Lane.LOCAL else None
+            while seq is not None:
+                seq = self.file.next_ack(number, seq, lane.seq)
+                held = None if seq is None else self.file.entry_at(position_of(number, seq))
+                if held is not None:
+                    ids.update(decode_header(held.header).acks)
         return frozenset(ids)
 
     def missing_headers(self) -> list[bytes]:
@@ -161,6 +176,7 @@ class GroupLog:
         self.changed = change.changed
         self.fork_seqs, self.dead = change.fork_seqs, change.dead
         self.undecided = change.undecided
+        self.named_by_voters, self.vouched = change.named_by_voters, change.vouched
         if change.state is not None:
             self.state = change.state
         self.frontier.apply(change.heads)
@@ -177,6 +193,7 @@ class Change:
         self.changed = log.changed
         self.fork_seqs, self.dead = log.fork_seqs, log.dead
         self.undecided = set(log.undecided)
+        self.named_by_voters, self.vouched = log.named_by_voters, log.vouched
         self.state: GroupState | None = None
         self.own_entries: list[Entry] = []
         self.has_new_annex_wants = False
@@ -239,6 +256,8 @@ class Change:
         standing = self.group_state.standing(run.author)
         if run.author == self.log.key.public or standing in ("member", "removed"):
             return _UNBOUNDED
+        if standing == "provisional" and self._is_vouched(run):
+            return _UNBOUNDED
         room = self._newcomer_room(run, standing)
         lane = self.lane(run.author, run.lane)
         held = -1 if lane is None else lane.seq
@@ -246,6 +265,22 @@ class Change:
             return room
         named = self.waited_for()
         return max([room, *(row.seq - held for row in run.rows if row.id in named)])
+
+    def _is_vouched(self, run: Run) -> bool:
+        """Whether a voter has seen the author, in an entry that still waits here for its causal past.
+
+        That past is what the author and others wrote: with a quota for each until the decision about it is
+        delivered, a group would be fetched one newcomer after the other.
+        """
+        named = self.named_by_voters
+        if run.author in self.vouched or not named:
+            return run.author in self.vouched
+        lane = self.lane(run.author, Lane.LOCAL)
+        held = [] if lane is None else self.transaction.entries(lane.number, 0, NEWCOMER_ENTRIES_MAX)
+        ids = [row.id for row in run.rows] + [sha256(entry.header) for entry in held]
+        if not named.isdisjoint(ids):
+            self.vouched = self.vouched | {run.author}
+        return run.author in self.vouched
 
     def waited_for(self) -> frozenset[bytes]:
         """The ids that entries of members, or of those who were some, wait for."""
@@ -290,6 +325,9 @@ class Change:
         lane.ended_at, lane.ended_id, lane.ended_rule = state.ended_at, state.ended_id, state.ended_rule
         for row in taken.rows:
             self._govern(lane, row.seq, row.type)
+        if lane.author in self.log.voters and lane.lane == Lane.LOCAL:
+            named = [ack for row in taken.rows for ack in row.acks]
+            self.named_by_voters = self.named_by_voters.union(named)
         if lane.delivered == before < lane.last_deliverable and not any(row.acks for row in taken.rows):
             self._deliver_to(lane, lane.last_deliverable, has_acks=False)
 
@@ -597,9 +635,15 @@ class Change:
 
     # ---- the end of the transaction
 
+    def _has_waiting_voter(self) -> bool:
+        lanes = (self.lane(voter, Lane.LOCAL) for voter in self.log.voters)
+        return any(lane is not None and is_blocked(lane) for lane in lanes)
+
     def finish(self) -> None:
         """Deliver, fold members again where needed, and write the lanes that moved."""
         self.deliver_all()
+        if self.named_by_voters and not self._has_waiting_voter():
+            self.named_by_voters = self.vouched = frozenset()
         if self._is_governed_changed:
             self.state = self.log.fold_state(self.transaction, self.get)
         for number in sorted(self.lanes):
