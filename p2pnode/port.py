@@ -18,7 +18,7 @@ import trio
 
 from p2pnode.core.codec import Value
 from p2pnode.core.crypto import SigningKey
-from p2pnode.core.errors import UsageError
+from p2pnode.core.errors import StoreError, UsageError
 from p2pnode.core.events import (
     Alert,
     AnnexesReceived,
@@ -89,6 +89,9 @@ class HeldGroup:
     def public(self) -> bool:
         return self.state.public
 
+    def is_member(self, author: bytes) -> bool:
+        return self.state.standing(author) == "member"
+
     @property
     def name(self) -> str:
         return self.state.name
@@ -134,7 +137,8 @@ class LivePort:
         self._wall_ms = wall_ms
         self._group_path = group_path
         self._groups: dict[bytes, HeldGroup] = {}
-        self._cursors = {place: Cursor(*cursor) for place, cursor in cursors.items()}
+        self._cursors: dict[tuple[bytes, bytes], Cursor] = {}
+        self.know_cursors(cursors)
         self._dirty_cursors: set[tuple[bytes, bytes]] = set()
         self._watchers: list[trio.MemorySendChannel[Change]] = []
         self._readers = trio.CapacityLimiter(READERS_MAX)
@@ -145,6 +149,7 @@ class LivePort:
         self.open_by: OpenStream | None = None
         self.on_banned: Callable[[bytes], None] = _ignore
         self.on_alert: Callable[[Alert], None] = _ignore
+        self.on_failure: Callable[[BaseException], None] = _ignore
         self.on_entry_wanted: Callable[[bytes, bytes], None] = _ignore_two
         self.answer_by: Callable[[bytes, frozenset[bytes], Value], Awaitable[Value]] | None = None
 
@@ -171,6 +176,9 @@ class LivePort:
                 gone = self._groups.pop(group, None)
                 if gone is not None:
                     gone.reader.close()
+                for place in [place for place in self._cursors if place[1] == group]:
+                    del self._cursors[place]
+                    self._dirty_cursors.discard(place)
                 self._tell(GroupChanged(group))
             case AnnexesWantedEffect(group):
                 self._groups[group].wanted_annexes = []
@@ -229,7 +237,11 @@ class LivePort:
             raise UsageError(
                 "group.unknown", "this node is not in that group", "p2pnode group list shows its groups"
             )
-        return await trio.to_thread.run_sync(work, held.reader, limiter=self._readers)
+        try:
+            return await trio.to_thread.run_sync(work, held.reader, limiter=self._readers)
+        except StoreError as error:
+            self.on_failure(error)
+            raise
 
     async def keep_cursors(self) -> None:
         """Write cursors down from time to time, for ever; losing some costs bytes, never entries."""
@@ -275,6 +287,10 @@ class LivePort:
 
     def cursor(self, peer: bytes, group: bytes) -> Cursor | None:
         return self._cursors.get((peer, group))
+
+    def know_cursors(self, cursors: Mapping[tuple[bytes, bytes], tuple[bytes, int]]) -> None:
+        """Take up the cursors that were kept."""
+        self._cursors = {place: Cursor(*cursor) for place, cursor in cursors.items()}
 
     def remember_cursor(self, peer: bytes, group: bytes, cursor: Cursor) -> None:
         if self._cursors.get((peer, group)) != cursor:

@@ -30,7 +30,7 @@ _NO_EPOCH = bytes(EPOCH_BYTES)
 
 
 class GroupView(Protocol):
-    """What a session sees of a group: its heads, live."""
+    """What a session sees of a group: its heads and members, live."""
 
     @property
     def group(self) -> bytes:
@@ -43,6 +43,9 @@ class GroupView(Protocol):
     @property
     def public(self) -> bool:
         """Whether strangers may follow lane 2."""
+
+    def is_member(self, author: bytes) -> bool:
+        """Whether the group has decided on an author: as much as there is of its entries is taken."""
 
 
 class Cursor(NamedTuple):
@@ -290,8 +293,9 @@ class Exchange:
 
     def lacking(self, passed_over: Sequence[frozenset[LaneKey]] = ()) -> list[Want]:
         """What to ask the peer for: of authors who are new here, first lane 0, and little of it until it is
-        taken."""
+        taken. Members come first: their lanes tell who else is one."""
         wants: list[Want] = []
+        newcomers: list[Want] = []
         self.note_moved([self.frontier.heads[key] for key in self.missing if key in self.frontier.heads])
         for key, last in self.missing.items():
             if key in self.parked or any(key in keys for keys in passed_over):
@@ -299,12 +303,13 @@ class Exchange:
             author, lane = key
             mine = self.frontier.heads.get(key)
             first = 0 if mine is None else mine.seq + 1
-            if not self._is_known(author):
+            is_member = self.view.is_member(author)
+            if not is_member and not self._is_known(author):
                 if lane != 0 and (author, 0) in self.missing:
                     continue
                 last = min(last, first + NEWCOMER_ENTRIES_MAX - 1)
-            wants.append(Want(author, lane, first, last))
-        return wants
+            (wants if is_member else newcomers).append(Want(author, lane, first, last))
+        return wants + newcomers
 
     def _is_known(self, author: bytes) -> bool:
         return any((author, lane) in self.frontier.heads for lane in range(3))

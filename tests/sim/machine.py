@@ -1,17 +1,17 @@
-"""One simulated computer: the real Node on a simulated disk, and around it what the daemon does, in virtual time.
+"""One simulated computer: the real Node on a simulated disk, and around it what the daemon does.
 
-What `p2pnode/writer.py`, `p2pnode/port.py` and `protocols/sync.py` do with threads and streams is done here by
-callbacks: events queue and are handled in batches, effects are carried out after the commit, replies last.
+What `p2pnode/writer.py`, `p2pnode/port.py` and `protocols/sync.py` do with threads and streams is done here in
+virtual time by callbacks: events queue and are handled in batches, effects are carried out after the commit, replies last.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from p2pnode.core.crypto import SigningKey, sha256
-from p2pnode.core.entry import Entry
+from p2pnode.core.crypto import SigningKey, is_signed, sha256
+from p2pnode.core.entry import ENTRY_TAG, decode_header
 from p2pnode.core.errors import StoreError, UsageError
 from p2pnode.core.events import (
     Alert,
@@ -22,6 +22,8 @@ from p2pnode.core.events import (
     Effect,
     Event,
     ForkFound,
+    HeaderFound,
+    HeaderWanted,
     HeadsConfirmed,
     Item,
     JoinAsked,
@@ -31,6 +33,8 @@ from p2pnode.core.events import (
     PrepareJoin,
     Regrouped,
     Reply,
+    SignatureFound,
+    SignatureWanted,
     WakeAt,
     Woke,
 )
@@ -55,6 +59,9 @@ if TYPE_CHECKING:
 IDLE_PAUSE_MS = 50
 CONFIRM_MS = 2_000
 KNOCK_MS = 30_000
+SEEK_TRIES = 3
+SEEK_PAUSE_MS = 30_000
+SOUGHT_MAX = 64
 _INCARNATIONS = "incarnations"
 _NEVER = bytes(16)
 NODE_FILE = "node"
@@ -75,10 +82,13 @@ class View:
     def public(self) -> bool:
         return self.state.public
 
+    def is_member(self, author: bytes) -> bool:
+        return self.state.standing(author) == "member"
+
 
 @dataclass(slots=True)
 class Backup:
-    """A copy of a home. Shapes: incarnation is what the key file said then; heads are the seqs of own lanes."""
+    """A copy of a home. Shapes: incarnation is the key file's; heads are the seqs of own lanes."""
 
     images: dict[str, bytes | None]
     incarnation: bytes
@@ -117,6 +127,7 @@ class Machine:
     _inbox: list[Event] = field(default_factory=list)
     _pending: list[_Pending] = field(default_factory=list)
     _cursors: dict[tuple[bytes, bytes], Cursor] = field(default_factory=dict)
+    _sought: set[bytes] = field(default_factory=set)
     _is_step_planned: bool = False
     _wake_number: int = 0
 
@@ -131,6 +142,7 @@ class Machine:
         self.views, self.ends, self._inbox, self._pending = {}, {}, [], []
         self.wanted, self._is_step_planned = Wanted(), False
         self.alerts.clear()
+        self._sought.clear()
         try:
             files = self.disk.files
             is_lost = NODE_FILE not in files and any(file.image for file in files.values())
@@ -144,6 +156,11 @@ class Machine:
             self.node = Node(self.key, node_file, SimulatedShelf(self.disk), random.bytes)
             effects = self.node.start(is_restored=is_restored)
             self._cursors = {place: Cursor(*cursor) for place, cursor in node_file.cursors().items()}
+            joining = {
+                group: membership.link
+                for group, membership in node_file.memberships().items()
+                if membership.state == "joining"
+            }
         except PowerLoss:
             self._gone(is_power_cut=True)
             return
@@ -152,9 +169,8 @@ class Machine:
             return
         self.world.log(f"{self.name} boot restored={is_restored}")
         self._perform(effects)
-        for group, membership in self.node.node_file.memberships().items():
-            if membership.state == "joining":
-                self._prepare_join(group, membership.link)
+        for group, link in joining.items():
+            self._prepare_join(group, link)
 
     def _continues(self, stored: bytes | None) -> bool:
         if stored is None:
@@ -270,6 +286,10 @@ class Machine:
                     end.fork_found(group, proof)
             case Penalize(peer, rule):
                 self.penalize(peer, rule)
+            case SignatureWanted(group, entry) | HeaderWanted(group, entry):
+                if len(self._sought) < SOUGHT_MAX and entry not in self._sought:
+                    self._sought.add(entry)
+                    self._seek(group, entry, 0)
             case WakeAt(time_ms):
                 self._wake(time_ms)
             case Alert(rule, _, facts):
@@ -348,10 +368,48 @@ class Machine:
         conduct = self.conducts.get(peer)
         return conduct is not None and conduct.banned_until_ms > self.wall_ms
 
+    def _seek(self, group: bytes, entry: bytes, attempt: int) -> None:
+        """Ask members for the signature or the header of an entry, three times at most."""
+        view = self.views.get(group)
+        if view is None or attempt == SEEK_TRIES:
+            self._sought.discard(entry)
+            return
+        for name in sorted(self.ends):
+            peer = self.world.machines[name]
+            if view.state.standing(peer.key.public) is None or peer.is_mute:
+                continue
+            found = peer.entry_for(self, group, entry)
+            if found is None:
+                continue
+            self._sought.discard(entry)
+            self.world.log(f"{self.name} finds {entry.hex()[:8]} at {name}")
+            self._found(group, entry, *found)
+            return
+        self._later(SEEK_PAUSE_MS << attempt, lambda: self._seek(group, entry, attempt + 1))
+
+    def _found(self, group: bytes, entry: bytes, header: bytes, signature: bytes | None) -> None:
+        author = decode_header(header).author
+        if signature is not None and is_signed(author, ENTRY_TAG + header, signature):
+            self._later(20, lambda: self.submit(SignatureFound(group, entry, signature)))
+        self._later(20, lambda: self.submit(HeaderFound(group, header)))
+
+    def entry_for(self, asker: Machine, group: bytes, entry: bytes) -> tuple[bytes, bytes | None] | None:
+        """The header and the signature of an entry, for a peer that asks for it by its id."""
+        view = self.views.get(group)
+        if view is None or not lanes_readable(view.state, frozenset({asker.key.public})):
+            return None
+        with view.reader.reading() as queries:
+            position = queries.position_of_id(entry)
+            stored = None if position is None else queries.entry_at(position)
+            if stored is not None:
+                return stored.header, stored.signature
+            dead = queries.dead_header(entry)
+            return None if dead is None else (dead, None)
+
     # ---- what the user asks
 
     def append(self, group: bytes, items: tuple[Item, ...]) -> None:
-        """Write own entries, after a peer had a moment to say that our own log is longer than we know (J35)."""
+        """Write own entries, after a peer had a moment to say that our log is longer (J35)."""
 
         def answered(reply: Reply) -> None:
             if reply.error is not None:
@@ -423,9 +481,7 @@ class Machine:
         if group in self.views or group not in self.joining:
             return
         inviter = self.world.machines[self.world.name_of(bytes(prepared.link.invitation.inviter))]
-        self.world.network.post(
-            self.name, inviter.name, lambda: inviter.take_join(self, group, prepared)
-        )
+        self.world.network.post(self.name, inviter.name, lambda: inviter.take_join(self, group, prepared))
         self._later(KNOCK_MS, lambda: self._knock(group, prepared))
 
     def take_join(self, newcomer: Machine, group: bytes, prepared: PreparedJoin) -> None:
@@ -435,7 +491,9 @@ class Machine:
 
         def answered(reply: Reply) -> None:
             if reply.error is None:
-                self.world.network.post(self.name, newcomer.name, lambda: newcomer.admitted(group, reply.value))
+                self.world.network.post(
+                    self.name, newcomer.name, lambda: newcomer.admitted(group, reply.value)
+                )
 
         self.submit(JoinAsked(answered, group, newcomer.key.public, prepared.entries, prepared.annexes))
 
@@ -446,11 +504,6 @@ class Machine:
         self.world.log(f"{self.name} admission {admission.state} {admission.rule}")
         if admission.state == "admitted":
             self.submit(Joined(_ignore, group, admission.founding))
-
-
-def entries_of(reply: Any) -> tuple[Entry, ...]:
-    """The entries that an append wrote."""
-    return tuple(reply)
 
 
 def _ignore(reply: Reply) -> None:

@@ -40,6 +40,10 @@ class Rack:
     wanted: list[bytes] = field(default_factory=list)
     forks: dict[LaneKey, bytes] = field(default_factory=dict)
     ends: dict[LaneKey, int] = field(default_factory=dict)
+    decided: set[bytes] = field(default_factory=set)
+
+    def is_member(self, author: bytes) -> bool:
+        return author in self.decided
 
 
 class Shelf:

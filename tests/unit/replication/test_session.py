@@ -348,6 +348,18 @@ def test_unknown_authors_are_asked_for_a_little_of_lane_0_first() -> None:
     assert pair.right.confirmed == 1
 
 
+def test_members_are_asked_for_first_and_whole() -> None:
+    alice, bob = _two("carol", "dora")
+    for name in ("carol", "dora"):
+        alice.put((key_of(name).public, 0), chain(key_of(name), 0, [], 100))
+    dora = key_of("dora").public
+    bob.racks[GROUP].decided.add(dora)
+    pair = _met(alice, bob)
+    wants = next(m for m in map(decode_message, pair.right.frames) if isinstance(m, Wants))
+    assert wants.authors == dora + key_of("carol").public
+    assert wants.lasts == [99, 63]
+
+
 def test_what_waits_is_asked_for_again_at_growing_intervals() -> None:
     alice, bob = _two("carol")
     carol = key_of("carol")
