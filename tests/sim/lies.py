@@ -14,9 +14,9 @@ from p2pnode.core.crypto import ZERO_HASH, SigningKey, sha256
 from p2pnode.core.entry import Entry, Header, payload_fields, sign_entry
 from p2pnode.core.events import ForkShown, JoinAsked, Received
 from p2pnode.replication.exchange import Want
+from p2pnode.replication.fetching import wants_message
 from p2pnode.replication.fork import Branch, encode_fork_proof
 from p2pnode.replication.messages import Heads, Push, Shown, encode_message, head_columns
-from p2pnode.replication.fetching import wants_message
 from p2pnode.replication.run import StoredEntry, encode_run, pack_runs
 
 if TYPE_CHECKING:

@@ -1,7 +1,8 @@
 """One simulated computer: the real Node on a simulated disk, and around it what the daemon does.
 
-What `p2pnode/writer.py`, `p2pnode/port.py` and `protocols/sync.py` do with threads and streams is done here in
-virtual time by callbacks: events queue and are handled in batches, effects are carried out after the commit, replies last.
+What `p2pnode/writer.py`, `p2pnode/port.py` and `protocols/sync.py` do with threads and streams is done here
+in virtual time by callbacks: events queue and are handled in batches, effects are carried out after the
+commit, replies last.
 """
 
 from __future__ import annotations

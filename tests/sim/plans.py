@@ -61,7 +61,9 @@ def plan(seed: int) -> Case:
     for _ in range(random.randint(1, 5)):
         for liar in made.liars:
             kind = random.choice(_QUIET_LIES)
-            made.add(made.moment(), "lie", liar, random.choice(made.honest), LABEL, kind, random.randrange(100))
+            made.add(
+                made.moment(), "lie", liar, random.choice(made.honest), LABEL, kind, random.randrange(100)
+            )
     if random.random() < 0.15 and len(made.honest) > 2:
         made.add(made.moment(), "leave", made.honest[-1], LABEL)
     return made.case()
@@ -103,7 +105,9 @@ def _couriers(made: Plan) -> None:
         first, second = _pairs(made)
         author = made.random.choice(made.names)
         at = made.moment()
-        made.add(at, "courier", first, second, LABEL, author, made.random.randrange(6), made.random.randint(1, 30))
+        made.add(
+            at, "courier", first, second, LABEL, author, made.random.randrange(6), made.random.randint(1, 30)
+        )
 
 
 def _crashes(made: Plan) -> None:

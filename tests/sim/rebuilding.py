@@ -1,4 +1,4 @@
-"""A group's state made anew: opened again from its file, and folded again from its entries in another order."""
+"""A group's state made anew: opened from its file, and folded from its entries in another order."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 from p2pnode import views
 from p2pnode.core.entry import decode_header, read_entry
 from p2pnode.group_log import GroupLog
+from p2pnode.replication.fork import check_fork_proof
+from p2pnode.replication.ingest import Taken
 from p2pnode.replication.lane import LaneState
 from p2pnode.replication.run import Row, Run
 from p2pnode.store.database import MEMORY
@@ -27,8 +29,10 @@ def rebuilt(log: GroupLog, image: bytes) -> Iterator[tuple[str, Any, Any]]:
     refolded = _refolded(log, reopened)
     yield "lanes folded again", _lanes(reopened), _lanes(refolded)
     yield "members folded again", _members(reopened), _members(refolded)
-    yield "decisions folded again", reopened.undecided and len(reopened.undecided), (
-        refolded.undecided and len(refolded.undecided)
+    yield (
+        "decisions folded again",
+        reopened.undecided and len(reopened.undecided),
+        (refolded.undecided and len(refolded.undecided)),
     )
     yield "views folded again", _views(reopened), _views(refolded)
     reopened.file.close()
@@ -47,7 +51,7 @@ def _opened(image: bytes) -> sqlite3.Connection:
 
 def _memory(log: GroupLog) -> tuple[Any, ...]:
     lanes = {number: astuple(lane) for number, lane in sorted(log.lanes.items())}
-    heads = {key: head for key, head in sorted(log.frontier.heads.items())}
+    heads = dict(sorted(log.frontier.heads.items()))
     return (
         lanes,
         log.blocked,
@@ -66,7 +70,10 @@ def _members(log: GroupLog) -> tuple[Any, ...]:
 def _lanes(log: GroupLog) -> dict[Any, Any]:
     """What does not depend on the order in which entries came."""
     return {
-        lane.key: (lane.ended_at, lane.ended_id)
+        # Of newcomers only so much is taken as there is room for, and that depends on the order.
+        lane.key: None
+        if log.state.standing(lane.author) not in ("member", "removed")
+        else (lane.ended_at, lane.ended_id)
         if lane.ended_at is not None
         else (
             lane.seq,
@@ -107,22 +114,19 @@ def _refolded(log: GroupLog, source: GroupLog) -> GroupLog:
         for lane in sorted(source.lanes.values(), key=lambda lane: -lane.number)
         for run in _runs(source, lane)
     ]
-    while waiting:
-        left = []
+    is_moving = True
+    while is_moving:
+        is_moving = False
         for run in waiting:
             with fresh.change() as change:
-                change.take(run, _FAR_MS)
-            held = fresh.lane(run.author, run.lane)
-            if held is None or (held.ended_at is None and held.seq < run.rows[-1].seq):
-                left.append(run)
-        if len(left) == len(waiting):
-            break
-        waiting = left
+                taken = change.take(run, _FAR_MS)
+            is_moving = is_moving or (isinstance(taken, Taken) and bool(taken.rows))
     for proof in source.file.fork_proofs().values():
-        from p2pnode.replication.fork import check_fork_proof
-
         with fresh.change() as change:
             change.seal(proof, check_fork_proof(proof))
+    for header in source.file.dead_headers():
+        with fresh.change() as change:
+            change.add_dead(header)
     while views.is_behind(fresh):
         with fresh.change() as change:
             views.fold_slice(fresh, change, 500)

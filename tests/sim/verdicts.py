@@ -12,6 +12,8 @@ from tests.sim.disk import SimulatedShelf, queries_of
 from tests.sim.rebuilding import rebuilt
 from tests.sim.watch import ALL_LANES
 
+_OPEN = frozenset({Lane.OPEN.value})
+
 if TYPE_CHECKING:
     from tests.sim.machine import Machine
     from tests.sim.world import World
@@ -19,40 +21,41 @@ if TYPE_CHECKING:
 
 def unsettled(world: World) -> str | None:
     """What the world still waits for, or None."""
-    for group in world.groups.values():
-        members = _members(world, group)
-        digests = {log.frontier.digest(ALL_LANES) for _, log in members}
-        if len(digests) > 1:
-            return "heads differ"
-        open_ = {log.frontier.digest(frozenset({Lane.OPEN.value})) for _, log in _holders(world, group)}
-        if len(open_) > 1:
-            return "open heads differ"
-        if len({_roll(log) for _, log in members}) > 1:
-            return "members differ"
-        for machine, log in members:
-            blocked = _blocked_honest(world, log)
-            if blocked:
-                return f"{machine.name} has blocked lanes {blocked}"
-            if machine.node is not None and group in machine.node.restored:
-                return f"{machine.name} waits for a confirmation"
-        wanting = _wanting(members)
-        if wanting is not None:
-            return f"{wanting} wants annexes that another member has"
-        for machine, log in members:
-            if log.has_duty and machine.key.public not in log.forked:
-                return f"{machine.name} has a duty"
     for machine in _honest(world):
         if machine.node is None:
             return f"{machine.name} is down"
         if machine.joining:
             return f"{machine.name} waits to be admitted"
+    return next(filter(None, (_unsettled_group(world, group) for group in world.groups.values())), None)
+
+
+def _unsettled_group(world: World, group: bytes) -> str | None:
+    members = _members(world, group)
+    if len({log.frontier.digest(ALL_LANES) for _, log in members}) > 1:
+        return "heads differ"
+    insiders = _insiders(world, group)
+    if len({log.frontier.digest(_OPEN) for _, log in insiders}) > 1:
+        return "open heads differ"
+    if len({_roll(log) for _, log in members}) > 1:
+        return "members differ"
+    wanting = _wanting(members)
+    if wanting is not None:
+        return f"{wanting} wants annexes that another member has"
+    for machine, log in members:
+        blocked = _blocked_honest(world, log)
+        if blocked:
+            return f"{machine.name} has blocked lanes {blocked}"
+        if machine.node is not None and group in machine.node.restored:
+            return f"{machine.name} waits for a confirmation"
+        if log.has_duty and machine.key.public not in log.forked:
+            return f"{machine.name} has a duty"
+    for machine, _ in insiders:
         for end in machine.ends.values():
-            for group in machine.views:
-                exchange = end.session.open_group(group)
-                if exchange is None or not world.is_honest(end.peer.name):
-                    continue
-                if any(world.is_honest(world.name_of(author)) for author, _ in exchange.missing):
-                    return f"{machine.name} misses entries that {end.peer.name} showed"
+            exchange = end.session.open_group(group)
+            if exchange is not None and any(
+                author == insider.key.public for author, _ in exchange.missing for insider, _ in insiders
+            ):
+                return f"{machine.name} misses entries that {end.peer.name} showed"
     return None
 
 
@@ -97,6 +100,16 @@ def _members(world: World, group: bytes) -> list[tuple[Machine, GroupLog]]:
         (machine, log)
         for machine, log in holders
         if founder.state.standing(machine.key.public) in ("member", "provisional")
+    ]
+
+
+def _insiders(world: World, group: bytes) -> list[tuple[Machine, GroupLog]]:
+    """Those that are or were members: everybody takes their lanes, and they may read lane 2."""
+    members = [log for _, log in _members(world, group)]
+    return [
+        (machine, log)
+        for machine, log in _holders(world, group)
+        if members and members[0].state.standing(machine.key.public) is not None
     ]
 
 

@@ -1,7 +1,7 @@
 """The watchers: they see what every machine does and judge it from outside.
 
-While a case is played: nothing acknowledged is lost, no honest peer is blamed, no honest author is taken for a
-forger or forks, what the loop knows of a group is what the writer holds. After it has healed: `verdicts`.
+While a case is played: nothing acknowledged is lost, no honest peer is blamed, no honest author forks or is
+taken for a forger, what the loop knows of a group is what the writer holds. When it has healed: `verdicts`.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Watch:
         self, machine: Machine, group: bytes, entries: Sequence[Entry], annexes: Sequence[bytes] = ()
     ) -> None:
         held = self.acknowledged_by.setdefault(machine.name, {})
-        self.annexes_by.setdefault(machine.name, {}).update({annex: group for annex in annexes})
+        self.annexes_by.setdefault(machine.name, {}).update(dict.fromkeys(annexes, group))
         for entry in entries:
             header = entry.header
             held[group, header.author, header.lane, header.seq] = entry.id
@@ -135,9 +135,9 @@ class Watch:
         }
 
     def before_restore(self, machine: Machine, backup: Backup, *, is_whole_disk: bool) -> None:
-        """Decide what an old copy may cost: what nobody else holds is lost, what only some hold may be signed anew.
+        """Decide what an old copy may cost: what nobody holds is lost, what some hold may be signed anew.
 
-        A home that knows that it is old waits for one member; a whole disk does not know, and only waits a moment.
+        A home that knows that it is old waits for one member; a whole disk does not know and waits a moment.
         """
         for (group, lane), seq in self.own_heads(machine).items():
             first = backup.heads.get((group, lane), -1) + 1

@@ -122,12 +122,13 @@ class World:
         self.timeline.run_until(self.case.end_ms)
         self.log("heal")
         self._heal()
+        calm = 0
         while self.timeline.now_ms < self.case.end_ms + SETTLE_MS_MAX:
             self.timeline.run_until(self.timeline.now_ms + SLICE_MS)
             self._heal_machines()
-            if self.watch.is_settled():
+            calm = calm + 1 if self.watch.is_settled() else 0
+            if calm == 2:
                 break
-        self.timeline.run_until(self.timeline.now_ms + SLICE_MS)
         self.watch.judge_at_end()
 
     def _heal(self) -> None:

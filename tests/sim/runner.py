@@ -1,0 +1,93 @@
+"""The command `scripts/sim`: play seeds and cases, report, and keep what fails."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from tests.sim.plans import plan
+from tests.sim.shrinking import outcome_rule, read_case, shrunk, write_case
+from tests.sim.world import Case, Outcome, play
+
+CASES = Path(__file__).parent / "cases"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit code 0 when nothing was found, 1 when something was."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/sim",
+        description="Plays whole networks of nodes in one thread and virtual time, with faults and"
+        " liars. The same seed gives the same events.",
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--seed", type=int, metavar="N", help="play one seed")
+    what.add_argument("--seeds", type=_range, metavar="A:B", help="play the seeds from A up to B, without B")
+    what.add_argument("--case", type=Path, metavar="FILE", help="play a case that was kept")
+    parser.add_argument("--json", action="store_true", help="print one object for each seed")
+    parser.add_argument("--verbose", action="store_true", help="print every event")
+    parser.add_argument("--keep", action="store_true", help="shrink what fails into tests/sim/cases")
+    options = parser.parse_args(arguments)
+    begun = time.monotonic()
+    failures = count = 0
+    for name, case in _cases(options):
+        outcome = _play(case, is_verbose=options.verbose)
+        count += 1
+        failures += bool(outcome.rule)
+        if options.json:
+            print(json.dumps({"case": name, **asdict(outcome)}))
+        elif outcome.rule or options.seeds is None:
+            _tell(name, outcome)
+        if outcome.rule and options.keep:
+            print(f"kept as {_keep(name, case, outcome)}", file=sys.stderr)
+    if options.seeds is not None:
+        seconds = time.monotonic() - begun
+        print(f"{count} seeds, {failures} failed, {seconds:.1f} s", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _cases(options: argparse.Namespace) -> Iterator[tuple[str, Case]]:
+    if options.case is not None:
+        yield str(options.case), read_case(options.case)
+        return
+    for seed in [options.seed] if options.seeds is None else options.seeds:
+        yield str(seed), plan(seed)
+
+
+def _play(case: Case, *, is_verbose: bool) -> Outcome:
+    try:
+        return play(case, tell=print if is_verbose else None)
+    except Exception as error:
+        if is_verbose:
+            raise
+        return Outcome("", outcome_rule(case, play), repr(error))
+
+
+def _tell(name: str, outcome: Outcome) -> None:
+    what = f"{outcome.rule}: {outcome.detail}" if outcome.rule else "nothing found"
+    print(f"{name}: {what}; {outcome.entries} entries, {outcome.events} events, digest {outcome.digest}")
+    if outcome.rule:
+        how = f"--seed {name}" if name.isdigit() else f"--case {name}"
+        print(f"replay: scripts/sim {how} --verbose")
+
+
+def _keep(name: str, case: Case, outcome: Outcome) -> Path:
+    path = CASES / f"{outcome.rule.replace('.', '_')}_{Path(name).stem}.json"
+    write_case(shrunk(case, outcome.rule), path)
+    return path
+
+
+def _range(text: str) -> range:
+    first, _, last = text.partition(":")
+    try:
+        return range(int(first), int(last))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError("two numbers with a colon between them, such as 0:200") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())
