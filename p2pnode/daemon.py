@@ -16,7 +16,7 @@ from typing import Any
 import trio
 
 import p2pnode
-from p2pnode import clock
+from p2pnode import clock, opening
 from p2pnode.announcing import Announcer
 from p2pnode.config import Config
 from p2pnode.core.errors import NodeError, StoreError
@@ -35,6 +35,7 @@ from p2pnode.node import Node
 from p2pnode.peerbook import PeerBook, split_address
 from p2pnode.port import LivePort
 from p2pnode.service import Context, LiveService, answers
+from p2pnode.store.database import reported
 from p2pnode.store.node_file import NodeFile
 from p2pnode.store.shelf import FolderShelf
 from p2pnode.writer import Writer
@@ -45,6 +46,7 @@ _log = Log("daemon")
 
 SESSION_PAUSE_S = 1.0
 SESSION_PAUSE_S_MAX = 30.0
+FAREWELL_S = 0.2
 SIGNATURE_TRIES = 3
 SIGNATURE_PAUSE_S = 30.0
 SOUGHT_MAX = 64
@@ -66,11 +68,31 @@ def main(
     """Run the node until it is told to stop. Errors: UsageError, StoreError."""
     with home.lock():
         key = open_key(home, passphrase)
-        node, is_restored = _open_node(home, key)
         try:
-            trio.run(partial(_run, home, config, key, node, is_restored, ready_fd, on_ready))
-        except BaseExceptionGroup as group:
-            raise _first(group) from group
+            with reported(home.path):
+                node, is_restored = _open_node(home, key)
+                _run_to_its_end(partial(_run, home, config, key, node, is_restored, ready_fd, on_ready))
+        except StoreError as error:
+            if "damaged" in error.message:
+                _have_files_checked(home)
+            raise
+
+
+def _run_to_its_end(run: Callable[[], Awaitable[None]]) -> None:
+    try:
+        trio.run(run)
+    except BaseExceptionGroup as group:
+        raise _first(group) from group
+
+
+def _have_files_checked(home: Home) -> None:
+    """Damage was met somewhere: the next start looks for it in every file, and sets aside what has it."""
+    try:
+        node_file = NodeFile(home.node_db)
+        opening.mark_suspects(node_file)
+        node_file.close()
+    except StoreError:
+        pass  # the damage is in node.db, which every start checks
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -101,16 +123,19 @@ def _sound_node_file(home: Home) -> tuple[NodeFile, bool]:
     """
     is_lost = not home.node_db.exists() and bool(home.group_dbs())
     try:
-        return NodeFile(home.node_db), is_lost
+        node_file = NodeFile(home.node_db)
+        if node_file.is_sound:
+            return node_file, is_lost
+        node_file.close()
     except StoreError as error:
         if "damaged" not in error.message:
             raise
-        for companion in ("-wal", "-shm", ""):
-            path = home.node_db.with_name(home.node_db.name + companion)
-            if path.exists():
-                path.rename(path.with_name(f"{path.name}.damaged-{clock.wall_ms()}"))
-        _log.warning("store.node_file_set_aside", path=str(home.node_db))
-        return NodeFile(home.node_db), True
+    for companion in ("-wal", "-shm", ""):
+        path = home.node_db.with_name(home.node_db.name + companion)
+        if path.exists():
+            path.rename(path.with_name(f"{path.name}.damaged-{clock.wall_ms()}"))
+    _log.warning("store.node_file_set_aside", path=str(home.node_db))
+    return NodeFile(home.node_db), True
 
 
 class Daemon:
@@ -157,12 +182,13 @@ class Daemon:
         self.announcer = Announcer(self.port, self.context.addresses, self._meet)
         self.gossip = Gossip(self.host, self.announcer.received) if config.gossip else None
         self.stopping = trio.Event()
-        self._failure: BaseException | None = None
+        self.failure: BaseException | None = None
         self._sessions: dict[bytes, trio.CancelScope] = {}
         self._sought: set[bytes] = set()
         self._nursery: trio.Nursery | None = None
         self.port.submit = self.writer.submit
         self.port.open_by = self._open_stream
+        self.port.on_failure = self._stop_for
         self.port.on_banned = self._banned
         self.port.on_alert = self._alerted
         self.port.on_entry_wanted = self._want_entry
@@ -177,11 +203,13 @@ class Daemon:
         self._token.run_sync_soon(self.port.perform, effects)
 
     def _fail(self, error: BaseException) -> None:
-        def stop() -> None:
-            self._failure = error
-            self.stop()
+        self._token.run_sync_soon(self._stop_for, error)
 
-        self._token.run_sync_soon(stop)
+    def _stop_for(self, error: BaseException) -> None:
+        """Stop because something failed; the first failure is the one that says why."""
+        if self.failure is None:
+            self.failure = error
+        self.stop()
 
     def _alerted(self, alert: Alert) -> None:
         notice = {"event": "notice", "rule": alert.rule, "message": alert.message, "remedy": ""}
@@ -316,6 +344,8 @@ class Daemon:
         """The node without its local API: writer, network, sessions."""
         self._token = trio.lowlevel.current_trio_token()
         effects = self.node.start(is_restored=is_restored)
+        # Opening has forgotten those that hold no longer.
+        self.port.know_cursors(self.node.node_file.cursors())
         self.port.perform(effects)
         self.writer.wake(effects)
         if self.key.moved and not self.port.alerts:
@@ -342,8 +372,8 @@ class Daemon:
             self.port.flush_cursors()
             with trio.CancelScope(shield=True):
                 await trio.to_thread.run_sync(self.writer.stop)
-        if self._failure is not None:
-            raise self._failure
+        if self.failure is not None:
+            raise self.failure
 
     def _want_peers(self) -> None:
         for address in self.config.bootstrap:
@@ -413,6 +443,9 @@ async def _run(
         nursery.start_soon(_stop_on_signal, daemon)
         nursery.start_soon(daemon.serve_api, ready)
         await daemon.stopping.wait()
+        if daemon.failure is not None:
+            # Callers of the local API are being told why; nothing else can be done any more.
+            await trio.sleep(FAREWELL_S)
         _log.info("node.stopping")
         nursery.cancel_scope.cancel()
         home.forget_api()

@@ -36,13 +36,15 @@ from p2pnode.governance.invitation import Link, parse_link
 from p2pnode.group_log import GroupLog
 from p2pnode.replication.frontier import EPOCH_BYTES
 from p2pnode.replication.run import Run
+from p2pnode.store.database import reported
 from p2pnode.store.group_file import FoundingBytes, GroupFile
-from p2pnode.store.node_file import Membership, Promise
+from p2pnode.store.node_file import Membership, NodeFile, Promise
 
 if TYPE_CHECKING:
     from p2pnode.node import Node
 
 _DAMAGED = "damaged:"
+_SUSPECT = b"1"
 
 
 class PreparedJoin(NamedTuple):
@@ -82,13 +84,11 @@ def _adopt_file(node: Node, group: bytes) -> list[Effect]:
 
 def _open(node: Node, group: bytes, membership: Membership, *, is_restored: bool) -> list[Effect]:
     effects: list[Effect] = []
-    file, aside = _sound_file(node, group, membership)
+    log, aside = _sound_log(node, group, membership)
     if aside is not None:
         message = f"a damaged group file was set aside as {aside}; the group is fetched again from its peers"
         effects.append(Alert("store.set_aside", message, {"group": group.hex()}))
-    log = node.logs[group] = GroupLog(file, node.key)
-    _refresh_views(log)
-    _replay(node, log)
+    node.logs[group] = log
     is_alone = all(
         device == node.key.public for member in log.state.members.values() for device in member.devices
     )
@@ -118,10 +118,32 @@ def _introduce(log: GroupLog) -> list[Effect]:
     return effects
 
 
+def _sound_log(node: Node, group: bytes, membership: Membership) -> tuple[GroupLog, str | None]:
+    """The group's log, read from its file or begun anew; and where a damaged file is now."""
+    file, aside = _sound_file(node, group, membership)
+    try:
+        with reported(file.path):
+            return _read_log(node, file), aside
+    except StoreError as error:
+        if "damaged" not in error.message:
+            raise
+    file.close()
+    aside = node.shelf.set_aside(group)
+    file, _ = _sound_file(node, group, membership)
+    return _read_log(node, file), aside
+
+
+def _read_log(node: Node, file: GroupFile) -> GroupLog:
+    log = GroupLog(file, node.key)
+    _refresh_views(log)
+    _replay(node, log)
+    return log
+
+
 def _sound_file(node: Node, group: bytes, membership: Membership) -> tuple[GroupFile, str | None]:
     """The group's file, or a fresh one when it is damaged or gone; and where the damaged one is now."""
     assert membership.founding is not None
-    is_suspect = node.node_file.setting(_DAMAGED + group.hex()) is not None
+    is_suspect = node.node_file.setting(_DAMAGED + group.hex()) == _SUSPECT
     aside = None
     try:
         file = node.shelf.open(group)
@@ -144,10 +166,11 @@ def _sound_file(node: Node, group: bytes, membership: Membership) -> tuple[Group
     return file, aside
 
 
-def mark_suspect(node: Node, group: bytes) -> None:
-    """Have a group's file checked at the next start."""
-    with node.node_file.write() as transaction:
-        transaction.put_setting(_DAMAGED + group.hex(), b"1")
+def mark_suspects(node_file: NodeFile) -> None:
+    """Have every group's file checked at the next start."""
+    with node_file.write() as transaction:
+        for group in node_file.memberships():
+            transaction.put_setting(_DAMAGED + group.hex(), _SUSPECT)
 
 
 def _refresh_views(log: GroupLog) -> None:
@@ -185,8 +208,12 @@ def _replay(node: Node, log: GroupLog) -> None:
 
 
 def _renew_epoch(node: Node, log: GroupLog) -> None:
-    """Begin a new count of head moves: peers remember positions in the old one that were taken back here."""
+    """Begin a new count of head moves: peers remember positions in the old one that were taken back here,
+    and what was taken back may hold entries of theirs that we believed to have.
+    """
     epoch = node.random(EPOCH_BYTES)
+    with node.node_file.write() as transaction:
+        transaction.forget_cursors(log.group)
     with log.file.write() as transaction:
         transaction.put_setting("epoch", epoch)
     log.frontier.epoch = epoch

@@ -14,7 +14,7 @@ from p2pnode.core.crypto import ZERO_HASH, sha256
 from p2pnode.core.limits import RUN_BYTES_MAX, RUN_ENTRIES_MAX
 from p2pnode.replication.exchange import Want
 from p2pnode.replication.run import StoredEntry, encode_run
-from p2pnode.store.database import Connect, connect, open_reader
+from p2pnode.store.database import Connect, connect, open_reader, reported
 from p2pnode.store.group_file import GroupQueries, position_of
 
 _ENTRY_OVERHEAD_BYTES = 96
@@ -39,7 +39,8 @@ class GroupReader:
         except Empty:
             queries = GroupQueries(open_reader(self._path, make=self._make))
         try:
-            yield queries
+            with reported(self._path):
+                yield queries
         finally:
             self._idle.put(queries)
 
@@ -91,22 +92,22 @@ def _next_run(queries: GroupQueries, number: int, first: int, last: int, bytes_m
     """Entries from `first` on that end at a verified signature, as near to `last` and bytes_max as there is
     one.
     """
-    entries = queries.entries(number, first, first + RUN_ENTRIES_MAX - 1)
+    furthest = first + RUN_ENTRIES_MAX - 1
+    entries = queries.entries(number, first, min(last, furthest))
     size = best = 0
-    for index, entry in enumerate(entries):
-        size += len(entry.payload or b"") + _ENTRY_OVERHEAD_BYTES
-        is_wanted = first + index <= last and (size <= bytes_max or index == 0)
-        if entry.checked == 1 and entry.signature is not None:
-            if is_wanted:
-                best = index + 1
-            elif best == 0:
-                # Nothing verified among what was asked for: go on to the next verified signature.
-                return entries[: index + 1]
-            else:
-                break
-        if not is_wanted and best:
+    for index, (_, signature, payload, checked) in enumerate(entries, 1):
+        size += (len(payload) if payload else 0) + _ENTRY_OVERHEAD_BYTES
+        if size > bytes_max and best:
             break
-    return entries[:best]
+        if checked == 1 and signature is not None:
+            best = index
+            if size > bytes_max:
+                break
+    if best or last >= furthest:
+        return entries[:best]
+    # Nothing verified among what was asked for: go on to the next verified signature.
+    seq = queries.next_checked(number, last + 1, furthest - last - 1)
+    return [] if seq is None else queries.entries(number, first, seq)
 
 
 def _id_before(queries: GroupQueries, number: int, first: int) -> bytes:

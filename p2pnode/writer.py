@@ -10,7 +10,9 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
-from p2pnode.core.events import Effect, Event, Received, WakeAt, Woke
+from p2pnode.core.errors import StoreError
+from p2pnode.core.events import Effect, Event, Received, Reply, WakeAt, Woke
+from p2pnode.store.database import reported
 
 BATCH_EVENTS_MAX = 1000
 BATCH_BYTES_MAX = 4 * 1024 * 1024
@@ -61,19 +63,27 @@ class Writer:
                 self._wake_ms = due_ms if self._wake_ms is None else min(self._wake_ms, due_ms)
 
     def _run(self) -> None:
-        try:
-            while self._step():
-                pass
-        except BaseException as error:  # noqa: BLE001 - the loop's thread raises it again: no failure is lost
-            self._fail(error)
-        finally:
-            self._node.close()
+        for part in (self._work, self._node.close):
+            try:
+                part()
+            except BaseException as error:  # noqa: BLE001 - the loop's thread raises it again: none is lost
+                self._fail(error)
+
+    def _work(self) -> None:
+        while self._step():
+            pass
 
     def _step(self) -> bool:
         """Handle one batch; False when asked to stop."""
         batch, is_last = self._next_batch()
         if batch:
-            effects = self._node.handle_all(batch, self._wall_ms())
+            try:
+                with reported("a database of this node"):
+                    effects = self._node.handle_all(batch, self._wall_ms())
+            except StoreError as error:
+                # Whoever waits for an answer is told why there is none.
+                self._deliver([Reply(getattr(event, "request", None), error=error) for event in batch])
+                raise
             self.wake(effects)
             self._deliver(effects)
         return not is_last

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from p2pnode.core.entry import Entry
-from p2pnode.store.database import Connect, connect, open_database, reported
+from p2pnode.store.database import Connect, connect, is_sound, open_database, reported
 from p2pnode.store.group_file import FoundingBytes
 
 
@@ -201,6 +201,10 @@ class NodeFile:
         """(peer, group) to (the peer's epoch, what it had changed when we were last in step)."""
         rows = self._connection.execute("SELECT peer, group_id, epoch, changed FROM cursor")
         return {(row[0], row[1]): (row[2], row[3]) for row in rows}
+
+    @property
+    def is_sound(self) -> bool:
+        return is_sound(self._connection)
 
     def close(self) -> None:
         self._connection.close()
