@@ -78,6 +78,8 @@ class View:
     reader: GroupReader
     is_confirmed: bool = False
     is_unconfirmed: bool = False
+    is_introduced: bool = False
+    """Whether the heads that were there at the start have been told."""
 
     @property
     def public(self) -> bool:
@@ -272,6 +274,7 @@ class Machine:
             case Moved(group, heads):
                 self.views[group].frontier.apply(heads)
                 self.world.watch.moved(self, group, heads)
+                self.views[group].is_introduced = True
                 for end in list(self.ends.values()):
                     end.moved(group, heads)
             case Closed(group):

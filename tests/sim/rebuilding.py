@@ -94,7 +94,10 @@ def _views(log: GroupLog) -> tuple[Any, ...]:
     rows = log.file.contributions(before=_FAR_MS, limit=1 << 30)
     ids = {position: _id_at(log, position) for position, *_ in rows}
     contributions = sorted((ids[position], item, time, void) for position, item, time, void in rows)
-    return (contributions, sorted(log.file.wanted_annexes(1 << 30)))
+    # The founders' names are wanted from the first start on, not by a view.
+    founders = {inception.annex for inception in log.state.founding.inceptions}
+    wanted = [hash_ for hash_ in log.file.wanted_annexes(1 << 30) if hash_ not in founders]
+    return (contributions, sorted(wanted))
 
 
 def _id_at(log: GroupLog, position: int) -> bytes:

@@ -10,6 +10,7 @@ from p2pnode.group_log import GroupLog
 from p2pnode.verifying import verify_group
 from tests.sim.disk import SimulatedShelf, queries_of
 from tests.sim.rebuilding import rebuilt
+from tests.sim.reference import faults
 from tests.sim.watch import ALL_LANES
 
 _OPEN = frozenset({Lane.OPEN.value})
@@ -49,12 +50,13 @@ def _unsettled_group(world: World, group: bytes) -> str | None:
             return f"{machine.name} waits for a confirmation"
         if log.has_duty and machine.key.public not in log.forked:
             return f"{machine.name} has a duty"
-    for machine, _ in insiders:
+    # Who left keeps asking for what it may read no longer.
+    for machine, _ in members:
         for end in machine.ends.values():
             exchange = end.session.open_group(group)
-            if exchange is not None and any(
-                author == insider.key.public for author, _ in exchange.missing for insider, _ in insiders
-            ):
+            if exchange is None or not world.is_honest(end.peer.name):
+                continue
+            if any(author == insider.key.public for author, _ in exchange.missing for insider, _ in insiders):
                 return f"{machine.name} misses entries that {end.peer.name} showed"
     return None
 
@@ -168,6 +170,8 @@ def _judge_log(world: World, machine: Machine, log: GroupLog) -> None:
     findings = verify_group(queries, log.group, lambda done, total: None, lambda: False)
     if findings.damage:
         find("store.damage", f"{machine.name}: {findings.damage[0]['rule']} {findings.damage[0]['place']}")
+    for rule, detail in faults(log):
+        find(rule, f"{machine.name}: {detail}")
     machine.handle([CatchUp(None, log.group)])
     for part, mine, fresh in rebuilt(log, machine.disk.images()[path] or b""):
         if mine != fresh:
@@ -197,4 +201,10 @@ def _difference(mine: Any, fresh: Any) -> str:
     if isinstance(mine, dict) and isinstance(fresh, dict):
         keys = [key for key in {**mine, **fresh} if mine.get(key) != fresh.get(key)]
         return "; ".join(f"{key}: {mine.get(key)} / {fresh.get(key)}" for key in keys[:2])
+    if isinstance(mine, tuple) and isinstance(fresh, tuple) and len(mine) == len(fresh):
+        return "; ".join(
+            _difference(left, right) for left, right in zip(mine, fresh, strict=True) if left != right
+        )
+    if isinstance(mine, list) and isinstance(fresh, list):
+        mine, fresh = [row for row in mine if row not in fresh], [row for row in fresh if row not in mine]
     return f"{mine} / {fresh}"[:500]

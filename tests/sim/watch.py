@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from p2pnode.core.entry import Entry
+from p2pnode.core.limits import CLOCK_AHEAD_MS_MAX
 from p2pnode.replication.frontier import Head
 from p2pnode.store.group_file import position_of
 from tests.sim.disk import SimulatedShelf, queries_of
@@ -49,6 +50,8 @@ class Watch:
         self.may_fork: set[str] = set()
         """Honest machines whose whole disk was set back behind what others hold in part (J35 declares it)."""
         self.may_lose: set[Place] = set()
+        self.set_back: set[str] = set()
+        """Machines whose files were replaced by older ones or by none."""
         self.seen: dict[tuple[str, bytes, bytes, int], int] = {}
         """How far a machine holds a lane: (machine, group, author, lane) to seq."""
         self.annexes_by: dict[str, dict[bytes, bytes]] = {}
@@ -79,6 +82,8 @@ class Watch:
                 f"{machine.name} head {author}/{head.lane} {head.seq} {head.id.hex()[:8]} {int(head.forked)}"
             )
             self.seen[machine.name, group, head.author, head.lane] = head.seq
+            if world.is_honest(machine.name) and machine.views[group].is_introduced:
+                self._check_time(machine, group, head)
             if not world.is_honest(machine.name) or not world.is_honest(author) or author in self.may_fork:
                 continue
             if head.forked:
@@ -86,6 +91,15 @@ class Watch:
             known = self.signed.setdefault((group, head.author, head.lane, head.seq), head.id)
             if known != head.id:
                 self.find("author.forks", f"{author} has two entries {head.lane}/{head.seq}")
+
+    def _check_time(self, machine: Machine, group: bytes, head: Head) -> None:
+        """Nothing is taken whose time is too far ahead of this machine's clock."""
+        log = None if machine.node is None else machine.node.logs.get(group)
+        lane = None if log is None else log.lane(head.author, head.lane)
+        if lane is None or head.author == machine.key.public or head.forked:
+            return
+        if lane.time_ms > machine.wall_ms + CLOCK_AHEAD_MS_MAX:
+            self.find("entry.early", f"{machine.name} took an entry of the future")
 
     def fork_found(self, machine: Machine, author: bytes) -> None:
         name = self.world.name_of(author)
@@ -151,6 +165,7 @@ class Watch:
                 most = max(held, default=-1)
                 key = machine.key.public
                 self.may_lose |= {(group, key, lane, lost) for lost in range(max(first, most + 1), seq + 1)}
+        self.set_back.add(machine.name)
         self.annexes_by.pop(machine.name, None)
         for place in [place for place in self.seen if place[0] == machine.name]:
             del self.seen[place]
@@ -170,6 +185,7 @@ class Watch:
         for (known, lane), seq in self.own_heads(machine).items():
             if known == group and min(self._held_by_others(machine, group, lane), default=-1) < seq:
                 return False
+        self.set_back.add(machine.name)
         self.annexes_by.pop(machine.name, None)
         return True
 
@@ -178,7 +194,7 @@ class Watch:
             return
         for place, entry_id in self.acknowledged_by.get(machine.name, {}).items():
             group, author, lane, seq = place
-            if place in self.may_lose or group in machine.node.restored:
+            if place in self.may_lose or self._is_refilling(machine, group):
                 continue
             log = machine.node.logs.get(group)
             held = None if log is None else log.lane(author, lane)
@@ -192,8 +208,12 @@ class Watch:
 
         for annex_hash, group in self.annexes_by.get(machine.name, {}).items():
             queries = queries_of(machine.disk, SimulatedShelf.path(group))
-            if group not in machine.node.restored and not queries.annexes([annex_hash]):
+            if not self._is_refilling(machine, group) and not queries.annexes([annex_hash]):
                 self.find("annex.lost", f"{machine.name} lost an annex of an entry that it acknowledged")
+
+    def _is_refilling(self, machine: Machine, group: bytes) -> bool:
+        is_waiting = machine.node is not None and group in machine.node.restored
+        return is_waiting and machine.name in self.set_back
 
     # ---- the end
 
