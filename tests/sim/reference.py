@@ -56,11 +56,8 @@ def _order_faults(log: GroupLog, known: dict[bytes, _Known], header: Header) -> 
 def _decision_faults(log: GroupLog, known: dict[bytes, _Known]) -> Iterator[tuple[str, str]]:
     """Whether the decided part of each lane is the causal past of the voters' lanes."""
     voting = [lane for lane in log.lanes.values() if lane.author in log.voters and lane.lane == 0]
-    stack = [
-        name
-        for name, entry in known.items()
-        if entry.lane in voting and entry.header.seq == entry.lane.delivered
-    ]
+    tips = {(lane.number, lane.delivered) for lane in voting}
+    stack = [name for name, entry in known.items() if (entry.lane.number, entry.header.seq) in tips]
     covered: dict[int, int] = {}
     seen: set[bytes] = set()
     while stack:
@@ -72,9 +69,7 @@ def _decision_faults(log: GroupLog, known: dict[bytes, _Known]) -> Iterator[tupl
         covered[entry.lane.number] = max(covered.get(entry.lane.number, -1), entry.header.seq)
         stack += [entry.header.prev, *entry.header.acks]
     for lane in log.lanes.values():
-        if lane.ended_at is None and lane.decided != covered.get(lane.number, -1):
+        until = covered.get(lane.number, -1)
+        if lane.ended_at is None and lane.decided != until:
             place = f"{lane.author.hex()[:8]} {lane.lane}"
-            yield (
-                "lane.decided",
-                f"{place} is decided to {lane.decided}, covered to {covered.get(lane.number, -1)}",
-            )
+            yield "lane.decided", f"{place} is decided to {lane.decided}, covered to {until}"
