@@ -283,20 +283,20 @@ class Change:
         return run.author in self.vouched
 
     def waited_for(self) -> frozenset[bytes]:
-        """The ids that entries of members, or of those who were some, wait for."""
+        """The ids that entries here wait for."""
         numbers = sorted({*self.log.blocked, *self.lanes})
-        return self.log.waited_for(self.transaction, numbers, self._lane_of_no_newcomer)
+        return self.log.waited_for(self.transaction, numbers, self._peek)
 
-    def _lane_of_no_newcomer(self, number: int) -> LaneState | None:
-        lane = self.lanes.get(number) or self.log.lanes.get(number)
-        is_newcomer = lane is not None and self.group_state.standing(lane.author) == "provisional"
-        return None if is_newcomer else lane
+    def _peek(self, number: int) -> LaneState | None:
+        """A lane as it is in this transaction, to be read only."""
+        return self.lanes.get(number) or self.log.lanes.get(number)
 
     def _newcomer_room(self, run: Run, standing: str | None) -> int:
         """How many entries a newcomer may still add (J21)."""
         lanes = [held for lane in Lane if (held := self.lane(run.author, lane)) is not None]
         entries = sum(held.seq + 1 for held in lanes)
-        if standing is None and not self._is_admissible(run):
+        # What was taken once, of somebody whose join came to nothing later, may grow as on other nodes.
+        if standing is None and not entries and not self._is_admissible(run):
             return 0
         if sum(held.payload_bytes for held in lanes) > NEWCOMER_BYTES_MAX:
             return 0
@@ -324,16 +324,17 @@ class Change:
         lane.payload_bytes = state.payload_bytes
         lane.ended_at, lane.ended_id, lane.ended_rule = state.ended_at, state.ended_id, state.ended_rule
         for row in taken.rows:
-            self._govern(lane, row.seq, row.type)
+            if row.type in GOVERNED_TYPES:
+                self._govern(lane, row.seq)
         if lane.author in self.log.voters and lane.lane == Lane.LOCAL:
-            named = [ack for row in taken.rows for ack in row.acks]
+            named = [ack for row in taken.rows if row.acks for ack in row.acks]
             self.named_by_voters = self.named_by_voters.union(named)
         if lane.delivered == before < lane.last_deliverable and not any(row.acks for row in taken.rows):
             self._deliver_to(lane, lane.last_deliverable, has_acks=False)
 
-    def _govern(self, lane: LaneState, seq: int, type_: str) -> None:
+    def _govern(self, lane: LaneState, seq: int) -> None:
         """Note an entry that changes who belongs to the group. Elsewhere than in lane 0 it is void."""
-        if type_ in GOVERNED_TYPES and lane.lane == Lane.LOCAL:
+        if lane.lane == Lane.LOCAL:
             position = position_of(lane.number, seq)
             self.transaction.add_governed(position)
             self.undecided.add(position)
@@ -410,13 +411,8 @@ class Change:
 
     def is_dead(self, header: Header) -> bool:
         """Whether an entry lies on a branch of a forked lane, whichever of the branches it is."""
-        lane = self.lane(header.author, header.lane)
-        return (
-            lane is not None
-            and lane.ended_at is not None
-            and lane.ended_rule == "lane.fork"
-            and header.seq >= lane.ended_at
-        )
+        fork_seq = self.fork_seqs.get((header.author, header.lane))
+        return fork_seq is not None and header.seq >= fork_seq
 
     def _dead_parent(self, header: Header) -> Parent | None:
         """An entry on a dead branch, once what comes before the fork is delivered.
@@ -425,11 +421,10 @@ class Change:
         know only its header agree on what follows.
         """
         lane = self.lane(header.author, header.lane)
-        if lane is None or lane.ended_at is None or not self.is_dead(header):
+        fork_seq = self.fork_seqs.get((header.author, header.lane))
+        if lane is None or fork_seq is None or header.seq < fork_seq or lane.delivered < fork_seq - 1:
             return None
-        if lane.delivered < lane.ended_at - 1:
-            return None
-        position = position_of(lane.number, lane.ended_at - 1) if lane.ended_at else 0
+        position = position_of(lane.number, fork_seq - 1) if fork_seq else 0
         return Parent(position, header.depth, header.time_ms, header.author, header.lane)
 
     def _deliver_to(self, lane: LaneState, seq: int, *, has_acks: bool) -> None:
@@ -519,7 +514,8 @@ class Change:
         lane.seq, lane.id, lane.depth, lane.time_ms = last.seq, entries[-1].id, last.depth, last.time_ms
         for entry in entries:
             lane.payload_bytes += entry.header.payload_bytes
-            self._govern(lane, entry.header.seq, entry.header.type)
+            if entry.header.type in GOVERNED_TYPES:
+                self._govern(lane, entry.header.seq)
         if lane.delivered == before and (targets is not None or not first.acks):
             if first.acks:
                 self.transaction.resolve_acks(position_of(lane.number, first.seq), targets or ())
@@ -614,8 +610,7 @@ class Change:
     def add_dead(self, encoded: bytes) -> bool:
         """Keep the header of a dead branch that an entry waits for. Whether it was one."""
         id_, header = sha256(encoded), decode_header(encoded)
-        numbers = sorted({*self.log.blocked, *self.lanes})
-        if not self.is_dead(header) or id_ not in self.log.waited_for(self.transaction, numbers, self.get):
+        if not self.is_dead(header) or id_ not in self.waited_for():
             return False
         self.transaction.add_dead(id_, encoded)
         self.dead = {**self.dead, id_: header}

@@ -114,8 +114,12 @@ def _authentic(
 
 
 def end_lane(state: LaneState, seq: int, prev: bytes, rule: str) -> None:
-    """Let a lane end before a seq, unless it ended earlier. Shapes: prev is the id of its last good entry."""
-    if state.ended_at is None or seq < state.ended_at:
+    """Let a lane end before a seq, unless it ended earlier. Shapes: prev is the id of its last good entry.
+
+    A fork is seen by all, a fault in its place only by those who hold that branch: the fork is the reason.
+    """
+    is_nearer = state.ended_at is None or seq < state.ended_at
+    if is_nearer or (seq == state.ended_at and rule == "lane.fork"):
         state.ended_at, state.ended_id, state.ended_rule = seq, prev, rule
 
 
