@@ -102,14 +102,12 @@ class GroupQueries:
 
     def entries(self, number: int, first: int, last: int) -> list[StoredEntry]:
         """Entries of a lane from first to last, both included, in order."""
-        return [
-            StoredEntry(*row)
-            for row in self._connection.execute(
-                "SELECT header, signature, payload, checked FROM entry WHERE position BETWEEN ? AND ? "
-                "ORDER BY position",
-                (position_of(number, first), position_of(number, last)),
-            )
-        ]
+        rows = self._connection.execute(
+            "SELECT header, signature, payload, checked FROM entry WHERE position BETWEEN ? AND ? "
+            "ORDER BY position",
+            (position_of(number, first), position_of(number, last)),
+        )
+        return list(map(StoredEntry._make, rows))
 
     def entry_at(self, position: int) -> StoredEntry | None:
         row = self._connection.execute(
