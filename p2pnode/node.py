@@ -411,19 +411,21 @@ class Node:
         log = self.logs.get(event.group)
         if log is None or event.group not in self.restored or event.peer == self.key.public:
             return []
-        if log.state.standing(event.peer) is None:
+        if log.state.standing(event.peer) in (None, "removed"):
             return []
+        effects = opening.put_back(self, log)
         if opening.is_behind_marks(self, log):
-            return []
+            return effects
         with self.node_file.write() as transaction:
             transaction.set_membership_state(event.group, "member")
         self.restored.discard(event.group)
         return [
+            *effects,
             Alert(
                 "restore.confirmed",
                 "a member has confirmed where our log ends; writing goes on",
                 {"group": event.group.hex()},
-            )
+            ),
         ]
 
     # ---- spare time

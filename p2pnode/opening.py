@@ -59,6 +59,9 @@ def start(node: Node, *, is_restored: bool) -> list[Effect]:
     """Open every group; replay promises; find out where nothing may be signed yet (J34, J35)."""
     effects: list[Effect] = []
     memberships = node.node_file.memberships()
+    for group, membership in memberships.items():
+        if membership.state == "forgetting":
+            _delete(node, group)
     adopted = [group for group in node.shelf.groups() if group not in memberships]
     for group in adopted:
         effects += _adopt_file(node, group)
@@ -188,23 +191,36 @@ def _refresh_views(log: GroupLog) -> None:
 
 def _replay(node: Node, log: GroupLog) -> None:
     """Write promised entries that a power cut kept out of the group's file (J34)."""
+    if any(_follows(log, promise) for promise in node.node_file.promises(log.group)):
+        _renew_epoch(node, log)
+    put_back(node, log)
+
+
+def put_back(node: Node, log: GroupLog) -> list[Effect]:
+    """Write promised entries that the group's file lacks, as far as they continue what it holds.
+
+    A file that was begun anew has to be filled by members first; until then the promises stay where they
+    are, because nobody else may have these entries.
+    """
     promises = node.node_file.promises(log.group)
     annexes = node.node_file.promised_annexes(log.group)
-    missing = [promise for promise in promises if _follows(log, promise)]
-    if missing:
-        _renew_epoch(node, log)
-    if missing or annexes:
+    effects: list[Effect] = []
+    if annexes or any(_follows(log, promise) for promise in promises):
         with log.change() as change:
             for annex in annexes:
                 change.add_annex(annex)
             for promise in promises:
                 lane = change.lane(node.key.public, promise.lane)
-                if promise.seq == (lane.seq + 1 if lane is not None else 0):
-                    change.add_own([read_entry(promise.header, promise.signature, promise.payload)], None)
-    if promises:
+                entry = read_entry(promise.header, promise.signature, promise.payload)
+                place = (0, ZERO_HASH) if lane is None else (lane.seq + 1, lane.id)
+                if (promise.seq, entry.header.prev) == place:
+                    change.add_own([entry], None)
+        effects = node.effects_of(log, change)
+    if promises and not any(_follows(log, promise) for promise in promises):
         log.file.settle(promises[-1].number)
         with node.node_file.write() as transaction:
             transaction.forget_promises(log.group, promises[-1].number)
+    return effects
 
 
 def _renew_epoch(node: Node, log: GroupLog) -> None:
@@ -357,10 +373,17 @@ def forget(node: Node, event: Forget) -> list[Effect]:
     if log is not None:
         log.file.close()
     with node.node_file.write() as transaction:
-        transaction.drop_membership(event.group)
-    node.shelf.delete(event.group)
+        # A power cut between the file and its row must not bring the group back.
+        transaction.set_membership_state(event.group, "forgetting")
+    _delete(node, event.group)
     node.restored.discard(event.group)
     return [Reply(event.request), Closed(event.group)]
+
+
+def _delete(node: Node, group: bytes) -> None:
+    node.shelf.delete(group)
+    with node.node_file.write() as transaction:
+        transaction.drop_membership(group)
 
 
 def run_of(entries: Sequence[Entry]) -> Run:

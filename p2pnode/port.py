@@ -68,6 +68,9 @@ _Result = TypeVar("_Result")
 WATCHER_CHANGES_MAX = 256
 ANNEXES_WANTED_MAX = 2000
 READERS_MAX = 4
+CONDUCTS_MAX = 4096
+"""Peers whose offences are remembered: keys cost nothing."""
+
 CURSORS_PAUSE_S = 5
 
 OpenStream = Callable[[bytes, str, bool], Awaitable[Libp2pStream]]
@@ -141,6 +144,7 @@ class LivePort:
         self.know_cursors(cursors)
         self._dirty_cursors: set[tuple[bytes, bytes]] = set()
         self._watchers: list[trio.MemorySendChannel[Change]] = []
+        self._lagging: set[trio.MemorySendChannel[Change]] = set()
         self._readers = trio.CapacityLimiter(READERS_MAX)
         self.conducts: dict[bytes, Conduct] = {}
         self.blocked: set[bytes] = set()
@@ -222,7 +226,18 @@ class LivePort:
             try:
                 watcher.send_nowait(change)
             except trio.WouldBlock:
-                trio.lowlevel.spawn_system_task(_send_later, watcher)
+                # One word that something was missed is enough, however much it is.
+                if watcher not in self._lagging:
+                    self._lagging.add(watcher)
+                    trio.lowlevel.spawn_system_task(self._send_later, watcher)
+
+    async def _send_later(self, watcher: trio.MemorySendChannel[Change]) -> None:
+        try:
+            await watcher.send(Resync())
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # the watcher has gone
+        finally:
+            self._lagging.discard(watcher)
 
     async def ask(self, event_for: Callable[[Request], Event]) -> Any:
         """Have the writer handle an event, and wait for its reply. Errors: whatever the node replies."""
@@ -410,8 +425,13 @@ class LivePort:
             send.close()
 
     def penalize(self, peer: bytes, rule: str) -> None:
-        before = self.conducts.get(peer, Conduct())
-        after = self.conducts[peer] = after_violation(before, rule, self._wall_ms())
+        now_ms = self._wall_ms()
+        before = self.conducts.pop(peer, Conduct())
+        if len(self.conducts) >= CONDUCTS_MAX:
+            del self.conducts[min(self.conducts, key=lambda key: self.conducts[key].banned_until_ms)]
+        after = self.conducts[peer] = after_violation(before, rule, now_ms)
+        if after is before:
+            return
         _log.warning("peer.penalized peer=%s rule=%s violations=%d", peer.hex()[:8], rule, after.violations)
         if after.bans > before.bans:
             self.on_banned(peer)
@@ -432,13 +452,6 @@ def _governed_entries(reader: GroupReader) -> tuple[WireEntry, ...]:
             for item in queries.governed()
             if item.entry.signature is not None and item.entry.payload is not None
         )
-
-
-async def _send_later(watcher: trio.MemorySendChannel[Change]) -> None:
-    try:
-        await watcher.send(Resync())
-    except (trio.BrokenResourceError, trio.ClosedResourceError):
-        pass  # the watcher has gone
 
 
 def _nowhere(event: Event) -> None:

@@ -121,14 +121,13 @@ def decode_request(frame: bytes) -> JoinRequest:
 
 
 def encode_answer(answer: JoinAnswer) -> list[bytes]:
-    """The frames of an answer: the verdict, then the entries in parts. Errors: ValueError for too many
-    entries."""
-    if len(answer.entries) > ENTRIES_MAX:
-        raise ValueError(f"at most {ENTRIES_MAX} entries")
+    """The frames of an answer: the verdict, then the entries in parts, the first of them if there are too
+    many."""
     founding = None if answer.founding is None else list(answer.founding)
     texts = [answer.rule, answer.message[:TEXT_CHARACTERS_MAX]]
-    first = [VERSION, answer.verdict, *texts, founding, len(answer.entries)]
-    return [codec.encode(first), *_parts(answer.entries)]
+    entries = answer.entries[:ENTRIES_MAX]
+    first = [VERSION, answer.verdict, *texts, founding, len(entries)]
+    return [codec.encode(first), *_parts(entries)]
 
 
 def _parts(entries: Sequence[WireEntry]) -> list[bytes]:

@@ -21,7 +21,7 @@ CREATE TABLE mark (
     PRIMARY KEY (group_id, lane)
 ) WITHOUT ROWID;
 
--- Groups of this node. state: joining, member, restored (sign nothing until a peer has confirmed our heads).
+-- Groups of this node. state: joining, member, restored (sign nothing until a peer has confirmed our heads), forgetting.
 -- The founding entry stands here too, so that a damaged group file can be refilled from peers.
 CREATE TABLE membership (
     group_id BLOB PRIMARY KEY,

@@ -11,7 +11,20 @@ from p2pnode import group_log
 from p2pnode.core.codec import encode
 from p2pnode.core.crypto import ZERO_HASH, SigningKey, sha256
 from p2pnode.core.entry import Entry, Header, decode_header, payload_fields, sign_entry
-from p2pnode.core.events import ForkShown, HeaderFound, HeaderWanted, JoinAsked, Moved, Penalize, Reply, Woke
+from p2pnode.core.errors import StoreError
+from p2pnode.core.events import (
+    Forget,
+    ForkShown,
+    HeaderFound,
+    HeaderWanted,
+    HeadsConfirmed,
+    JoinAsked,
+    Leave,
+    Moved,
+    Penalize,
+    Reply,
+    Woke,
+)
 from p2pnode.governance import leaving
 from p2pnode.governance.joining import JOIN_TYPE
 from p2pnode.governance.state import GroupState, fold
@@ -311,3 +324,63 @@ def test_j17_the_header_of_a_dead_branch_is_asked_for_when_no_lane_brings_it(mac
         assert theirs is not None
         assert (lane.delivered, lane.decided) == (lane.seq, theirs.decided)
         dave.restart()
+
+
+def test_j34_own_entries_that_only_node_db_has_come_back_once_the_file_is_filled_again(
+    machine: MachineOf,
+) -> None:
+    """The group's file is lost before it was put on disk: members fill it, and our last words follow."""
+    alice, bob, group = pair(machine)
+    bob.write(group, "one")
+    bob.give(alice, group)
+    bob.node.logs[group].file.settle(1)
+    two = bob.write(group, "two", NOW_MS + 1)
+    bob.node.node_file.close()
+    bob.node.logs[group].file.close()
+    for path in (bob.folder / "groups").glob("*.db*"):
+        path.unlink()
+    bob.start_again()
+    bob.restart()
+    assert group in bob.node.restored
+    alice.give(bob, group)
+    effects = bob.handle(HeadsConfirmed(group, alice.key))
+    lane = bob.node.logs[group].lane(bob.key, 0)
+    assert lane is not None
+    assert lane.id == two.id
+    moved = [head for effect in effects if isinstance(effect, Moved) for head in effect.heads]
+    assert [(head.author, head.id) for head in moved] == [(bob.key, two.id)]
+    assert bob.write(group, "three", NOW_MS + 2).header.prev == two.id
+
+
+def test_j35_who_left_confirms_nothing(machine: MachineOf) -> None:
+    alice, bob, group = pair(machine)
+    carol = machine("carol")
+    carol.join(alice, group)
+    alice.give(bob, group)
+    bob.node.restored.add(group)
+    carol.ask(Leave(1, group), NOW_MS + 5)
+    for _ in range(2):
+        carol.give(alice, group, NOW_MS + 6)
+        alice.give(bob, group, NOW_MS + 6)
+    assert bob.node.logs[group].state.standing(carol.key) == "removed"
+    bob.handle(HeadsConfirmed(group, carol.key))
+    assert group in bob.node.restored
+
+
+def test_j36_a_group_that_was_being_deleted_does_not_come_back(
+    machine: MachineOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, bob, group = pair(machine)
+
+    def cut(group: bytes) -> None:
+        raise StoreError("the power is cut", "")
+
+    monkeypatch.setattr(bob.node.shelf, "delete", cut)
+    with pytest.raises(StoreError):
+        bob.handle(Forget(1, group))
+    bob.node.node_file.close()
+    bob.start_again()
+    assert group not in bob.node.logs
+    assert not list((bob.folder / "groups").glob("*.db*"))
+    bob.restart()
+    assert group not in bob.node.logs
