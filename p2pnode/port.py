@@ -359,9 +359,10 @@ class LivePort:
         held = self._groups.get(group)
         if held is None:
             return []
-        if not held.wanted_annexes:
+        if not 0 < len(held.wanted_annexes) < ANNEXES_WANTED_MAX:
+            # From anywhere: who names annexes that do not exist must not stand before those that do.
             with held.reader.reading() as queries:
-                held.wanted_annexes = queries.wanted_annexes(ANNEXES_WANTED_MAX)
+                held.wanted_annexes = queries.wanted_annexes(ANNEXES_WANTED_MAX, self.random(32))
         return held.wanted_annexes
 
     async def keep_fork(self, group: bytes, peer: bytes, proof: bytes) -> str | None:

@@ -199,11 +199,16 @@ class GroupQueries:
                 found.append(bytes(row[0]))
         return found
 
-    def wanted_annexes(self, limit: int) -> list[bytes]:
-        rows = self._connection.execute(
-            "SELECT hash FROM annex WHERE content IS NULL ORDER BY hash LIMIT ?", (limit,)
-        )
-        return [bytes(row[0]) for row in rows]
+    def wanted_annexes(self, limit: int, start: bytes = b"") -> list[bytes]:
+        """Missing annexes in ascending order from `start` on, and from the beginning when they end."""
+        found: list[bytes] = []
+        for bounds in ("hash >= ?", "hash < ?"):
+            rows = self._connection.execute(
+                f"SELECT hash FROM annex WHERE content IS NULL AND {bounds} ORDER BY hash LIMIT ?",
+                (start, limit - len(found)),
+            )
+            found += [bytes(row[0]) for row in rows]
+        return found
 
     def claim_positions(self, root: bytes, commits: Iterable[bytes]) -> dict[bytes, int]:
         found: dict[bytes, int] = {}

@@ -11,7 +11,7 @@ from p2pnode import group_log
 from p2pnode.core.codec import encode
 from p2pnode.core.crypto import ZERO_HASH, SigningKey, sha256
 from p2pnode.core.entry import Entry, Header, decode_header, payload_fields, sign_entry
-from p2pnode.core.errors import StoreError
+from p2pnode.core.errors import StoreError, UsageError
 from p2pnode.core.events import (
     Forget,
     ForkShown,
@@ -30,6 +30,7 @@ from p2pnode.governance.joining import JOIN_TYPE
 from p2pnode.governance.state import GroupState, fold
 from p2pnode.node import Admission
 from p2pnode.replication.fork import Branch, encode_fork_proof
+from p2pnode.serving import GroupReader
 from tests.unit.node.test_rulings import crafted, fork_of, framed, pair
 from tests.unit.node.world import NOW_MS, Machine
 
@@ -384,3 +385,30 @@ def test_j36_a_group_that_was_being_deleted_does_not_come_back(
     assert not list((bob.folder / "groups").glob("*.db*"))
     bob.restart()
     assert group not in bob.node.logs
+
+
+def test_j11_annexes_that_do_not_exist_hide_none_that_do(machine: MachineOf) -> None:
+    alice = machine("alice")
+    group = alice.found()
+    real = b"\xee" * 32
+    with alice.node.logs[group].change() as change:
+        for number in range(50):
+            change.transaction.want_annex(number.to_bytes(32, "big"), 0)
+        change.transaction.want_annex(real, 0)
+    file = alice.node.logs[group].file
+    assert real not in file.wanted_annexes(50)
+    assert file.wanted_annexes(2, b"\x80" * 32) == [real, bytes(32)]
+    assert len(file.wanted_annexes(100, b"\x80" * 32)) == 51
+
+
+def test_j36_readers_of_a_deleted_group_find_nothing_and_make_nothing(machine: MachineOf) -> None:
+    _, bob, group = pair(machine)
+    path = bob.folder / "groups" / f"{group.hex()}.db"
+    reader = GroupReader(group, str(path))
+    with reader.reading() as queries:
+        bob.handle(Forget(1, group))
+        reader.close()
+        assert queries.entry_count() > 0
+    with pytest.raises(UsageError), reader.reading():
+        pass
+    assert not path.exists()
