@@ -13,6 +13,8 @@ from p2pnode.core.entry import Entry
 from p2pnode.store.database import Connect, connect, is_sound, open_database, reported
 from p2pnode.store.group_file import FoundingBytes
 
+_ROWS_A_STATEMENT = 500
+
 
 class Promise(NamedTuple):
     """An own entry whose bytes are kept until its group's file is known to be on disk."""
@@ -62,22 +64,29 @@ class NodeTransaction:
 
     def promise(self, entries: Sequence[Entry], annexes: Sequence[bytes] = ()) -> int:
         """Keep own entries of a group and their annexes, raise the marks; the number of the last promise."""
-        self._connection.executemany(
-            "INSERT INTO outbox (group_id, lane, seq, header, signature, payload) VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (e.group, e.header.lane, e.header.seq, e.header_bytes, e.signature, e.payload or b"")
-                for e in entries
-            ],
-        )
+        number = 0
+        for start in range(0, len(entries), _ROWS_A_STATEMENT):
+            number = self._add_to_outbox(entries[start : start + _ROWS_A_STATEMENT])
         last = {(bytes(e.group), e.header.lane): (e.header.seq, e.id) for e in entries}
         for (group, lane), (seq, entry_id) in last.items():
             self.raise_mark(group, lane, seq, entry_id)
-        number = int(self._connection.execute("SELECT MAX(number) FROM outbox").fetchone()[0])
-        self._connection.executemany(
-            "INSERT INTO outbox_annex VALUES (?, ?, ?)",
-            [(number, entries[0].group, annex) for annex in annexes],
-        )
+        if annexes:
+            self._connection.executemany(
+                "INSERT INTO outbox_annex VALUES (?, ?, ?)",
+                [(number, entries[0].group, annex) for annex in annexes],
+            )
         return number
+
+    def _add_to_outbox(self, entries: Sequence[Entry]) -> int:
+        """The number of the last row. One statement takes hundreds of rows."""
+        values: list[object] = []
+        for e in entries:
+            values += (e.group, e.header.lane, e.header.seq, e.header_bytes, e.signature, e.payload or b"")
+        marks = ",".join(["(?,?,?,?,?,?)"] * len(entries))
+        done = self._connection.execute(
+            f"INSERT INTO outbox (group_id, lane, seq, header, signature, payload) VALUES {marks}", values
+        )
+        return done.lastrowid or 0
 
     def raise_mark(self, group: bytes, lane: int, seq: int, entry_id: bytes) -> None:
         self._connection.execute(

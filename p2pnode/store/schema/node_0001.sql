@@ -1,9 +1,10 @@
 -- What belongs to the node: its durable promises (outbox, marks), and the peers it knows.
 CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 
--- The bytes of own entries until the group's file is known to be on disk (J34).
+-- The bytes of own entries until the group's file is known to be on disk (J34). The newest of a group is forgotten only
+-- when a newer one stands here, so numbers rise without AUTOINCREMENT, which would write one more page for each entry.
 CREATE TABLE outbox (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    number INTEGER PRIMARY KEY,
     group_id BLOB NOT NULL,
     lane INTEGER NOT NULL,
     seq INTEGER NOT NULL,
