@@ -20,7 +20,7 @@ _GROUPS = "groups/"
 
 
 class PowerLoss(BaseException):
-    """The machine stopped inside a statement. No code of the node may catch it."""
+    """The machine, or only the process, stopped inside a statement. No code of the node may catch it."""
 
 
 @dataclass(slots=True)
@@ -70,6 +70,7 @@ class Disk:
         self.statements = 0
         self.fuse: int | None = None
         self.is_cut_after = False
+        self.is_power_cut = True
         self.is_full_at: int | None = None
         self._is_dead = False
 

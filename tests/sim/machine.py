@@ -165,7 +165,7 @@ class Machine:
                 if membership.state == "joining"
             }
         except PowerLoss:
-            self._gone(is_power_cut=True)
+            self._gone(is_power_cut=self.disk.is_power_cut)
             return
         except StoreError:
             self._gone(is_power_cut=False)
@@ -250,7 +250,7 @@ class Machine:
         try:
             effects = self.node.handle_all(batch, self.wall_ms)
         except PowerLoss:
-            self._gone(is_power_cut=True)
+            self._gone(is_power_cut=self.disk.is_power_cut)
         except StoreError as error:
             self.world.log(f"{self.name} store error {error}")
             self._gone(is_power_cut=False)

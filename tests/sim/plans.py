@@ -123,7 +123,8 @@ def _power_cuts(made: Plan) -> None:
     for _ in range(made.random.randint(1, 6)):
         name = made.random.choice(made.honest)
         at = made.moment()
-        made.add(at, "power_in", name, made.random.randint(1, 120), made.random.randrange(2))
+        is_after, is_power_cut = made.random.randrange(2), made.random.randrange(2)
+        made.add(at, "power_in", name, made.random.randint(1, 120), is_after, is_power_cut)
         made.add(at + 1, "append", name, LABEL, made.random.choice(_KINDS), made.random.randint(1, 4))
         made.add(at + made.random.randint(10, 20_000), "boot", name)
 

@@ -176,10 +176,11 @@ def _power(world: World, name: str) -> None:
     world.machines[name].cut_power()
 
 
-def _power_in(world: World, name: str, statements: int, is_after: int) -> None:
-    """Cut the power so many statements from now, before or after the statement."""
+def _power_in(world: World, name: str, statements: int, is_after: int, is_power_cut: int = 1) -> None:
+    """Stop so many statements from now, before or after the statement: the machine, or only the process."""
     disk = world.machines[name].disk
     disk.fuse, disk.is_cut_after = disk.statements + statements, bool(is_after)
+    disk.is_power_cut = bool(is_power_cut)
 
 
 def _fill(world: World, name: str, statements: int) -> None:

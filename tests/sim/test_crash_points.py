@@ -1,4 +1,4 @@
-"""The power goes at every statement of one short life of a group, before it and after it."""
+"""The power goes, or the process dies, at every statement of one short life of a group."""
 
 import pytest
 
@@ -19,8 +19,17 @@ STRIDE = 3
 
 
 def _case(name: str, at_ms: int, statement: int, is_after: int) -> Case:
-    cut: Step = [at_ms, "power_in", name, statement, is_after]
+    """The power goes; or the process dies, comes back, is heard by others, and then the power goes."""
+    is_power_cut = statement % 4 < 2
+    cut: Step = [at_ms, "power_in", name, statement, is_after, int(is_power_cut)]
     boots: list[Step] = [[END_MS - 2_000, "boot", name]]
+    if not is_power_cut:
+        boots = [
+            [END_MS - 4_500, "boot", name],
+            [END_MS - 2_000, "power", name],
+            [END_MS - 1_900, "boot", name],
+            [END_MS - 1_800, "append", name, "circle", "work", 1],
+        ]
     steps = sorted([*LIFE, cut, *boots], key=lambda step: step[0])
     return Case(f"cut {name} {statement}", ("alice", "bob"), (), tuple(steps), END_MS)
 
@@ -42,7 +51,7 @@ def test_power_goes_at_every_statement(name: str, from_ms: int, first: int) -> N
     assert total > 100
     cuts = 0
     for statement in range(1 + first, total, STRIDE):
-        world = World(_case(name, from_ms, statement, statement % 2))
+        world = World(_case(name, from_ms, statement, statement // STRIDE % 2))
         outcome = world.play()
         assert not outcome.rule, f"statement {statement}: {outcome.rule} {outcome.detail}"
         cuts += world.machines[name].boots > 1

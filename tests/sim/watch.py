@@ -158,7 +158,8 @@ class Watch:
             if first > seq:
                 continue
             held = self._held_by_others(machine, group, lane)
-            if is_whole_disk or min(held, default=-1) < seq:
+            is_unknown = not any(known == group for known, _ in backup.heads)
+            if is_unknown or is_whole_disk or min(held, default=-1) < seq:
                 self.may_fork.add(machine.name)
                 self.world.log(f"{machine.name} may fork")
             if any(known[0] == group for known in self.acknowledged_by.get(machine.name, {})):

@@ -7,10 +7,13 @@ same case gives the same log of events, and the same digest of it, on every mach
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
+from p2pnode.core import crypto
 from p2pnode.core.crypto import SigningKey, sha256
 from tests.sim.conversation import End
 from tests.sim.machine import Machine
@@ -20,6 +23,7 @@ from tests.sim.watch import Finding, Watch
 
 REDIAL_MS_MAX = 30_000
 SLICE_MS = 30_000
+SIGNATURES_REMEMBERED = 1 << 15
 SETTLE_MS_MAX = 3 * 60 * 60 * 1000
 
 Step = list[Any]
@@ -101,7 +105,8 @@ class World:
         """Play the case to its end, let the world heal and settle, and judge."""
         rule = detail = ""
         try:
-            self._play()
+            with _verifying_once():
+                self._play()
         except Finding as finding:
             rule, detail = finding.rule, finding.detail
         outcome = Outcome(self._hash.hexdigest(), rule, detail, self._events)
@@ -173,6 +178,17 @@ class World:
             end = self.machines[own].ends.pop(other, None)
             if end is not None and self.machines[own].node is not None:
                 end.broken()
+
+
+@contextmanager
+def _verifying_once() -> Iterator[None]:
+    """All machines verify the same signatures: what one found out, it is enough to find out once."""
+    verify = crypto.crypto_sign_open
+    crypto.crypto_sign_open = lru_cache(SIGNATURES_REMEMBERED)(verify)
+    try:
+        yield
+    finally:
+        crypto.crypto_sign_open = verify
 
 
 def play(case: Case, *, tell: Callable[[str], None] | None = None) -> Outcome:
