@@ -146,6 +146,7 @@ class Machine:
         self.wanted, self._is_step_planned = Wanted(), False
         self.alerts.clear()
         self._sought.clear()
+        self.joining.clear()
         try:
             files = self.disk.files
             is_lost = NODE_FILE not in files and any(file.image for file in files.values())
