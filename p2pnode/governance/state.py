@@ -200,8 +200,9 @@ def _apply(state: GroupState, known: _Roll, roll: _Roll, entry: Entry, decided_m
             roll.uses[invitation_id] = roll.uses.get(invitation_id, 0) + 1
         return None
     if kind == LEAVE_TYPE:
-        member, rule = _judge_leave(known, entry)
-        if member is not None and decided_ms is not None:
+        # Nobody may refuse a leave, so it counts before it is decided, also one by who came in provisionally.
+        member, rule = _judge_leave(roll, entry)
+        if member is not None:
             roll.leave(member)
         return rule
     return UNKNOWN_TYPE_RULE
@@ -224,7 +225,6 @@ def _judge_join(
         ("join.wrong_group", header.group != state.group or join.invitation.group != state.group),
         ("join.wrong_device", join.inception.device_key != header.author),
         ("join.known_device", author is not None and author.status != "left"),
-        ("join.not_first", header.seq != 0 and author is None),
         ("join.inviter_no_member", inviter is None or inviter.status != "member"),
         ("join.other_rule", join.invitation.rule != state.charter.admission),
         ("invite.expired", judged_ms > join.invitation.expiry_ms),

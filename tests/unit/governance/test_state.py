@@ -77,9 +77,12 @@ def test_j19_leaving_is_never_refused() -> None:
     assert state.voters == (ALICE.public,)
 
 
-def test_a_leave_counts_when_it_is_decided() -> None:
+def test_a_leave_counts_at_once_because_nobody_may_refuse_it() -> None:
     bob, leave = join_of(BOB), leave_of(BOB)
-    assert fold(CIRCLE, [(bob, SOON_MS)], [leave]).standing(BOB.public) == "member"
+    waiting = fold(CIRCLE, [(bob, SOON_MS)], [leave])
+    assert waiting.standing(BOB.public) == "removed"
+    assert waiting.outcomes[leave.id].state == "provisional"
+    assert fold(CIRCLE, [], [bob, leave]).standing(BOB.public) == "removed"
     assert fold(CIRCLE, [(bob, SOON_MS), (leave, SOON_MS)], []).standing(BOB.public) == "removed"
 
 
