@@ -11,7 +11,15 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from p2pnode.core.crypto import ZERO_HASH, SigningKey, sha256
-from p2pnode.core.entry import Entry, Header, payload_fields, sign_entry
+from p2pnode.core.entry import (
+    ENTRY_TAG,
+    Entry,
+    Header,
+    decode_header,
+    encode_header,
+    payload_fields,
+    sign_entry,
+)
 from p2pnode.core.events import ForkShown, JoinAsked, Received
 from p2pnode.replication.exchange import Want
 from p2pnode.replication.fetching import wants_message
@@ -159,6 +167,21 @@ def _altered(liar: Liar) -> None:
         at = liar.chance.below(len(entries))
         entries[at] = entries[at]._replace(payload=b"\xc3")
         liar.give(liar.others_frame(entries))
+
+
+def _impersonation(liar: Liar) -> None:
+    """Entries that continue the lane of somebody else, signed by the liar."""
+    entries = liar.others_run()
+    if not entries:
+        return
+    last = decode_header(entries[-1].header)
+    tip = (last.seq, sha256(entries[-1].header), last.depth, last.time_ms)
+    forged = liar.entry(tip, "impersonation")
+    header = forged.header._replace(author=last.author)
+    signature = liar.liar.key.sign(ENTRY_TAG + encode_header(header))
+    entry = Entry(header, encode_header(header), forged.id, signature, forged.payload)
+    for machine in liar.world.machines.values():
+        liar.give(liar.frame([entry]), to=machine)
 
 
 def _spoiled_signatures(liar: Liar) -> None:
@@ -325,6 +348,7 @@ LIES: dict[str, Callable[[Liar], None]] = {
     "flipped": _flipped,
     "unverified_tail": _unverified_tail,
     "altered": _altered,
+    "impersonation": _impersonation,
     "spoiled_signatures": _spoiled_signatures,
     "wrong_depth": _wrong_depth,
     "wrong_time": _wrong_time,
