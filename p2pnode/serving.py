@@ -14,7 +14,7 @@ from p2pnode.core.crypto import ZERO_HASH, sha256
 from p2pnode.core.limits import RUN_BYTES_MAX, RUN_ENTRIES_MAX
 from p2pnode.replication.exchange import Want
 from p2pnode.replication.run import StoredEntry, encode_run
-from p2pnode.store.database import Connect, connect, open_reader, reported
+from p2pnode.store.database import Connect, connect_existing, open_reader, reported
 from p2pnode.store.group_file import GroupQueries, position_of
 
 _ENTRY_OVERHEAD_BYTES = 96
@@ -24,16 +24,17 @@ _ENTRY_OVERHEAD_BYTES = 96
 class GroupReader:
     """Reading connections to one group's file, as many as are used at once."""
 
-    def __init__(self, group: bytes, path: str, *, make: Connect = connect) -> None:
+    def __init__(self, group: bytes, path: str, *, make: Connect = connect_existing) -> None:
         self.group = group
         self._path = path
         self._make = make
         self._idle: SimpleQueue[GroupQueries] = SimpleQueue()
         self._numbers: dict[tuple[bytes, int], int] = {}
+        self._is_closed = False
 
     @contextmanager
     def reading(self) -> Iterator[GroupQueries]:
-        """One connection for the time of a block."""
+        """One connection for the time of a block. Errors: UsageError group.unknown when the group is gone."""
         try:
             queries = self._idle.get_nowait()
         except Empty:
@@ -43,9 +44,12 @@ class GroupReader:
                 yield queries
         finally:
             self._idle.put(queries)
+            if self._is_closed:
+                self.close()
 
     def close(self) -> None:
-        """Close the connections that nobody uses."""
+        """Close the connections that nobody uses now, and the others when they are free."""
+        self._is_closed = True
         while True:
             try:
                 self._idle.get_nowait().close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -10,19 +11,32 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from p2pnode.core.errors import StoreError
+from p2pnode.core.errors import StoreError, UsageError
 
 Connect = Callable[[str], sqlite3.Connection]
 """How a connection is made; tests give their own to lose power at any statement."""
 
 MEMORY = ":memory:"
 _CACHE_KIB = 4096
-_PAGE_BYTES = 8192
+_PAGE_BYTES = {"group": 8192, "node": 4096}
+"""Group files hold long rows of entries; node.db is flushed for one entry at a time."""
 
 
 def connect(path: str) -> sqlite3.Connection:
     """A connection without implicit transactions; one thread at a time uses it."""
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+
+
+def connect_existing(path: str) -> sqlite3.Connection:
+    """The same to a file that is there: a reader must not bring back what was deleted.
+
+    Errors: UsageError group.unknown.
+    """
+    if not os.path.exists(path):
+        raise UsageError(
+            "group.unknown", "this node holds that group no longer", "p2pnode group list shows its groups"
+        )
+    return connect(path)
 
 
 @contextmanager
@@ -56,7 +70,7 @@ def open_database(path: Path | str, family: str, *, make: Connect = connect) -> 
     """The writing connection of a file, migrated to the newest schema of its family."""
     with reported(path):
         connection = make(str(path))
-        connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")
+        connection.execute(f"PRAGMA page_size={_PAGE_BYTES[family]}")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
