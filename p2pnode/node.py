@@ -56,7 +56,8 @@ from p2pnode.core.limits import ANNEX_BYTES_MAX
 from p2pnode.governance import leaving
 from p2pnode.governance.clock import may_sign
 from p2pnode.governance.state import may_admit
-from p2pnode.group_log import Change, GroupLog
+from p2pnode.group_change import Change
+from p2pnode.group_log import GroupLog
 from p2pnode.replication.exchange import Ingested
 from p2pnode.replication.fork import check_fork_proof
 from p2pnode.replication.ingest import Apart, Refused, Taken

@@ -12,7 +12,8 @@ from p2pnode.core.entry import decode_header
 from p2pnode.economy import claim
 from p2pnode.economy.claim import CLAIM_TYPE, DUPLICATE_RULE
 from p2pnode.economy.contribution import CONTRIBUTION_TYPE
-from p2pnode.group_log import Change, GroupLog
+from p2pnode.group_change import Change
+from p2pnode.group_log import GroupLog
 from p2pnode.replication.lane import LaneState
 from p2pnode.store.group_file import GroupTransaction, Place, position_of
 from p2pnode.vocabulary import records_of

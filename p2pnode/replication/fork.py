@@ -95,6 +95,11 @@ def check_fork_proof(proof: bytes) -> ForkProof:
     return ForkProof(first.group, first.author, first.lane, first.seq, branches)
 
 
+def branch_headers(proof: ForkProof) -> dict[bytes, Header]:
+    """The headers of both branches by their ids."""
+    return {sha256(data): decode_header(data) for branch in proof.branches for data in branch.headers}
+
+
 def _first_id(branch: Branch) -> bytes:
     return sha256(branch.headers[0])
 

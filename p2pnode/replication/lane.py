@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from p2pnode.core.crypto import ZERO_HASH
+from p2pnode.core.ids import Lane
+from p2pnode.replication.frontier import Head
 
 
 @dataclass(slots=True)
@@ -54,3 +56,32 @@ class LaneState:
     def copy(self) -> LaneState:
         """A copy that may be changed without touching this one."""
         return replace(self)
+
+
+def head_of(lane: LaneState) -> Head:
+    """What the frontier says of a lane; one that ended counts up to its last good entry, with a marker
+    (J38).
+    """
+    if lane.ended_at is None or lane.seq < lane.ended_at - 1:
+        return Head(lane.author, lane.lane, lane.seq, lane.id, lane.changed, lane.ended_at is not None)
+    return Head(lane.author, lane.lane, lane.ended_at - 1, lane.ended_id, lane.changed, True)
+
+
+def has_head(lane: LaneState) -> bool:
+    """Whether the frontier says anything of a lane: it has entries, or is known to be forked."""
+    return lane.seq >= 0 or lane.ended_at is not None
+
+
+def is_blocked(lane: LaneState) -> bool:
+    """Whether part of a lane waits for entries that it names."""
+    return lane.delivered < lane.last_deliverable
+
+
+def is_unacked(lane: LaneState) -> bool:
+    """Whether one of our own lanes may still have to acknowledge part of a lane."""
+    return lane.last_usable > lane.acked or (lane.lane == Lane.OPEN and lane.last_usable > lane.acked_open)
+
+
+def mark_of(own_lane: int) -> str:
+    """Which mark says how far an own lane covers others."""
+    return "acked_open" if own_lane == Lane.OPEN else "acked"

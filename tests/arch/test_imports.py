@@ -46,7 +46,14 @@ _HOME = (
     "p2pnode.place",
     "p2pnode.sealing",
 )
-_WRITER = ("p2pnode.authoring", "p2pnode.group_log", "p2pnode.node", "p2pnode.opening", "p2pnode.views")
+_WRITER = (
+    "p2pnode.authoring",
+    "p2pnode.group_change",
+    "p2pnode.group_log",
+    "p2pnode.node",
+    "p2pnode.opening",
+    "p2pnode.views",
+)
 # Puts all the others together: threads, streams, effects carried out.
 _ASSEMBLY = (
     "p2pnode.announcing",
