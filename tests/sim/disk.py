@@ -114,9 +114,11 @@ class Disk:
         return file.connection
 
     def closed(self, path: str) -> None:
-        """A file is closed in good order."""
+        """A file is closed; what was not committed is gone."""
         file = self.files.get(path, _File())
         if file.connection is not None:
+            if file.connection.in_transaction:
+                sqlite3.Connection.rollback(file.connection)
             file.image = _image_of(file.connection)
             sqlite3.Connection.close(file.connection)
             file.connection = None
@@ -124,10 +126,7 @@ class Disk:
     def stop(self, *, is_power_cut: bool) -> None:
         """The process is gone; with the power, so is what was not durable."""
         for path, file in self.files.items():
-            if file.connection is not None:
-                if file.connection.in_transaction:
-                    sqlite3.Connection.rollback(file.connection)
-                self.closed(path)
+            self.closed(path)
             if is_power_cut and file.durable is not None:
                 file.image = file.durable or None
                 file.durable = None
