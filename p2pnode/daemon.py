@@ -229,8 +229,7 @@ class Daemon:
     def _disconnected(self, peer: bytes) -> None:
         _log.info("peer.disconnected", peer=peer)
         self.context.emit({"event": "peer", "peer_id": peer_id_of(peer), "connected": False})
-        self.book.seen(peer, clock.wall_ms())
-        self.book.keep(self.book.peers[peer])
+        self.book.gone(peer, clock.wall_ms())
         scope = self._sessions.pop(peer, None)
         if scope is not None:
             scope.cancel()

@@ -72,9 +72,21 @@ class PeerBook:
         return False
 
     def seen(self, key: bytes, now_ms: int) -> None:
-        """Note that a peer was here."""
+        """Note that a peer is here. A full book notes no strangers."""
+        if key not in self.peers and len(self.peers) >= PEERS_MAX:
+            return
         peer = self.peers.setdefault(key, KnownPeer(key, source="met"))
         peer.seen_ms = now_ms
+
+    def gone(self, key: bytes, now_ms: int) -> None:
+        """Note that a peer is here no longer; one that could not be found again is forgotten."""
+        peer = self.peers.get(key)
+        if peer is None:
+            return
+        peer.seen_ms = now_ms
+        self.keep(peer)
+        if not (peer.addresses or peer.is_wanted or peer.is_blocked):
+            del self.peers[key]
 
     def keep(self, peer: KnownPeer) -> None:
         """Write a peer down."""

@@ -24,7 +24,8 @@ class PeersService:
 
     async def peers(self) -> list[shapes.PeerRow]:
         book = self.context.book.peers
-        keys = sorted({*book, *self.context.host.connected()})
+        kept_out = [key for key in self.context.port.conducts if self.context.port.is_blocked(key)]
+        keys = sorted({*book, *self.context.host.connected(), *kept_out})
         return [await self._peer_row(key) for key in keys]
 
     async def _peer_row(self, key: bytes) -> shapes.PeerRow:

@@ -121,6 +121,10 @@ class NodeTransaction:
         self._connection.execute("DELETE FROM outbox_annex WHERE group_id=?", (group,))
 
     def put_peer(self, peer: PeerRow) -> None:
+        """Remember a peer, or forget one of which there is nothing to remember: strangers are many."""
+        if not (peer.addresses or peer.wanted or peer.blocked):
+            self._connection.execute("DELETE FROM peer WHERE key=?", (peer.key,))
+            return
         self._connection.execute(
             "INSERT OR REPLACE INTO peer VALUES (?, ?, ?, ?, ?)",
             (peer.key, json.dumps(peer.addresses), peer.wanted, peer.blocked, peer.seen_ms),
