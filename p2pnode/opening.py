@@ -93,7 +93,10 @@ def _open(node: Node, group: bytes, membership: Membership, *, is_restored: bool
         effects.append(Alert("store.set_aside", message, {"group": group.hex()}))
     node.logs[group] = log
     is_alone = all(
-        device == node.key.public for member in log.state.members.values() for device in member.devices
+        device == node.key.public
+        for member in log.state.members.values()
+        if member.status != "left"  # who left reads our lanes no longer, so cannot confirm where they end
+        for device in member.devices
     )
     is_lost = is_behind_marks(node, log)
     if is_restored or is_lost:
