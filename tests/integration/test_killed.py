@@ -1,4 +1,4 @@
-"""Nodes that are killed at any moment while their users write: what was acknowledged stays, and nobody forks."""
+"""Nodes that are killed at any moment while their users write: what was acknowledged stays, nobody forks."""
 
 from __future__ import annotations
 
@@ -62,7 +62,6 @@ def _kill_often(nodes: list[Running], writers: list[_Writer], dice: random.Rando
         node.start()
         for writer in writers:
             assert not writer.refusals, f"{writer.name}: {writer.refusals}\n{node.log_tail()}"
-
 
 
 @pytest.mark.parametrize("seed", [1])

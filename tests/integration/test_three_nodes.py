@@ -12,7 +12,9 @@ _COMMITS_MIN = 30
 
 def _git(folder: Path, *words: str, minute: int = 0) -> str:
     author = {"NAME": "Ada", "EMAIL": "ada@example.org", "DATE": f"2026-01-01T12:{minute:02}:00Z"}
-    variables = {f"GIT_{role}_{name}": value for role in ("AUTHOR", "COMMITTER") for name, value in author.items()}
+    variables = {
+        f"GIT_{role}_{name}": value for role in ("AUTHOR", "COMMITTER") for name, value in author.items()
+    }
     return subprocess.run(
         ["git", "-C", str(folder), *words],
         env={**os.environ, **variables},
