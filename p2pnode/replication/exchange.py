@@ -283,20 +283,25 @@ class Exchange:
     def note_moved(self, heads: Iterable[Head]) -> None:
         """Our heads moved: what they reach is missing no longer."""
         for head in heads:
-            key = (head.author, head.lane)
-            self.parked.discard(key)
-            is_ended = head.forked and key not in self._fork_points
-            if key in self.missing and (is_ended or self.missing[key] <= head.seq):
-                del self.missing[key]
-            if head.forked:
-                self.unproven.pop(key, None)
+            self.parked.discard((head.author, head.lane))
+            self._note_reached(head)
+
+    def _note_reached(self, head: Head) -> None:
+        """What our head reaches is missing no longer."""
+        key = (head.author, head.lane)
+        is_ended = head.forked and key not in self._fork_points
+        if key in self.missing and (is_ended or self.missing[key] <= head.seq):
+            del self.missing[key]
+        if head.forked and head.seq <= self.unproven.get(key, NO_SEQ):
+            self.unproven.pop(key, None)
 
     def lacking(self, passed_over: Sequence[frozenset[LaneKey]] = ()) -> list[Want]:
         """What to ask the peer for: of authors who are new here, first lane 0, and little of it until it is
         taken. Members come first: their lanes tell who else is one."""
         wants: list[Want] = []
         newcomers: list[Want] = []
-        self.note_moved([self.frontier.heads[key] for key in self.missing if key in self.frontier.heads])
+        for head in [self.frontier.heads[key] for key in self.missing if key in self.frontier.heads]:
+            self._note_reached(head)
         for key, last in self.missing.items():
             if key in self.parked or any(key in keys for keys in passed_over):
                 continue

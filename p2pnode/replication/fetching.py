@@ -62,6 +62,7 @@ class _Asked:
     ingests: int = 0
     is_answered: bool = False
     is_bulk: bool = False
+    suspected: set[LaneKey] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -149,6 +150,8 @@ class Fetching:
     def _ingested(self, number: int, size_bytes: int, result: Ingested, now_ms: int) -> list[Effect]:
         effects = [self._give_credit(size_bytes), *self._judge(self._asked[number].exchange, result)]
         asked = self._asked[number]
+        if result.suspect is not None:
+            asked.suspected.add(result.suspect[:2])
         asked.ingests -= 1
         if asked.is_answered and not asked.ingests:
             effects += self._over(number, now_ms)
@@ -172,7 +175,7 @@ class Fetching:
 
     def _has_moved(self, asked: _Asked, key: LaneKey) -> bool:
         head = asked.exchange.frontier.heads.get(key)
-        return head is not None and (head.seq > asked.before[key] or head.forked)
+        return head is not None and head.seq > asked.before[key]
 
     def _over(self, number: int, now_ms: int, *, is_parking: bool = True) -> list[Effect]:
         """A want was answered: park what it did not bring, and ask for what is left."""
@@ -180,7 +183,9 @@ class Fetching:
         exchange = asked.exchange
         for key in asked.before:
             self.wanted.release((exchange.group, *key), self)
-            if is_parking and key in exchange.missing and not self._has_moved(asked, key):
+            # One frame tells of one lane under suspicion: the others are asked for again to hear of theirs.
+            is_stuck = key in exchange.missing and not self._has_moved(asked, key)
+            if is_parking and is_stuck and (key in asked.suspected or not asked.suspected):
                 exchange.parked.add(key)
         return [*self.ask(exchange, now_ms), *self.want_annexes(exchange)]
 

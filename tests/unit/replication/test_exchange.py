@@ -1,0 +1,61 @@
+"""One group between two peers: what is asked for, and what is left alone for a while."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from p2pnode.replication.exchange import UNPROVEN_MAX, Exchange, Want
+from p2pnode.replication.frontier import Frontier, Head
+from p2pnode.replication.messages import Shown
+
+GROUP, OWN, AUTHOR = b"g" * 32, b"o" * 32, b"a" * 32
+LANES = frozenset({0, 1, 2})
+
+
+@dataclass
+class View:
+    group: bytes
+    frontier: Frontier
+    public: bool = True
+
+    def is_member(self, key: bytes) -> bool:
+        return key == AUTHOR
+
+
+def exchange_with(*heads: Head) -> Exchange:
+    return Exchange(View(GROUP, Frontier(GROUP, b"e" * 16, heads)), OWN, 0, LANES)
+
+
+def test_what_is_parked_is_not_asked_for_until_its_lane_moves() -> None:
+    """An entry from the future waits: asking for it again at once would never end."""
+    exchange = exchange_with(Head(AUTHOR, 0, 15, b"i" * 32, 1, False))
+    exchange.learn([Shown(AUTHOR, 0, 24, b"t" * 16, False)])
+    assert exchange.lacking() == [Want(AUTHOR, 0, 16, 24)]
+    exchange.parked.add((AUTHOR, 0))
+    assert exchange.lacking() == []
+    assert exchange.lacking() == []
+    moved = Head(AUTHOR, 0, 16, b"j" * 32, 2, False)
+    exchange.frontier.apply([moved])
+    exchange.note_moved([moved])
+    assert exchange.lacking() == [Want(AUTHOR, 0, 17, 24)]
+
+
+def test_a_lower_fork_is_asked_for_and_a_higher_one_is_not() -> None:
+    exchange = exchange_with(Head(AUTHOR, 0, 9, b"i" * 32, 1, True))
+    assert exchange.learn([Shown(AUTHOR, 0, 2, b"t" * 16, True)]).unproven == [(AUTHOR, 0)]
+    exchange.note_moved([Head(AUTHOR, 0, 9, b"i" * 32, 2, True)])
+    assert (AUTHOR, 0) in exchange.unproven
+    exchange.note_moved([Head(AUTHOR, 0, 2, b"k" * 32, 3, True)])
+    assert not exchange.unproven
+    lower = exchange_with(Head(AUTHOR, 0, 2, b"i" * 32, 1, True))
+    assert lower.learn([Shown(AUTHOR, 0, 9, b"t" * 16, True)]).unproven == []
+
+
+def test_accusations_without_end_are_not_remembered_without_end() -> None:
+    exchange = exchange_with()
+    for number in range(3):
+        shown = [
+            Shown((number * 1000 + index).to_bytes(32, "big"), 0, 5, b"t" * 16, True) for index in range(1000)
+        ]
+        exchange.learn(shown)
+    assert len(exchange.unproven) == UNPROVEN_MAX
