@@ -20,7 +20,6 @@ from p2pnode.governance.state import Member
 from p2pnode.home import Home
 from p2pnode.local import service as shapes
 from p2pnode.opening import PreparedJoin
-from p2pnode.peerbook import split_address
 from p2pnode.port import HeldGroup
 from p2pnode.service.context import Context
 from p2pnode.store.group_file import GroupQueries
@@ -120,7 +119,8 @@ class GroupsService:
                 uses=uses,
                 expiry_ms=expires_ms,
                 rule=held.state.charter.admission,
-                addresses=addresses,
+                # Whose addresses they are stands in the invitation: without it a QR code is half as large.
+                addresses=[address.partition("/p2p/")[0] for address in addresses],
                 name=held.name,
             )
         except FormatError as error:
@@ -179,7 +179,7 @@ class GroupsService:
     async def _knock(self, prepared: PreparedJoin) -> JoinAnswer:
         """Ask the inviter's node. Errors: Unreachable."""
         key = bytes(prepared.link.invitation.inviter)
-        addresses = [split_address(address)[1] for address in prepared.link.addresses]
+        addresses = [address.partition("/p2p/")[0] for address in prepared.link.addresses]
         self.context.book.add(key, addresses, source="invitation", is_wanted=True)
         self.context.supervisor.want(key, addresses)
         await self.context.host.dial(key, addresses)
