@@ -28,7 +28,7 @@ class FrameStream:
     async def read(self) -> bytes | None:
         """The next frame; None at a clean end between two frames.
 
-        Errors: PeerError frame.too_large, frame.cut_short; Unreachable when the stream broke or stalled.
+        Errors: PeerError frame.too_large; Unreachable when the stream broke, stalled, or ended inside a frame.
         """
         if not self._buffer and not await self._more():
             return None
@@ -67,7 +67,8 @@ class FrameStream:
     async def _exactly(self, size: int) -> bytes:
         while len(self._buffer) < size:
             if not await self._more():
-                raise PeerError("frame.cut_short", "the stream ended inside a frame")
+                # A peer that gave up in time looks the same as one that cheats: nobody is blamed for it.
+                raise Unreachable("the stream ended inside a frame")
         frame = bytes(self._buffer[:size])
         del self._buffer[:size]
         return frame
