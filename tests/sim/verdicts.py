@@ -71,8 +71,10 @@ def judge(world: World) -> None:
         world.watch.check_kept(machine)
     for group in world.groups.values():
         holders = _holders(world, group)
-        for machine, log in holders:
-            _judge_log(world, machine, log)
+        # They hold the same, so that folding it again for one of them is enough; each case takes another one.
+        chosen = world.chance("folded again").below(len(holders)) if holders else 0
+        for index, (machine, log) in enumerate(holders):
+            _judge_log(world, machine, log, is_folding=index == chosen)
         members = _members(world, group)
         _judge_acknowledged(world, group, members)
         _judge_same(world, members)
@@ -163,7 +165,7 @@ def _judge_acknowledged(world: World, group: bytes, members: list[tuple[Machine,
                     world.watch.find("entry.missing", f"{machine.name} lacks {name}'s entry {lane}/{seq}")
 
 
-def _judge_log(world: World, machine: Machine, log: GroupLog) -> None:
+def _judge_log(world: World, machine: Machine, log: GroupLog, *, is_folding: bool) -> None:
     find = world.watch.find
     path = SimulatedShelf.path(log.group)
     queries = queries_of(machine.disk, path)
@@ -173,7 +175,7 @@ def _judge_log(world: World, machine: Machine, log: GroupLog) -> None:
     for rule, detail in faults(log):
         find(rule, f"{machine.name}: {detail}")
     machine.handle([CatchUp(None, log.group)])
-    for part, mine, fresh in rebuilt(log, machine.disk.images()[path] or b""):
+    for part, mine, fresh in rebuilt(log, machine.disk.images()[path] or b"", is_folding=is_folding):
         if mine != fresh:
             find("state.not_rebuilt", f"{machine.name} {part}: {_difference(mine, fresh)}")
 
