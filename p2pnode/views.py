@@ -15,7 +15,8 @@ from p2pnode.economy.contribution import CONTRIBUTION_TYPE
 from p2pnode.group_change import Change
 from p2pnode.group_log import GroupLog
 from p2pnode.replication.lane import LaneState
-from p2pnode.store.group_file import GroupTransaction, Place, position_of
+from p2pnode.replication.run import stored_header
+from p2pnode.store.group_file import ContributionRow, GroupTransaction, Place, position_of
 from p2pnode.vocabulary import records_of
 
 VERSION = b"1"
@@ -46,10 +47,11 @@ def fold_slice(log: GroupLog, change: Change, entries_max: int) -> int:
 def _fold_lane(change: Change, lane: LaneState, last: int) -> None:
     transaction = change.transaction
     first = lane.viewed + 1
+    rows: list[ContributionRow] = []
     for seq, stored in enumerate(transaction.entries(lane.number, first, last), first):
         if stored.payload is None:
             continue
-        header = decode_header(stored.header)
+        header = stored_header(stored.header)
         position = position_of(lane.number, seq)
         for annex in annexes_named(stored.payload):
             change.has_new_annex_wants |= transaction.want_annex(annex, position)
@@ -57,8 +59,12 @@ def _fold_lane(change: Change, lane: LaneState, last: int) -> None:
             if type_ not in _VIEWED_TYPES:
                 continue
             if type_ == CLAIM_TYPE and void is None:
+                # It may make a row void that is still to be written.
+                transaction.add_contributions(rows)
+                rows.clear()
                 void = _rival_rule(transaction, payload, (position, item))
-            transaction.add_contribution((position, item), header.author, header.time_ms, type_, void)
+            rows.append((position, item, header.author, header.time_ms, type_, void))
+    transaction.add_contributions(rows)
 
 
 def _rival_rule(transaction: GroupTransaction, payload: bytes, place: Place) -> str | None:

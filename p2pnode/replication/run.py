@@ -27,6 +27,7 @@ from p2pnode.core.crypto import SIGNATURE_BYTES, ZERO_HASH, is_acceptable_key, s
 from p2pnode.core.entry import (
     FOUNDING_TYPE,
     VERSION,
+    Header,
     check_acks,
     check_payload,
     check_type,
@@ -133,11 +134,20 @@ class _Whole(msgspec.Struct, array_like=True, tag=2, frozen=True, forbid_unknown
     unsigned: list[_Index]
 
 
+_HEADER_FIELDS = len(Header._fields)
 _encode = msgspec.msgpack.Encoder().encode
 _decode_header_fields = msgspec.msgpack.Decoder().decode
 _decode_frame = msgspec.msgpack.Decoder(list[_Columns | _Whole]).decode
 _new_hash = hashlib.sha256().copy
 _make_row = cast("type[Row]", partial(tuple.__new__, Row))
+
+
+def stored_header(data: bytes) -> Header:
+    """The fields of a header that was checked when it was stored, at a tenth of the cost.
+
+    Shapes: acks are a list.
+    """
+    return Header._make(_decode_header_fields(data)[:_HEADER_FIELDS])
 
 
 def encode_run(

@@ -19,6 +19,9 @@ from p2pnode.store.database import Connect, connect, is_sound, open_database, re
 Place = tuple[int, int]
 """An entry's position and the index of a record in it."""
 
+ContributionRow = tuple[int, int, bytes, int, str, str | None]
+"""A record's place, its author, time in ms, type, and the rule that makes it void."""
+
 SEQ_BITS = 40
 _ROWS_A_STATEMENT = 500
 _ENTRY_COLUMNS = 6
@@ -329,13 +332,8 @@ class GroupTransaction(GroupQueries):
     def put_setting(self, name: str, value: bytes) -> None:
         self._connection.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
 
-    def add_contribution(
-        self, place: Place, author: bytes, time_ms: int, type_: str, void: str | None
-    ) -> None:
-        self._connection.execute(
-            "INSERT OR REPLACE INTO contribution VALUES (?, ?, ?, ?, ?, ?)",
-            (*place, author, time_ms, type_, void),
-        )
+    def add_contributions(self, rows: Sequence[ContributionRow]) -> None:
+        self._connection.executemany("INSERT OR REPLACE INTO contribution VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def add_claim(self, root: bytes, commit: bytes, place: Place) -> Place:
         """Note a claim, unless there is one of the same commit; the place of the one that stands."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from p2pnode import clock
 from p2pnode.core.annex import encode_annex
-from p2pnode.core.events import Append, Found, JoinAsked, Joined, PrepareJoin, Received, Reply
+from p2pnode.core.events import Append, CatchUp, Found, JoinAsked, Joined, PrepareJoin, Received, Reply
 from p2pnode.core.ids import GroupId
 from p2pnode.governance.charter import charter_of_toml
 from p2pnode.governance.invitation import encode_link, invite
@@ -33,7 +33,7 @@ from tests.bench.workload import items
 ROOT = Path(__file__).resolve().parents[2]
 _APPEND_ITEMS = 500
 _FRAME_BYTES = 1 << 19
-_FORMAT = b"1"
+_FORMAT = b"2"
 _COMMITMENT = bytes(range(32))
 
 
@@ -201,6 +201,7 @@ def _make(folder: Path, entries: int, authors: int, readers: int) -> bytes:
         writer.hand_over(group, founder)
         writers.append(writer)
     founder.hand_over(group, near)
+    near.ask(CatchUp("bench", group))
     near.close()
     for number, writer in enumerate(writers, start=1):
         writer.append(group, (number + 1) * each - 1, 1)
@@ -208,6 +209,7 @@ def _make(folder: Path, entries: int, authors: int, readers: int) -> bytes:
         writer.close()
         shutil.rmtree(writer.home.path)
     founder.append(group, each - 1, 1)
+    founder.ask(CatchUp("bench", group))
     founder.close()
     return group
 
