@@ -5,6 +5,7 @@ It checks shapes only; what the values mean is the business of the type that rea
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from p2pnode.core.codec import Value
@@ -15,12 +16,13 @@ from p2pnode.core.limits import COUNTER_MAX
 
 RULE_CHARACTERS_MAX = 64
 _RULE_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL_BESIDES_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def is_plain_text(text: str, *, lines: bool = False) -> bool:
     """Whether a text has no control characters; line feeds and tabs pass when `lines` is set."""
-    allowed = "\n\t" if lines else ""
-    return not any((ord(char) < 32 or 127 <= ord(char) < 160) and char not in allowed for char in text)
+    return (_CONTROL_BESIDES_LINES if lines else _CONTROL).search(text) is None
 
 
 def is_rule_id(text: str) -> bool:
