@@ -198,6 +198,8 @@ class Node:
                 with self.node_file.write() as transaction:
                     for cursor in event.cursors:
                         transaction.put_cursor(*cursor)
+                        if cursor[1] in self.logs:
+                            transaction.put_moves(cursor[1], self.logs[cursor[1]].changed)
             case ConfirmClock():
                 self._is_clock_confirmed = True
                 return [Reply(event.request)]

@@ -99,7 +99,7 @@ def _open(node: Node, group: bytes, membership: Membership, *, is_restored: bool
         for device in member.devices
     )
     is_lost = is_behind_marks(node, log)
-    if is_restored or is_lost:
+    if is_restored or is_lost or log.changed < node.node_file.moves(group):
         _renew_epoch(node, log)
     if is_lost or ((is_restored or membership.state == "restored" or aside) and not is_alone):
         node.restored.add(group)

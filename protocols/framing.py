@@ -28,7 +28,7 @@ class FrameStream:
     async def read(self) -> bytes | None:
         """The next frame; None at a clean end between two frames.
 
-        Errors: PeerError frame.too_large; Unreachable when the stream broke, stalled, or ended inside a frame.
+        Errors: PeerError frame.too_large; Unreachable when the stream broke, stalled or ended in a frame.
         """
         if not self._buffer and not await self._more():
             return None

@@ -160,9 +160,10 @@ class _Conversation:
 
     def _note(self, effect: fx.RememberCursor | fx.HearClock) -> None:
         match effect:
-            case fx.RememberCursor(group, cursor):
+            case fx.RememberCursor(group, cursor, knows_us):
                 self._port.remember_cursor(self._peer, group, cursor)
-                self._port.heads_confirmed(self._peer, group)
+                if knows_us:
+                    self._port.heads_confirmed(self._peer, group)
             case fx.HearClock(offset_ms):
                 # The session counts from its own clock; what matters is the wall clock (J31).
                 ahead_ms = self._port.now_ms() - self._sessions.now_ms()

@@ -109,10 +109,14 @@ class OpenBulk:
 
 @dataclass(frozen=True, slots=True)
 class RememberCursor:
-    """Everything the peer showed up to here is durable on this side."""
+    """Everything the peer showed up to here is durable on this side.
+
+    Shapes: knows_us says whether the peer is known to hold our own lane 0 as we do now (J35).
+    """
 
     group: bytes
     cursor: Cursor
+    knows_us: bool
 
 
 @dataclass(frozen=True, slots=True)

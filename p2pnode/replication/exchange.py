@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
+from p2pnode.core.ids import Lane
 from p2pnode.core.limits import NEWCOMER_ENTRIES_MAX
 from p2pnode.replication.frontier import EPOCH_BYTES, NO_SEQ, Frontier, Head, LaneKey
 from p2pnode.replication.hello import cursor_epoch, lanes_of, mask_of
@@ -120,6 +121,7 @@ class Exchange:
         self._held: dict[LaneKey, int] = {}
         self._sent: dict[LaneKey, int] = {}
         self._overflowed = False
+        self._is_local_lane_equal = False
         self._fork_points: set[LaneKey] = set()
 
     @property
@@ -158,6 +160,9 @@ class Exchange:
             self.told = self.recorded = NO_SEQ
         self._their_epoch = offered.epoch
         self._overflowed = False
+        self._is_local_lane_equal = Lane.LOCAL in self.their_lanes and Lane.LOCAL not in self._unequal_lanes(
+            offered
+        )
         if not self.their_lanes:
             self.missing.clear()
             self.announced = None
@@ -220,6 +225,13 @@ class Exchange:
                 shown.append(head)
         self.announced = self.frontier.changed
         return News(shown, pushed)
+
+    @property
+    def knows_us(self) -> bool:
+        """Whether the peer is known to hold our own lane 0 as far as we do: ours is not behind (J35)."""
+        own = self.frontier.heads.get((self._own_key, int(Lane.LOCAL)))
+        held = self._held.get((self._own_key, int(Lane.LOCAL)), NO_SEQ)
+        return self._is_local_lane_equal or (own is not None and held >= own.seq)
 
     def note_held(self, key: LaneKey, seq: int) -> None:
         """The peer holds a lane up to a seq. Forgetting it costs some bytes, so memory is bounded by

@@ -274,7 +274,7 @@ class Session:
         for exchange in self._offering or ():
             cursor = exchange.cursor()
             if cursor is not None:
-                effects.append(RememberCursor(exchange.group, cursor))
+                effects.append(RememberCursor(exchange.group, cursor, exchange.knows_us))
         return effects
 
     def _take(self, message: Message, size_bytes: int, now_ms: int) -> list[Effect]:

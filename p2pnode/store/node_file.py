@@ -16,6 +16,9 @@ from p2pnode.store.group_file import FoundingBytes
 _ROWS_A_STATEMENT = 500
 
 
+_MOVES = "moves:"
+
+
 class Promise(NamedTuple):
     """An own entry whose bytes are kept until its group's file is known to be on disk."""
 
@@ -138,8 +141,13 @@ class NodeTransaction:
             "INSERT OR REPLACE INTO cursor VALUES (?, ?, ?, ?)", (peer, group, epoch, changed)
         )
 
+    def put_moves(self, group: bytes, changed: int) -> None:
+        """Note how many head moves a group's file held when positions in peers' logs were written down."""
+        self.put_setting(_MOVES + group.hex(), changed.to_bytes(8, "big"))
+
     def forget_cursors(self, group: bytes) -> None:
         self._connection.execute("DELETE FROM cursor WHERE group_id=?", (group,))
+        self._connection.execute("DELETE FROM setting WHERE name=?", (_MOVES + group.hex(),))
 
 
 class NodeFile:
@@ -209,6 +217,11 @@ class NodeFile:
     def setting(self, name: str) -> bytes | None:
         row = self._connection.execute("SELECT value FROM setting WHERE name=?", (name,)).fetchone()
         return None if row is None else bytes(row[0])
+
+    def moves(self, group: bytes) -> int:
+        """How many head moves a group's file held at the last note of positions; fewer now is a loss."""
+        held = self.setting(_MOVES + group.hex())
+        return 0 if held is None else int.from_bytes(held, "big")
 
     def cursors(self) -> dict[tuple[bytes, bytes], tuple[bytes, int]]:
         """(peer, group) to (the peer's epoch, what it had changed when we were last in step)."""

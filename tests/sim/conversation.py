@@ -94,7 +94,9 @@ class End:
         """The stream is over."""
         for effect in self.session.end():
             if isinstance(effect, wish.RememberCursor):
-                self.machine.remember_cursor(self.peer.key.public, effect.group, effect.cursor)
+                self.machine.remember_cursor(
+                    self.peer.key.public, effect.group, effect.cursor, effect.knows_us
+                )
 
     # ---- what follows
 
@@ -140,8 +142,8 @@ class End:
                 )
             case wish.KeepFork(token, group, proof):
                 machine.submit(ForkShown(lambda reply: self._fork_kept(token, reply), group, peer, proof))
-            case wish.RememberCursor(group, cursor):
-                machine.remember_cursor(peer, group, cursor)
+            case wish.RememberCursor(group, cursor, knows_us):
+                machine.remember_cursor(peer, group, cursor, knows_us)
             case wish.HearClock(offset_ms):
                 machine.submit(ClockHeard(peer, offset_ms))
             case wish.Blame(rule):

@@ -350,12 +350,12 @@ class Machine:
     def cursor(self, peer: bytes, group: bytes) -> Cursor | None:
         return self._cursors.get((peer, group))
 
-    def remember_cursor(self, peer: bytes, group: bytes, cursor: Cursor) -> None:
+    def remember_cursor(self, peer: bytes, group: bytes, cursor: Cursor, knows_us: bool) -> None:
         if self._cursors.get((peer, group)) != cursor:
             self._cursors[peer, group] = cursor
             self.submit(CursorsNoted(((peer, group, *cursor),)))
         view = self.views.get(group)
-        if view is not None:
+        if view is not None and knows_us:
             view.is_confirmed = True
             if view.is_unconfirmed:
                 self.submit(HeadsConfirmed(group, peer))

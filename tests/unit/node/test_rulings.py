@@ -16,6 +16,7 @@ from p2pnode.core.events import (
     Append,
     ClockHeard,
     ConfirmClock,
+    CursorsNoted,
     Forget,
     ForkFound,
     ForkShown,
@@ -455,3 +456,25 @@ def test_j05_a_signature_that_did_not_arrive_whole_is_asked_for_and_taken(machin
     assert alice.node.logs[group].file.entries(held.number, 1, 1)[0].signature is None
     alice.handle(SignatureFound(group, entries[0].id, entries[0].signature or b""))
     assert alice.node.logs[group].file.entries(held.number, 1, 1)[0].signature == entries[0].signature
+
+
+def test_j34_a_group_file_older_than_the_positions_in_peers_logs_asks_for_everything_again(
+    machine: MachineOf,
+) -> None:
+    alice, bob, group = pair(machine)
+    bob.node.close()
+    path = bob.folder / "groups" / f"{group.hex()}.db"
+    older = path.read_bytes()
+    bob.start_again()
+    epoch = bob.node.logs[group].frontier.epoch
+    alice.write(group, "more", NOW_MS + 1)
+    alice.give(bob, group)
+    bob.handle(CursorsNoted(((alice.key, group, b"e" * 16, 7),)))
+    bob.restart()
+    assert bob.node.logs[group].frontier.epoch == epoch
+    assert bob.node.node_file.cursors()
+    bob.node.close()
+    path.write_bytes(older)
+    bob.start_again()
+    assert bob.node.logs[group].frontier.epoch != epoch
+    assert not bob.node.node_file.cursors()
