@@ -122,6 +122,7 @@ class Exchange:
         self._sent: dict[LaneKey, int] = {}
         self._overflowed = False
         self._is_local_lane_equal = False
+        self._position = Cursor(_NO_EPOCH, 0)
         self._fork_points: set[LaneKey] = set()
 
     @property
@@ -138,7 +139,7 @@ class Exchange:
         """What we say about the group when we offer it. Shapes: cursor is our position in the peer's
         moves."""
         digests = b"".join(self.frontier.digest(frozenset((lane,))) for lane in sorted(self.lanes))
-        at = cursor or Cursor(_NO_EPOCH, 0)
+        at = self._position = cursor or Cursor(_NO_EPOCH, 0)
         mask = mask_of(self.lanes)
         return Offered(
             self.number,
@@ -189,9 +190,23 @@ class Exchange:
                 self._sent[own.author, lane] = own.seq
         if not lanes:
             return [], False
-        is_usable = offered.cursor_epoch == cursor_epoch(self.frontier.epoch, self.lanes)
+        is_usable = (
+            offered.cursor_epoch == cursor_epoch(self.frontier.epoch, self.lanes)
+            and offered.cursor_changed <= self.frontier.changed
+        )
         since = offered.cursor_changed if is_usable else 0
-        return [head for head in self.frontier.changed_since(since) if head.lane in lanes], not is_usable
+        heads = [head for head in self.frontier.changed_since(since) if head.lane in lanes]
+        if is_usable and not heads and self._has_nothing_new(offered):
+            # Both believe to have seen everything, and yet the digests differ: a disk was set back, and its
+            # positions were given out a second time. Only all heads can tell what is missing.
+            is_usable = False
+            heads = [head for head in self.frontier.changed_since(0) if head.lane in lanes]
+        return heads, not is_usable
+
+    def _has_nothing_new(self, offered: Offered) -> bool:
+        """Whether we have been told everything that the peer has moved, as far as positions say."""
+        is_known = self._position.epoch == cursor_epoch(self._their_epoch, self.their_lanes)
+        return max(self.told, self._position.changed if is_known else NO_SEQ) >= offered.changed
 
     def level(self) -> int:
         """Up to which of our head moves the peer has been told everything, less what is still under way."""
