@@ -354,8 +354,6 @@ class Machine:
         if self._cursors.get((peer, group)) != cursor:
             self._cursors[peer, group] = cursor
             self.submit(CursorsNoted(((peer, group, *cursor),)))
-
-    def heads_confirmed(self, peer: bytes, group: bytes) -> None:
         view = self.views.get(group)
         if view is not None and knows_us:
             view.is_confirmed = True
