@@ -94,11 +94,14 @@ class End:
         """The stream is over."""
         for effect in self.session.end():
             if isinstance(effect, wish.RememberCursor):
-                self.machine.remember_cursor(
-                    self.peer.key.public, effect.group, effect.cursor, effect.knows_us
-                )
+                self._remember(effect)
 
     # ---- what follows
+
+    def _remember(self, effect: wish.RememberCursor) -> None:
+        self.machine.remember_cursor(self.peer.key.public, effect.group, effect.cursor)
+        if effect.knows_us:
+            self.machine.heads_confirmed(self.peer.key.public, effect.group)
 
     def _feed(self, effects: Sequence[wish.Effect]) -> None:
         for effect in effects:
@@ -142,8 +145,8 @@ class End:
                 )
             case wish.KeepFork(token, group, proof):
                 machine.submit(ForkShown(lambda reply: self._fork_kept(token, reply), group, peer, proof))
-            case wish.RememberCursor(group, cursor, knows_us):
-                machine.remember_cursor(peer, group, cursor, knows_us)
+            case wish.RememberCursor():
+                self._remember(effect)
             case wish.HearClock(offset_ms):
                 machine.submit(ClockHeard(peer, offset_ms))
             case wish.Blame(rule):

@@ -350,12 +350,14 @@ class Machine:
     def cursor(self, peer: bytes, group: bytes) -> Cursor | None:
         return self._cursors.get((peer, group))
 
-    def remember_cursor(self, peer: bytes, group: bytes, cursor: Cursor, knows_us: bool) -> None:
+    def remember_cursor(self, peer: bytes, group: bytes, cursor: Cursor) -> None:
         if self._cursors.get((peer, group)) != cursor:
             self._cursors[peer, group] = cursor
             self.submit(CursorsNoted(((peer, group, *cursor),)))
+
+    def heads_confirmed(self, peer: bytes, group: bytes) -> None:
         view = self.views.get(group)
-        if view is not None and knows_us:
+        if view is not None:
             view.is_confirmed = True
             if view.is_unconfirmed:
                 self.submit(HeadsConfirmed(group, peer))
