@@ -111,7 +111,7 @@ class OpenBulk:
 class RememberCursor:
     """Everything the peer showed up to here is durable on this side.
 
-    Shapes: knows_us says whether the peer is known to hold our own lane 0 as we do now (J35).
+    Shapes: knows_us says whether the peer told how far it holds our own lane 0 (J35).
     """
 
     group: bytes

@@ -243,10 +243,8 @@ class Exchange:
 
     @property
     def knows_us(self) -> bool:
-        """Whether the peer is known to hold our own lane 0 as far as we do: ours is not behind (J35)."""
-        own = self.frontier.heads.get((self._own_key, int(Lane.LOCAL)))
-        held = self._held.get((self._own_key, int(Lane.LOCAL)), NO_SEQ)
-        return self._is_local_lane_equal or (own is not None and held >= own.seq)
+        """Whether the peer told how far it holds our own lane 0: what it holds beyond ours is asked for (J35)."""
+        return self._is_local_lane_equal or (self._own_key, int(Lane.LOCAL)) in self._held
 
     def note_held(self, key: LaneKey, seq: int) -> None:
         """The peer holds a lane up to a seq. Forgetting it costs some bytes, so memory is bounded by
