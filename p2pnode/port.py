@@ -68,6 +68,9 @@ _Result = TypeVar("_Result")
 WATCHER_CHANGES_MAX = 256
 ANNEXES_WANTED_MAX = 2000
 READERS_MAX = 4
+INLINE_ENTRIES_MAX = 4
+"""So few entries are read in the loop: readers never wait, and a thread would cost many times the reading."""
+
 CONDUCTS_MAX = 4096
 """Peers whose offences are remembered: keys cost nothing."""
 
@@ -333,8 +336,11 @@ class LivePort:
     async def read_runs(
         self, group: bytes, wants: Sequence[Want], bytes_max: int
     ) -> tuple[list[bytes], list[Want]]:
-        if group not in self._groups:
+        held = self._groups.get(group)
+        if held is None:
             return [], []
+        if sum(want.last - want.first + 1 for want in wants) <= INLINE_ENTRIES_MAX:
+            return held.reader.read_runs(wants, bytes_max)
         return await self.read(group, lambda reader: reader.read_runs(wants, bytes_max))
 
     async def read_annexes(self, group: bytes, hashes: Sequence[bytes]) -> list[bytes]:
