@@ -205,6 +205,16 @@ def _wrong_depth(liar: Liar) -> None:
     liar.give_all([poison, liar.entry(after, "after")])
 
 
+def _wrong_depth_over_acks(liar: Liar) -> None:
+    """Deeper than its own lane and what it names make it."""
+    entries = liar.others_run()
+    if entries:
+        tip, named = liar.tip(), decode_header(entries[-1].header)
+        depth = 3 + max(tip[2], named.depth)
+        ack = sha256(entries[-1].header)
+        liar.give_all([liar.entry(tip, "over acks", acks=(ack,), depth=depth)])
+
+
 def _wrong_time(liar: Liar) -> None:
     tip = liar.tip()
     if tip[3] > 0:
@@ -351,6 +361,7 @@ LIES: dict[str, Callable[[Liar], None]] = {
     "impersonation": _impersonation,
     "spoiled_signatures": _spoiled_signatures,
     "wrong_depth": _wrong_depth,
+    "wrong_depth_over_acks": _wrong_depth_over_acks,
     "wrong_time": _wrong_time,
     "future": _future,
     "far_future": _far_future,

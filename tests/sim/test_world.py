@@ -147,6 +147,39 @@ def test_an_old_home_waits_for_a_member() -> None:
     assert outcome.counts["alert restore.confirmed"] == 1
 
 
+LEVEL_MS = 90_000
+"""Two looks at a world that has nothing left to do: later, only a comparison by chance has healed it."""
+
+
+def test_positions_in_a_log_do_not_outlive_a_power_cut() -> None:
+    """What peers remember of our head moves is void when some of these were taken back."""
+    steps: list[Step] = [[5_000 + 300 * n, "append", "bob", "circle", "work", 1] for n in range(8)]
+    steps += [
+        [12_000, "power", "bob"],
+        [12_100, "partition", [["bob"], ["alice", "carol"]]],
+        [12_200, "boot", "bob"],
+        [30_000, "append", "bob", "circle", "work", 1],
+        [31_000, "append", "bob", "circle", "open", 1],
+    ]
+    outcome = play(_case(*steps))
+    assert not outcome.rule
+    assert outcome.counts["acknowledged"] == 10
+    assert outcome.settled_ms <= LEVEL_MS
+
+
+def test_positions_in_peers_logs_do_not_outlive_our_file() -> None:
+    steps: list[Step] = [
+        [5_000, "append", "alice", "circle", "work", 2],
+        [6_000, "append", "bob", "circle", "work", 2],
+        [7_000, "append", "carol", "circle", "work", 2],
+        [30_000, "damage", "bob", "circle"],
+    ]
+    outcome = play(_case(*steps))
+    assert not outcome.rule
+    assert outcome.counts["alert store.set_aside"] == 1
+    assert outcome.settled_ms <= LEVEL_MS
+
+
 def test_a_power_cut_takes_back_what_was_not_durable() -> None:
     disk = Disk()
     file = NodeFile("node", make=disk.connect)
