@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from p2pnode.core import codec
 from p2pnode.core.crypto import ZERO_HASH, SigningKey
@@ -10,7 +11,7 @@ from p2pnode.core.entry import VERSION, Entry, Header, payload_fields, sign_entr
 from p2pnode.core.errors import FormatError
 from p2pnode.core.fields import Fields
 from p2pnode.core.ids import Lane
-from p2pnode.core.limits import PAYLOAD_BYTES_MAX
+from p2pnode.core.limits import MEMBERS_MAX, PAYLOAD_BYTES_MAX
 from p2pnode.governance.inception import Inception, inception_of_value
 from p2pnode.governance.invitation import (
     Invitation,
@@ -52,6 +53,7 @@ def encode(join: Join) -> bytes:
     )
 
 
+@lru_cache(maxsize=MEMBERS_MAX)
 def decode(payload: bytes) -> Join:
     """The join in a payload. Errors: FormatError join.bad_field, join.bad_signature, invite.bad_field,
     inception.bad_field, codec.*."""
