@@ -243,7 +243,7 @@ class Exchange:
 
     @property
     def knows_us(self) -> bool:
-        """Whether the peer told how far it holds our own lane 0: what it holds beyond ours is asked for (J35)."""
+        """Whether the peer told how far it holds our own lane 0; what is beyond ours is asked for (J35)."""
         return self._is_local_lane_equal or (self._own_key, int(Lane.LOCAL)) in self._held
 
     def note_held(self, key: LaneKey, seq: int) -> None:
