@@ -20,6 +20,7 @@ from p2pnode.group_change import Change
 from p2pnode.replication.fork import branch_headers, check_fork_proof
 from p2pnode.replication.frontier import Frontier
 from p2pnode.replication.lane import LaneState, has_head, head_of, is_blocked, is_unacked
+from p2pnode.replication.run import stored_entry
 from p2pnode.store.group_file import (
     SEQ_BITS,
     GroupFile,
@@ -63,7 +64,7 @@ class GroupLog:
         decided: list[tuple[tuple[int, int, bytes], Entry, int]] = []
         provisional: list[tuple[tuple[int, bytes], Entry]] = []
         for item in reader.governed():
-            entry = read_entry(item.entry.header, item.entry.signature, item.entry.payload)
+            entry = stored_entry(item.entry)
             number, seq = number_and_seq(item.position)
             lane = lane_of(number)
             if lane is not None and lane.ended_at is not None and seq >= lane.ended_at:

@@ -11,6 +11,7 @@ import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from p2pnode.core import codec
 from p2pnode.core.codec import Value
@@ -26,7 +27,7 @@ from p2pnode.core.crypto import (
 from p2pnode.core.errors import FormatError, UsageError
 from p2pnode.core.fields import is_plain_text
 from p2pnode.core.ids import DeviceKey, GroupId
-from p2pnode.core.limits import COUNTER_MAX, INVITATION_ADDRESSES_MAX, INVITATION_USES_MAX
+from p2pnode.core.limits import COUNTER_MAX, INVITATION_ADDRESSES_MAX, INVITATION_USES_MAX, MEMBERS_MAX
 from p2pnode.governance.charter import ADMISSION_RULES
 
 LINK_PREFIX = "p2pnode:join:"
@@ -63,7 +64,12 @@ class Invitation:
     @property
     def id(self) -> bytes:
         """SHA-256 of the canonical bytes: what uses are counted by."""
-        return sha256(codec.encode(self.value))
+        return _id_of(self)
+
+
+@lru_cache(maxsize=MEMBERS_MAX)
+def _id_of(invitation: Invitation) -> bytes:
+    return sha256(codec.encode(invitation.value))
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from p2pnode.core.crypto import SIGNATURE_BYTES, ZERO_HASH, is_acceptable_key, s
 from p2pnode.core.entry import (
     FOUNDING_TYPE,
     VERSION,
+    Entry,
     Header,
     check_acks,
     check_payload,
@@ -35,7 +36,7 @@ from p2pnode.core.entry import (
     payload_fields,
 )
 from p2pnode.core.errors import FormatError
-from p2pnode.core.ids import Lane
+from p2pnode.core.ids import EntryId, Lane
 from p2pnode.core.limits import (
     COUNTER_MAX,
     FRAME_BYTES_MAX,
@@ -135,6 +136,7 @@ class _Whole(msgspec.Struct, array_like=True, tag=2, frozen=True, forbid_unknown
 
 
 _HEADER_FIELDS = len(Header._fields)
+_ACKS_FIELD = Header._fields.index("acks")
 _encode = msgspec.msgpack.Encoder().encode
 _decode_header_fields = msgspec.msgpack.Decoder().decode
 _decode_frame = msgspec.msgpack.Decoder(list[_Columns | _Whole]).decode
@@ -143,11 +145,16 @@ _make_row = cast("type[Row]", partial(tuple.__new__, Row))
 
 
 def stored_header(data: bytes) -> Header:
-    """The fields of a header that was checked when it was stored, at a tenth of the cost.
+    """The fields of a header that was checked when it was stored, at a tenth of the cost."""
+    fields = _decode_header_fields(data)
+    fields[_ACKS_FIELD] = tuple(fields[_ACKS_FIELD])
+    return Header._make(fields[:_HEADER_FIELDS])
 
-    Shapes: acks are a list.
-    """
-    return Header._make(_decode_header_fields(data)[:_HEADER_FIELDS])
+
+def stored_entry(stored: StoredEntry) -> Entry:
+    """An entry that was checked when it was stored."""
+    header_id = EntryId(sha256(stored.header))
+    return Entry(stored_header(stored.header), stored.header, header_id, stored.signature, stored.payload)
 
 
 def encode_run(
