@@ -235,6 +235,11 @@ def _plain_body(entry: Entry) -> Any:
         return None
 
 
+def is_start_of_id(word: str) -> bool:
+    """Whether a word can be the start of an entry's id: 4 to 64 hexadecimal digits in small letters."""
+    return 4 <= len(word) <= 64 and all(digit in "0123456789abcdef" for digit in word)
+
+
 def plain(value: Any) -> Any:
     """A decoded value as JSON can hold it: bytes become hexadecimal text."""
     if type(value) is bytes:

@@ -41,8 +41,6 @@ UNITS = (
 )
 """Local names of OM 2 to offer to people. Others are accepted: a community counts as it likes."""
 
-EFFORT_UNITS = ("hour", "minute-Time", "second-Time", "day", "week")
-
 _UNIT = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}")
 
 

@@ -13,7 +13,7 @@ from p2pnode.core.entry import Entry
 from p2pnode.core.errors import FormatError, UsageError
 from p2pnode.core.events import Append, Item
 from p2pnode.core.limits import ANNEX_BYTES_MAX, ANNEX_SALT_BYTES
-from p2pnode.describing import Filter
+from p2pnode.describing import Filter, is_start_of_id
 from p2pnode.economy import claim as claims
 from p2pnode.economy import contribution
 from p2pnode.economy.contribution import Contribution
@@ -144,7 +144,7 @@ class EntriesService:
 
     async def entry(self, entry: str) -> shapes.EntryDetail:
         word = entry.strip().lower()
-        if not 4 <= len(word) <= 64 or any(digit not in "0123456789abcdef" for digit in word):
+        if not is_start_of_id(word):
             raise UsageError(
                 "entry.bad_id",
                 "an entry is named by at least four hexadecimal digits",

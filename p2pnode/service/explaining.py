@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from p2pnode.core.errors import UsageError
 from p2pnode.core.ids import did_of, peer_id_of
+from p2pnode.describing import is_start_of_id
 from p2pnode.local.service import EntryRow, Explanation
 from p2pnode.penalties import Conduct
 from p2pnode.port import HeldGroup
@@ -65,7 +66,7 @@ def _group(context: Context, word: str) -> HeldGroup | None:
 
 async def _entry(context: Context, word: str) -> EntryRow | None:
     digits = word.lower()
-    if not 4 <= len(digits) <= 64 or any(digit not in "0123456789abcdef" for digit in digits):
+    if not is_start_of_id(digits):
         return None
     for held in list(context.port.groups().values()):
         details = await context.describe(held, lambda describer: describer.details(digits))

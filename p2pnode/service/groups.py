@@ -30,7 +30,6 @@ _JOIN_TIMEOUT_S = 20
 _STANDING_TIMEOUT_S = 10
 _TOLD_TIMEOUT_S = 5
 _TEMPLATES = "config_files/templates"
-_PEER_ERRORS = (Unreachable,)
 
 
 class GroupsService:
