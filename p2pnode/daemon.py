@@ -266,11 +266,16 @@ class Daemon:
         for held in list(self.port.groups().values()):
             if held.state.standing(peer) not in ("member", "provisional"):
                 continue
-            stream = await self.host.open_stream(peer, query.ID)
             try:
-                answer = await query.ask(stream, ["addresses", held.group])
-            finally:
-                await stream.close()
+                stream = await self.host.open_stream(peer, query.ID)
+                try:
+                    answer = await query.ask(stream, ["addresses", held.group])
+                finally:
+                    await stream.close()
+            except NodeError as error:
+                # Whoever lost its log takes us for strangers until the session that follows has refilled it.
+                _log.debug("addresses.untold", peer=peer, reason=str(error))
+                continue
             for key, addresses in answers.addresses_of(answer):
                 if key != self.port.own_key and held.state.standing(key) in ("member", "provisional"):
                     self.book.add(key, addresses, source="member")

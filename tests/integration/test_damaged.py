@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from p2pnode.core.ids import device_key_of_peer_id
 from tests.integration.conftest import Make
 from tests.integration.nodes import Running, converge, eventually, form_group
 
@@ -19,9 +22,14 @@ def _garble(path: Path, first: int) -> None:
         file.write(b"\xa5" * (size - first))
 
 
-def _with_log(make: Make) -> tuple[Running, Running, str]:
-    """Two members who wrote enough that a garbled page hits entries; the first is stopped."""
-    alice, bob = (make(name).start() for name in ("alice", "bob"))
+def _with_log(make: Make, *, is_opening: bool = True) -> tuple[Running, Running, str]:
+    """Two members who wrote enough that a garbled page hits entries; the founder is stopped.
+
+    `is_opening`: whether the founder has the smaller key, with which one opens the sync session.
+    """
+    nodes = [make(name).start() for name in ("alice", "bob")]
+    nodes.sort(key=lambda node: device_key_of_peer_id(node.peer_id), reverse=not is_opening)
+    alice, bob = nodes
     group = form_group([alice, bob])
     for number in range(40):
         bob.contribute(group, f"work {number}")
@@ -77,8 +85,9 @@ def test_garbled_pages_in_a_group_file_are_found_and_refilled(make: Make) -> Non
     _assert_refilled(alice, bob, group)
 
 
-def test_a_deleted_group_file_is_refilled(make: Make) -> None:
-    alice, bob, group = _with_log(make)
+@pytest.mark.parametrize("is_opening", [True, False])
+def test_a_deleted_group_file_is_refilled(make: Make, is_opening: bool) -> None:
+    alice, bob, group = _with_log(make, is_opening=is_opening)
     path = alice.home.group_db(bytes.fromhex(group))
     for companion in ("", "-wal", "-shm"):
         path.with_name(path.name + companion).unlink(missing_ok=True)

@@ -49,8 +49,14 @@ _seeds = itertools.count(int(time.time()))
 
 @asynccontextmanager
 async def _stranger(alice: Running) -> AsyncIterator[Host]:
-    """A peer with a fresh key, connected to a node."""
-    host = Host(secret_seed=next(_seeds).to_bytes(32, "big"), listen=[], protocols={})
+    """A peer with a fresh key, connected to a node.
+
+    Its key is the smaller one, so that the sync session is its to open: a session that the node opens too
+    would end it, perhaps before what came over it was looked at.
+    """
+    seeds = (next(_seeds).to_bytes(32, "big") for _ in itertools.count())
+    seed = next(seed for seed in seeds if SigningKey(seed).public < _key(alice))
+    host = Host(secret_seed=seed, listen=[], protocols={})
     async with host.run():
         await host.dial(_key(alice), [alice.listen])
         yield host
