@@ -1,0 +1,140 @@
+"""State rows: what a group agrees on, as keys with values, and changes on top that can be thrown away.
+
+Reading and layering only. What the tables mean is the business of those who execute entries; how the rows
+become one hash stands in `trie.py`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+KEY_BYTES_MAX = 256
+"""A table's name and a few ids."""
+
+VALUE_BYTES_MAX = 128 * 1024
+"""The longest list a group keeps in one row, so that a few rows fill a chunk of a snapshot."""
+
+_TABLE_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_.")
+
+
+class Rows(Protocol):
+    """Rows that can be read. Shapes: values are canonical bytes of the codec."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value of a key."""
+        ...
+
+    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """The rows whose keys start with a prefix, ascending, as they were when the scan began."""
+        ...
+
+
+def row_key(table: str, *parts: bytes) -> bytes:
+    """The key of a row.
+
+    Shapes: within a table every part but the last has a fixed size, so that keys are distinct and a scan of
+    `row_key(table, part)` finds the rows of that part alone.
+    """
+    if not table or not _TABLE_CHARACTERS.issuperset(table):
+        raise ValueError(f"{table!r} is no name of a table")
+    return table.encode("ascii") + b"\0" + b"".join(parts)
+
+
+class MemoryRows:
+    """Rows in memory that nobody changes any more."""
+
+    def __init__(self, rows: Mapping[bytes, bytes]) -> None:
+        self._rows = dict(rows)
+        self._keys = sorted(self._rows)
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value of a key."""
+        return self._rows.get(key)
+
+    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """The rows whose keys start with a prefix, ascending by key."""
+        return ((key, self._rows[key]) for key in _with_prefix(self._keys, prefix))
+
+
+class State:
+    """Rows with changes on top; the rows below stay as they are."""
+
+    def __init__(self, base: Rows) -> None:
+        self._base = base
+        self._changes: dict[bytes, bytes | None] = {}
+        self._keys: list[bytes] = []
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value of a key, changed or from below."""
+        if key in self._changes:
+            return self._changes[key]
+        return self._base.get(key)
+
+    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """The rows whose keys start with a prefix, ascending, as they were when the scan began."""
+        changed = [(key, self._changes[key]) for key in _with_prefix(self._keys, prefix)]
+        below = self._base.scan(prefix)
+        return _merged(below, changed) if changed else below
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Set a row. Errors: ValueError for a key or value beyond its bound, which executors prevent."""
+        if not 0 < len(key) <= KEY_BYTES_MAX or len(value) > VALUE_BYTES_MAX:
+            raise ValueError(f"a row of {len(key)} and {len(value)} bytes")
+        self._set(key, value)
+
+    def delete(self, key: bytes) -> None:
+        """Take a row away; there need not be one."""
+        self._set(key, None)
+
+    def apply(self, changes: Mapping[bytes, bytes | None]) -> None:
+        """Take over the changes of an overlay."""
+        for key, value in changes.items():
+            self._set(key, value)
+
+    def changes(self) -> dict[bytes, bytes | None]:
+        """Every key that was set or taken away, ascending; None is a row taken away."""
+        return {key: self._changes[key] for key in self._keys}
+
+    def overlay(self) -> State:
+        """A layer on top, for something that may turn out void."""
+        return State(self)
+
+    def _set(self, key: bytes, value: bytes | None) -> None:
+        if key not in self._changes:
+            insort(self._keys, key)
+        self._changes[key] = value
+
+
+def _with_prefix(keys: list[bytes], prefix: bytes) -> list[bytes]:
+    """The keys with a prefix out of ascending ones."""
+    first = bisect_left(keys, prefix)
+    if not prefix:
+        return keys[first:]
+    return keys[first : bisect_left(keys, _after(prefix), lo=first)] if _after(prefix) else keys[first:]
+
+
+def _after(prefix: bytes) -> bytes:
+    """The least key above all keys with a prefix; empty if there is none."""
+    kept = prefix.rstrip(b"\xff")
+    return kept[:-1] + bytes([kept[-1] + 1]) if kept else b""
+
+
+def _merged(
+    below: Iterator[tuple[bytes, bytes]], changed: list[tuple[bytes, bytes | None]]
+) -> Iterator[tuple[bytes, bytes]]:
+    """The rows from below with changed ones in their places."""
+    place = 0
+    for key, value in below:
+        while place < len(changed) and changed[place][0] < key:
+            above = changed[place][1]
+            if above is not None:
+                yield changed[place][0], above
+            place += 1
+        if place < len(changed) and changed[place][0] == key:
+            continue
+        yield key, value
+    for key, above in changed[place:]:
+        if above is not None:
+            yield key, above
