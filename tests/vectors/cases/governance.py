@@ -8,6 +8,7 @@ from p2pnode.core import codec
 from p2pnode.core.crypto import ZERO_HASH, SigningKey
 from p2pnode.core.errors import FormatError
 from p2pnode.governance import epoch_key, founding, invitation, joining, leaving, sealed
+from p2pnode.governance.charter import SETTINGS
 from p2pnode.governance.epoch_key import EpochKey
 from tests.vectors.cases.material import (
     ALICE,
@@ -67,6 +68,14 @@ def _charter() -> Document:
     value = dict(circle_charter().value)
     file.accept("the circle template", codec.encode(value))
     file.accept("a setting of later rules", _changed(value, seats={"council": 21}))
+    later = {setting.name for setting in SETTINGS if setting.later}
+    older = {name: item for name, item in value.items() if name not in later}
+    file.accept("without the settings that came later", codec.encode(older))
+    file.accept(
+        "another rule, and a subject of the group's own",
+        _changed(value, decisions={"picnic": {"rule": "consent", "quorum": [0, 1], "window_hours": 1}}),
+    )
+    file.accept("two roles", _changed(value, roles={"cook": {}, "treasurer": {"holders_max": 2}}))
     file.accept(
         "private, by decision, two liars",
         _changed(value, visibility="private", admission="decision", lying_voters=2),
@@ -89,12 +98,28 @@ def _charter() -> Document:
         "keep_copies": 0,
         "permanence": "",
         "purpose": "\x07",
+        "hearing_hours": 24 * 90 + 1,
+        "recorded_ballots_max": -1,
+        "delta_seconds": 0,
+        "checkpoint_entries": 0,
+        "checkpoint_days": 0,
+        "decisions": {"admit": {"rule": "lottery"}},
+        "roles": {"cook": {"pay": 1}},
     }
     for name, bad in wrong.items():
         file.reject(f"{name} = {bad!r}", _changed(value, **{name: bad}), "charter.bad_field")
     file.reject("name of 81 letters", _changed(value, name="a" * 81), "charter.bad_field")
     file.reject("a bool as number", _changed(value, sponsors=True), "charter.bad_field")
     file.reject("stewards as text", _changed(value, stewards="did:key:z6Mk"), "charter.bad_field")
+    for name, table in {
+        "a majority with a share": {"rule": "majority", "share": [2, 3]},
+        "half as supermajority": {"rule": "supermajority", "share": [1, 2]},
+        "a share that is not in lowest terms": {"rule": "supermajority", "share": [4, 6]},
+        "a quorum above all": {"rule": "majority", "quorum": [3, 2]},
+        "a quorum of nothing": {"rule": "majority", "quorum": [1, 0]},
+        "no rule": {"quorum": [1, 2]},
+    }.items():
+        file.reject(name, _changed(value, decisions={"admit": table}), "charter.bad_field")
     file.reject("a number as steward", _changed(value, stewards=[7]), "charter.bad_field")
     file.reject("not a map", codec.encode([]), "charter.bad_field")
     file.reject("more than 32 KiB", _changed(value, annals="a" * 32 * 1024), "charter.too_large")
