@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from p2pnode.core.entry import Header
+from p2pnode.core.entry import Entry, Header
 from p2pnode.core.errors import FormatError
 
 UNKNOWN_TYPE_RULE = "type.unknown"
@@ -18,19 +19,27 @@ WRONG_LANE_RULE = "type.wrong_lane"
 Body = object
 """What a payload decodes to: a frozen dataclass of the type's own module."""
 
+Execute = Callable[[Any, Entry, Any], "str | None"]
+"""What an ordered entry does: takes the rows' state, the entry and the block's context, as
+`consensus/execution.py` defines them, and gives the rule that makes the entry void, or None.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class EntryType:
     """One type of entry.
 
     Shapes: `decode` takes payload bytes and raises FormatError with the rule that makes the entry void.
-    `governed` entries change the state of the group.
+    `governed` entries change the state of the group. `execute` is None for facts that hold by themselves.
+    `since` is the rule version that brought the type; before it, its entries are parked (J6).
     """
 
     name: str
     lanes: frozenset[int]
     decode: Callable[[bytes], Body]
     governed: bool = False
+    execute: Execute | None = None
+    since: int = 1
 
 
 def void_rule(types: Mapping[str, EntryType], header: Header, payload: bytes) -> str | None:

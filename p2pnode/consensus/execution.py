@@ -1,0 +1,116 @@
+"""Running a block: rows in, changes and outcomes out (J30).
+
+Pure, and the same on every node: cut rows first, then seals of forked keys, then the entries in the order of
+J10, then what the end of a block brings. What an entry does is the business of its type; the rules come in as
+functions.
+
+Source: C 5.4, 5.9, J17, J30.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from p2pnode.consensus.format import CutEntry
+from p2pnode.consensus.rows import Rows, State, row_key
+from p2pnode.core import codec
+from p2pnode.core.entry import Entry
+
+Outcome = tuple[bytes, str]
+"""An entry's id, and the rule that makes it void, or an empty text."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockContext:
+    """What an entry may know of the block that orders it.
+
+    Shapes: previous is the id of the block before; signers are the member ids under the parent's
+    certificate, ascending; moved are the authors whose lanes the cut moved, ascending. Provisional: nothing
+    is ordered yet, the same rules are asked what would follow (J37). is_convoked must follow from the block
+    alone, never from how it was decided. Units: time_ms is the block's time.
+    """
+
+    group: bytes
+    height: int
+    time_ms: int
+    previous: bytes
+    is_provisional: bool = False
+    is_convoked: bool = False
+    signers: tuple[bytes, ...] = ()
+    moved: tuple[bytes, ...] = ()
+
+
+Executor = Callable[[State, Entry, BlockContext], "str | None"]
+"""Executes one entry. Shapes: None when it holds; else the rule that makes it void, and nothing was written
+(a petition is written and gives the rule of what it waits for).
+"""
+
+
+class Seal(NamedTuple):
+    """A key that was used twice, and how much of the forked lane counts. Shapes: keep_seq -1 for nothing."""
+
+    key: bytes
+    lane: int
+    keep_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRules:
+    """What happens to seals, to each entry, and at the end of a block.
+
+    Shapes: end_block gives the outcomes of parked entries that it executed.
+    """
+
+    execute_seal: Callable[[State, Seal, BlockContext], None]
+    execute_entry: Executor
+    end_block: Callable[[State, BlockContext], tuple[Outcome, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What a block does. Shapes: changes ascending by key; outcomes in order of execution."""
+
+    changes: dict[bytes, bytes | None]
+    outcomes: tuple[Outcome, ...]
+
+
+def execute(
+    rows: Rows,
+    context: BlockContext,
+    cut: Sequence[CutEntry],
+    seals: Sequence[Seal],
+    entries: Sequence[Entry],
+    rules: BlockRules,
+) -> Execution:
+    """Run a block on the rows before it; the rows stay as they are.
+
+    Shapes: cut holds the lanes that the block moves; entries are in order of execution, with payloads.
+    """
+    state = State(rows)
+    for place in cut:
+        write_cut(state, place)
+    for seal in sorted(seals):
+        rules.execute_seal(state, seal, context)
+    outcomes = [(bytes(entry.id), rules.execute_entry(state, entry, context) or "") for entry in entries]
+    outcomes += rules.end_block(state, context)
+    return Execution(state.changes(), tuple(outcomes))
+
+
+def write_cut(state: State, place: CutEntry) -> None:
+    """Write how far the group has ordered a lane."""
+    state.put(_cut_key(place.key, place.lane), codec.encode([place.seq, place.id]))
+
+
+def read_cut(rows: Rows, key: bytes, lane: int) -> tuple[int, bytes] | None:
+    """How far the group has ordered a lane: the last seq and its entry's id."""
+    data = rows.get(_cut_key(key, lane))
+    if data is None:
+        return None
+    seq, entry_id = codec.decode(data)
+    return seq, entry_id
+
+
+def _cut_key(key: bytes, lane: int) -> bytes:
+    return row_key("cut", key, bytes([lane]))
