@@ -14,7 +14,7 @@ not known here.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -112,25 +112,43 @@ def node_of(data: bytes, name: bytes) -> Leaf | Branch:
     raise FormatError("trie.bad_node", f"{name.hex()} is no node")
 
 
-def root_of(parts: Iterable[Part], new: dict[bytes, bytes] | None = None) -> bytes:
-    """The root over leaves and subtrees in ascending order; the branches above them are added to `new`.
+class RootBuilder:
+    """Joins leaves and subtrees, added in ascending order of their places, under one root.
 
-    Errors: FormatError trie.bad_order.
+    Shapes: `new` collects the branches that are complete, and may be emptied between two additions.
     """
-    # Each open part stands with the first bit in which it differs from the one before it. A part closes what
-    # differs at a later bit, because no further part can come below that branch.
-    open_parts: list[tuple[int, int, bytes]] = []
-    for place, name in parts:
+
+    def __init__(self) -> None:
+        self.new: dict[bytes, bytes] = {}
+        # Each open part stands with the first bit in which it differs from the one before it. A part closes
+        # what differs at a later bit, because nothing that follows can come below that branch.
+        self._open: list[tuple[int, int, bytes]] = []
+
+    def add(self, place: int, name: bytes) -> None:
+        """Add the node with a hash. Errors: ValueError for a place that is not behind the one before."""
         bit = -1
-        if open_parts:
-            before = open_parts[-1][1]
+        if self._open:
+            before = self._open[-1][1]
             if place <= before:
-                raise FormatError("trie.bad_order", "parts not ascending")
+                raise ValueError("parts of a trie are added in ascending order")
             bit = _first_difference(before, place)
-            _close(open_parts, bit, new)
-        open_parts.append((bit, place, name))
-    _close(open_parts, -1, new)
-    return open_parts[0][2] if open_parts else EMPTY_ROOT
+            self._close(bit)
+        self._open.append((bit, place, name))
+
+    def finish(self) -> bytes:
+        """The root over everything that was added."""
+        self._close(-1)
+        return self._open[0][2] if self._open else EMPTY_ROOT
+
+    def _close(self, bit: int) -> None:
+        """Join the last open parts as long as they differ at a later bit than the given one."""
+        while len(self._open) > 1 and self._open[-1][0] > bit:
+            own_bit, _, right = self._open.pop()
+            before_bit, place, left = self._open[-1]
+            node = _branch_node(own_bit, place, left, right)
+            name = sha256(node)
+            self.new[name] = node
+            self._open[-1] = (before_bit, place, name)
 
 
 def update(root: bytes, changes: Mapping[bytes, bytes | None], node_at: NodeAt) -> TrieChange:
@@ -143,8 +161,11 @@ def update(root: bytes, changes: Mapping[bytes, bytes | None], node_at: NodeAt) 
         for key, value in changes.items()
     )
     parts, opened = _open(root, targets, node_at)
-    new = {sha256(leaf.node): leaf.node for _, leaf in targets if leaf is not None}
-    changed = root_of(parts, new)
+    builder = RootBuilder()
+    for place, name in parts:
+        builder.add(place, name)
+    changed = builder.finish()
+    new = {**{sha256(leaf.node): leaf.node for _, leaf in targets if leaf is not None}, **builder.new}
     stale = tuple(sorted(name for name in opened if name not in new))
     return TrieChange(changed, {name: node for name, node in new.items() if name not in opened}, stale)
 
@@ -279,18 +300,6 @@ def _open(
         waiting.append((node.right, node.right_place, middle, end))
         waiting.append((node.left, node.place, begin, middle))
     return parts, opened
-
-
-def _close(open_parts: list[tuple[int, int, bytes]], bit: int, new: dict[bytes, bytes] | None) -> None:
-    """Join the last open parts as long as they differ at a later bit than the given one."""
-    while len(open_parts) > 1 and open_parts[-1][0] > bit:
-        own_bit, _, right = open_parts.pop()
-        before_bit, place, left = open_parts[-1]
-        node = _branch_node(own_bit, place, left, right)
-        name = sha256(node)
-        if new is not None:
-            new[name] = node
-        open_parts[-1] = (before_bit, place, name)
 
 
 def _branch_node(bit: int, place: int, left: bytes, right: bytes) -> bytes:
