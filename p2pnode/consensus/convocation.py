@@ -1,0 +1,158 @@
+"""The second convocation: answers to a roll call, and closes of the first attempt (R8, R9, J32).
+
+A roll answer is an entry of lane 1 and nothing more. A close is signed by the voting key, since the final
+certificate of the second attempt shows the exact closes it rests on, and it carries the certificate that
+notarized its lock, so that anybody can check the lock without the votes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from p2pnode.consensus import rules
+from p2pnode.consensus.format import Certificate, certificate_of_value
+from p2pnode.consensus.rules import FIRST_ATTEMPT, Lock
+from p2pnode.core import codec
+from p2pnode.core.crypto import HASH_BYTES, SIGNATURE_BYTES, SigningKey, is_signed
+from p2pnode.core.errors import FormatError
+from p2pnode.core.limits import COUNTER_MAX, PAYLOAD_BYTES_MAX
+
+ROLL_TYPE = "block.roll"
+CLOSE_TYPE = "block.close"
+_CLOSE_DOMAIN = "p2pnode/close/1"
+_NO_LOCK_VIEW = -1
+
+
+@dataclass(frozen=True, slots=True)
+class RollAnswer:
+    """A voter's word that it is there while a height is stuck; the first one is the call."""
+
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """A voter's word that it says nothing more in the first attempt of a height.
+
+    Shapes: the certificate is of kind N and notarized the lock; both are None when the voter knows of none.
+    """
+
+    height: int
+    lock: Lock | None
+    certificate: Certificate | None
+    signature: bytes
+
+
+def encode_roll(answer: RollAnswer) -> bytes:
+    """The payload of a `block.roll` entry. Errors: FormatError roll.bad_field."""
+    payload = codec.encode([answer.height])
+    decode_roll(payload)
+    return payload
+
+
+def decode_roll(payload: bytes) -> RollAnswer:
+    """The roll answer in a payload. Errors: FormatError roll.bad_field, codec.*."""
+    value = codec.decode(payload, bytes_max=PAYLOAD_BYTES_MAX)
+    if type(value) is not list or len(value) != 1 or not _is_height(value[0]):
+        raise FormatError("roll.bad_field", "one height")
+    return RollAnswer(value[0])
+
+
+def closing_message(group: bytes, epoch: int, height: int, lock: Lock | None) -> bytes:
+    """What the signature of a close covers."""
+    view, block = (_NO_LOCK_VIEW, b"") if lock is None else lock
+    return codec.encode([_CLOSE_DOMAIN, group, epoch, height, view, block])
+
+
+def sign_closing(
+    key: SigningKey, group: bytes, epoch: int, height: int, certificate: Certificate | None
+) -> Closing:
+    """A voter's close with the highest lock it knows."""
+    lock = None if certificate is None else Lock(certificate.view, certificate.block)
+    return Closing(height, lock, certificate, key.sign(closing_message(group, epoch, height, lock)))
+
+
+def is_closing_signed(key: bytes, group: bytes, epoch: int, closing: Closing) -> bool:
+    """Whether a close is signed by a voting key; the certificate of its lock is checked apart."""
+    return is_signed(key, closing_message(group, epoch, closing.height, closing.lock), closing.signature)
+
+
+def encode_closing(closing: Closing) -> bytes:
+    """The payload of a `block.close` entry. Errors: FormatError close.*, certificate.*."""
+    view, block = (_NO_LOCK_VIEW, b"") if closing.lock is None else closing.lock
+    certificate = None if closing.certificate is None else closing.certificate.value
+    payload = codec.encode([closing.height, view, block, certificate, closing.signature])
+    decode_closing(payload)
+    return payload
+
+
+def decode_closing(payload: bytes) -> Closing:
+    """The close in a payload; signatures are not verified here.
+
+    Errors: FormatError close.bad_field, close.other_lock, certificate.bad_field, codec.*.
+    """
+    value = codec.decode(payload, bytes_max=PAYLOAD_BYTES_MAX)
+    if type(value) is not list or len(value) != 5:
+        raise FormatError("close.bad_field", "not an array of 5 fields")
+    height, view, block, proof, signature = value
+    if not _is_height(height) or type(signature) is not bytes or len(signature) != SIGNATURE_BYTES:
+        raise FormatError("close.bad_field", "height or signature")
+    if type(view) is not int or type(block) is not bytes:
+        raise FormatError("close.bad_field", "view or block")
+    if proof is None:
+        if view != _NO_LOCK_VIEW or block:
+            raise FormatError("close.bad_field", "a lock without the certificate that shows it")
+        return Closing(height, None, None, signature)
+    if not 0 <= view <= COUNTER_MAX or len(block) != HASH_BYTES:
+        raise FormatError("close.bad_field", "the lock's view or block")
+    certificate = certificate_of_value(proof)
+    shown = (certificate.height, certificate.attempt, certificate.kind, certificate.view, certificate.block)
+    if shown != (height, FIRST_ATTEMPT, "N", view, block):
+        raise FormatError("close.other_lock", "the certificate shows another lock")
+    return Closing(height, Lock(view, block), certificate, signature)
+
+
+@dataclass(slots=True)
+class Convocation:
+    """The roll answers and closes of one height, of the voters of its configuration only."""
+
+    voters: Collection[bytes]
+    answers: dict[bytes, int] = field(default_factory=dict)
+    _closes: dict[bytes, Closing] = field(default_factory=dict)
+
+    def add_roll(self, voter: bytes, time_ms: int) -> None:
+        """Take an answer; the first of a voter stays."""
+        if rules.counts(voter, self.voters):
+            self.answers.setdefault(voter, time_ms)
+
+    def add_close(self, voter: bytes, closing: Closing) -> None:
+        """Take a close; of two closes of one voter the one with the higher lock stays, so locks only rise."""
+        known = self._closes.get(voter)
+        if rules.counts(voter, self.voters) and (
+            known is None or rules.lock_of((known.lock, closing.lock)) != known.lock
+        ):
+            self._closes[voter] = closing
+
+    @property
+    def closes(self) -> Mapping[bytes, Closing]:
+        """The close of each voter who closed."""
+        return self._closes
+
+    @property
+    def is_reopened(self) -> bool:
+        """Whether the second attempt is open (R9)."""
+        return rules.has_reopened(len(self._closes), len(self.voters))
+
+    @property
+    def lock(self) -> Lock | None:
+        """The block that a fresh proposal of the second attempt has to name, or None."""
+        return rules.lock_of(closing.lock for closing in self._closes.values())
+
+    def silent(self) -> tuple[bytes, ...]:
+        """The voters who did not answer, ascending: a block of the second attempt may suspend them."""
+        return tuple(member for member in sorted(self.voters) if member not in self.answers)
+
+
+def _is_height(value: object) -> bool:
+    return type(value) is int and 1 <= value <= COUNTER_MAX
