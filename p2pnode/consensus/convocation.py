@@ -7,7 +7,7 @@ notarized its lock, so that anybody can check the lock without the votes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from p2pnode.consensus import rules
@@ -119,7 +119,7 @@ class Convocation:
 
     voters: Collection[bytes]
     answers: dict[bytes, int] = field(default_factory=dict)
-    _closes: dict[bytes, Closing] = field(default_factory=dict)
+    _closes: dict[bytes, list[Closing]] = field(default_factory=dict)
 
     def add_roll(self, voter: bytes, time_ms: int) -> None:
         """Take an answer; the first of a voter stays."""
@@ -127,17 +127,20 @@ class Convocation:
             self.answers.setdefault(voter, time_ms)
 
     def add_close(self, voter: bytes, closing: Closing) -> None:
-        """Take a close; of two closes of one voter the one with the higher lock stays, so locks only rise."""
-        known = self._closes.get(voter)
-        if rules.counts(voter, self.voters) and (
-            known is None or rules.lock_of((known.lock, closing.lock)) != known.lock
-        ):
-            self._closes[voter] = closing
+        """Take a close. A liar's several closes all stay: others may have decided on any of them.
+
+        There are no more of them than notarized views, since each shows the certificate of its lock.
+        """
+        if not rules.counts(voter, self.voters):
+            return
+        known = self._closes.setdefault(voter, [])
+        if all(closing.lock != other.lock for other in known):
+            known.append(closing)
 
     @property
-    def closes(self) -> Mapping[bytes, Closing]:
-        """The close of each voter who closed."""
-        return self._closes
+    def closed(self) -> tuple[bytes, ...]:
+        """Who closed the first attempt, ascending."""
+        return tuple(sorted(self._closes))
 
     @property
     def is_reopened(self) -> bool:
@@ -147,7 +150,27 @@ class Convocation:
     @property
     def lock(self) -> Lock | None:
         """The block that a fresh proposal of the second attempt has to name, or None."""
-        return rules.lock_of(closing.lock for closing in self._closes.values())
+        return rules.lock_of(closing.lock for known in self._closes.values() for closing in known)
+
+    def closes_for(self, block: bytes) -> tuple[tuple[bytes, Closing], ...]:
+        """The closes on which the decision for a block rests, one a voter, ascending; none while too few.
+
+        Their highest lock names this block, or none of them has a lock: a higher lock for another block may
+        have become known after voters had decided.
+        """
+        closings = [(voter, closing) for voter in self.closed for closing in self._closes[voter]]
+        own = rules.lock_of(
+            closing.lock
+            for _, closing in closings
+            if closing.lock is not None and closing.lock.block == block
+        )
+        chosen: dict[bytes, Closing] = {}
+        for voter, closing in closings:
+            if rules.lock_of((closing.lock, own)) == own:
+                known = chosen.get(voter)
+                if known is None or rules.lock_of((known.lock, closing.lock)) != known.lock:
+                    chosen[voter] = closing
+        return tuple(chosen.items()) if rules.has_reopened(len(chosen), len(self.voters)) else ()
 
     def silent(self) -> tuple[bytes, ...]:
         """The voters who did not answer, ascending: a block of the second attempt may suspend them."""

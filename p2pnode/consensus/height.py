@@ -134,7 +134,7 @@ class Height:
 
     @property
     def silent(self) -> tuple[bytes, ...]:
-        """The voters who did not answer the roll call: a fresh block of the second attempt may suspend them."""
+        """Who did not answer the roll call: a fresh block of the second attempt may suspend them."""
         return self._convocation.silent()
 
     def add_vote(self, voter: bytes, vote: Vote) -> None:
@@ -231,13 +231,14 @@ class Height:
         if self._is_done:
             return []
         for final in finals.values():
-            if blocks.verdict(final[2], is_fresh=False) == "valid":
+            can_be_shown = final[0] == FIRST_ATTEMPT or bool(self._convocation.closes_for(final[2]))
+            if can_be_shown and blocks.verdict(final[2], is_fresh=False) == "valid":
                 self._is_done = True
                 return [self._commit_of(*final)]
         return []
 
     def _commit_of(self, attempt: int, view: int, block: bytes) -> Commit:
-        closes = tuple(sorted(self._convocation.closes.items())) if attempt == SECOND_ATTEMPT else ()
+        closes = self._convocation.closes_for(block) if attempt == SECOND_ATTEMPT else ()
         return Commit(block, attempt, view, self._votes.of(attempt, view, "F", block), closes)
 
     def _watch_work(self, moment: _Moment) -> None:
@@ -426,12 +427,12 @@ class Height:
         return actions + self._close(moment, is_short)
 
     def _close(self, moment: _Moment, is_short: bool) -> list[Action]:
-        answers, closes = self._convocation.answers, self._convocation.closes
+        answers, closed = self._convocation.answers, self._convocation.closed
         voters, quorum = len(self.voters), self._votes.quorum(FIRST_ATTEMPT)
         if self._me not in answers or self._attempt != FIRST_ATTEMPT or self._has_closed:
             return []
         if self._work_since_ms is None or not (
-            len(answers) >= rules.majority_of(voters) and (is_short or voters - len(closes) < quorum)
+            len(answers) >= rules.majority_of(voters) and (is_short or voters - len(closed) < quorum)
         ):
             self._is_asked = self._is_agreed = False
             return []
@@ -476,8 +477,8 @@ class Height:
             return ("schism" if self._has_schism else "done"), 0, self.voters
         if final := votes.finals(attempt):
             return "block", 0, tuple(voter for voter, _ in votes.of(*final[0][:2], "F", final[0][2]))
-        if attempt == FIRST_ATTEMPT and convocation.closes:
-            return "closes", rules.majority_of(len(self.voters)), tuple(sorted(convocation.closes))
+        if attempt == FIRST_ATTEMPT and convocation.closed:
+            return "closes", rules.majority_of(len(self.voters)), convocation.closed
         if attempt == FIRST_ATTEMPT and convocation.answers:
             return "answers", rules.majority_of(len(self.voters)), tuple(sorted(convocation.answers))
         if notarized := votes.notarized_views(attempt):
