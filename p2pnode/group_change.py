@@ -27,6 +27,7 @@ from p2pnode.replication.lane import LaneState, has_head, head_of, is_blocked, m
 from p2pnode.replication.run import Run
 from p2pnode.store.group_file import (
     GroupTransaction,
+    lane_values,
     number_and_seq,
     position_of,
 )
@@ -66,7 +67,7 @@ class Change:
             original = self.log.lanes.get(number)
             if original is None:
                 return None
-            held = self.lanes[number] = original.copy()
+            held = self.lanes[number] = LaneState(*lane_values(original))
         return held
 
     def lane(self, author: bytes, lane: int) -> LaneState | None:

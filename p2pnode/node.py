@@ -52,6 +52,7 @@ from p2pnode.core.events import (
     WakeAt,
     Woke,
 )
+from p2pnode.core.ids import Lane
 from p2pnode.core.limits import ANNEX_BYTES_MAX
 from p2pnode.governance import leaving
 from p2pnode.governance.clock import may_sign
@@ -255,7 +256,7 @@ class Node:
             return UsageError(
                 "member.not_one", "this device is not a member of the group", "ask a member for an invitation"
             )
-        own = [lane.time_ms for lane in log.lanes.values() if lane.author == self.key.public]
+        own = [lane.time_ms for number in Lane if (lane := log.lane(self.key.public, number)) is not None]
         offsets = [self._clock_offsets_ms[peer] for peer in sorted(self._clock_offsets_ms)]
         rule = None if self._is_clock_confirmed else may_sign(now_ms, max(own, default=None), offsets)
         if rule is None:
