@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from p2pnode import vocabulary
-from p2pnode.consensus import convocation
+from p2pnode import proving, vocabulary
+from p2pnode.consensus import convocation, faults
 from p2pnode.consensus import format as agreement
 from p2pnode.core import acknowledgement, amount, annex, codec, entry, ids
 from p2pnode.core.errors import FormatError, UsageError
@@ -20,14 +20,16 @@ from p2pnode.governance import (
     ballot,
     charter,
     decision_rule,
-    election,
     devices,
+    election,
     epoch_key,
     founding,
     inception,
     invitation,
     joining,
     leaving,
+    mandate,
+    proposal,
     recovering,
     sealed,
     sponsoring,
@@ -36,6 +38,7 @@ from p2pnode.governance import (
 from p2pnode.replication import fork, messages, ranges, run
 from protocols import join as join_protocol
 from protocols import query as query_protocol
+from tests.fuzz import proofs
 
 
 @dataclass(frozen=True)
@@ -288,6 +291,14 @@ TARGETS: dict[str, Target] = {
             "message": convocation.closing_message(bytes(32), 1, closing.height, closing.lock).hex()
         },
     ),
+    "trie_node": Target(proofs.read_node, facts=proofs.node_facts),
+    "row_proof": Target(proofs.read_row),
+    "snapshot_chunk": Target(proofs.read_chunk, facts=proofs.chunk_facts),
+    "final": Target(proofs.read_final, facts=proofs.final_facts),
+    "double_vote": Target(faults.decode_double_vote, faults.encode_double_vote),
+    "schism": Target(faults.decode_schism, faults.encode_schism, proofs.schism_facts),
+    "proof": Target(proving.verify_proof, facts=proofs.proof_facts),
+    "proof_from_block": Target(proofs.read_proof_from_block, facts=proofs.proof_facts),
     "run": Target(lambda data: run.decode_runs(data, compressed=False), facts=_run_facts),
     "run_compressed": Target(lambda data: run.decode_runs(data, compressed=True), facts=_run_facts),
     "sync_message": Target(_read_message, facts=lambda message: {"message": type(message).__name__}),
