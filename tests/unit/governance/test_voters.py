@@ -2,6 +2,8 @@
 
 import pytest
 
+from p2pnode.core.crypto import SigningKey
+from p2pnode.core.entry import Entry
 from p2pnode.governance import leaving, tables, voters
 from p2pnode.governance.dormancy import SILENT_BLOCKS_MIN
 from tests.unit.governance.chain import Chain, id_of, key
@@ -202,7 +204,7 @@ def test_j22_the_old_voters_stay_until_two_thirds_of_the_council_vote() -> None:
 # ---- J26: dormancy
 
 
-def _silent(chain: Chain, silent: list, blocks: int, hours: int) -> None:
+def _silent(chain: Chain, silent: list[SigningKey], blocks: int, hours: int) -> None:
     """Blocks that everybody but some people signs."""
     there = [person for person in PEOPLE if chain.votes(person) and person not in silent]
     for _ in range(blocks):
@@ -290,7 +292,7 @@ def test_j26_the_longest_silent_goes_first() -> None:
 # ---- the second convocation
 
 
-def _suspend(chain: Chain, author: object, *absent: object, height: int | None = None) -> object:
+def _suspend(chain: Chain, author: SigningKey, *absent: SigningKey, height: int | None = None) -> Entry:
     ids = sorted(id_of(person) for person in absent)
     return chain.entry(author, voters.SUSPEND_TYPE, voters.encode_suspend(height or chain.height + 1, ids))
 
