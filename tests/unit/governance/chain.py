@@ -88,7 +88,6 @@ class Chain:
         decide: Sequence[tuple[str, Any]] = (),
         signers: Sequence[SigningKey] | None = None,
         seals: Sequence[Seal] = (),
-        is_convoked: bool = False,
         moved: Sequence[SigningKey] = (),
     ) -> list[str]:
         """Execute a block on top, and give the outcomes of its entries and decisions.
@@ -107,7 +106,6 @@ class Chain:
             hours=hours,
             signers=signers,
             seals=seals,
-            is_convoked=is_convoked,
             moved=moved,
             close_due=close_due,
         )
@@ -124,7 +122,6 @@ class Chain:
         hours: int = 1,
         signers: Sequence[SigningKey] | None = None,
         seals: Sequence[Seal] = (),
-        is_convoked: bool = False,
         moved: Sequence[SigningKey] = (),
         close_due: CloseDue = lambda state, context: None,
     ) -> Execution:
@@ -136,7 +133,6 @@ class Chain:
             self.height + 1,
             self.time_ms + hours * 3_600_000,
             self.previous,
-            is_convoked=is_convoked,
             signers=tuple(sorted(signed)),
             moved=tuple(authors),
         )

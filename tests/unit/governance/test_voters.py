@@ -2,10 +2,13 @@
 
 import pytest
 
+from p2pnode.consensus.convocation import closing_message
+from p2pnode.consensus.rules import Lock
 from p2pnode.core.crypto import SigningKey
 from p2pnode.core.entry import Entry
 from p2pnode.governance import leaving, tables, voters
 from p2pnode.governance.dormancy import SILENT_BLOCKS_MIN
+from p2pnode.governance.voters import SeenClose, Suspend
 from tests.unit.governance.chain import Chain, id_of, key
 from tests.vectors.cases.material import ALICE, BOB, CAROL, EVE
 
@@ -292,42 +295,71 @@ def test_j26_the_longest_silent_goes_first() -> None:
 # ---- the second convocation
 
 
-def _suspend(chain: Chain, author: SigningKey, *absent: SigningKey, height: int | None = None) -> Entry:
+def _suspend(
+    chain: Chain,
+    absent: list[SigningKey],
+    closers: list[SigningKey],
+    *,
+    height: int | None = None,
+    lock: Lock | None = None,
+    signed_height: int | None = None,
+) -> Entry:
+    now = height or chain.height + 1
+    message = closing_message(chain.group, chain.configuration.epoch, signed_height or now, lock)
+    closes = sorted(SeenClose(id_of(person), lock, person.sign(message)) for person in closers)
     ids = sorted(id_of(person) for person in absent)
-    return chain.entry(author, voters.SUSPEND_TYPE, voters.encode_suspend(height or chain.height + 1, ids))
+    payload = voters.encode_suspend(Suspend(now, tuple(ids), tuple(closes)))
+    return chain.entry(PEOPLE[0], voters.SUSPEND_TYPE, payload)
 
 
-def test_j32_a_convoked_block_suspends_who_did_not_answer() -> None:
+def test_j32_a_majority_that_closed_suspends_who_did_not_answer() -> None:
     chain = _large(5)
-    suspend = _suspend(chain, PEOPLE[0], PEOPLE[3], PEOPLE[4])
-    assert chain.run(suspend, is_convoked=True) == [""]
+    suspend = _suspend(chain, PEOPLE[3:5], PEOPLE[:3])
+    execution = chain.execution([suspend])
+    assert voters.suspended_in(execution.changes) == tuple(sorted(id_of(person) for person in PEOPLE[3:5]))
+    assert chain.run(suspend) == [""]
     assert (len(chain.voter_ids), chain.configuration.lying_voters) == (3, 1)
     assert chain.configuration.quorum == 3
+    back = chain.execution([], moved=[PEOPLE[3]])
+    assert voters.suspended_in(back.changes) == ()
     chain.run(moved=[PEOPLE[3]])
     assert chain.votes(PEOPLE[3])
 
 
+def test_j32_closes_may_name_a_lock() -> None:
+    chain = _large(5)
+    assert chain.run(_suspend(chain, PEOPLE[4:5], PEOPLE[:3], lock=Lock(2, b"\x66" * 32))) == [""]
+
+
+def test_j32_an_old_suspension_holds_nowhere_else() -> None:
+    chain = _large(5)
+    suspend = _suspend(chain, PEOPLE[3:5], PEOPLE[:3])
+    chain.run()
+    before = chain.configuration.voters
+    assert chain.run(suspend) == ["voter.other_height"]
+    assert chain.run(_suspend(chain, PEOPLE[3:5], PEOPLE[:3], signed_height=1)) == ["voter.false_close"]
+    assert chain.configuration.voters == before
+
+
 @pytest.mark.parametrize(
-    ("absent", "author", "height", "is_convoked", "rule"),
+    ("absent", "closers", "rule"),
     [
-        ([3, 4], 0, None, False, "voter.not_convoked"),
-        ([3, 4], 0, 9, True, "voter.other_height"),
-        ([3, 7], 0, None, True, "voter.no_voter"),
-        ([0, 4], 0, None, True, "voter.not_absent"),
-        ([2, 3, 4], 0, None, True, "voter.too_many_absent"),
+        ([3, 7], [0, 1, 2], "voter.no_voter"),
+        ([3, 4], [0, 1], "voter.not_convoked"),
+        ([2, 3, 4], [0, 1, 2, 3], "voter.not_convoked"),
+        ([3, 4], [0, 1, 7], "voter.false_close"),
     ],
 )
-def test_j32_nobody_else_is_suspended(
-    absent: list[int], author: int, height: int | None, is_convoked: bool, rule: str
+def test_j32_nobody_is_suspended_without_a_majority_of_closes(
+    absent: list[int], closers: list[int], rule: str
 ) -> None:
     chain = _large(5)
     before = chain.configuration.voters
-    entry = _suspend(chain, PEOPLE[author], *[PEOPLE[number] for number in absent], height=height)
-    assert chain.run(entry, is_convoked=is_convoked) == [rule]
+    entry = _suspend(chain, [PEOPLE[one] for one in absent], [PEOPLE[one] for one in closers])
+    assert chain.run(entry) == [rule]
     assert chain.configuration.voters == before
 
 
 def test_j32_a_suspension_leaves_a_quorum() -> None:
     chain = _large(3, lying_voters=2)
-    entry = _suspend(chain, PEOPLE[0], PEOPLE[2])
-    assert chain.run(entry, is_convoked=True) == ["voter.no_quorum"]
+    assert chain.run(_suspend(chain, PEOPLE[2:3], PEOPLE[:2])) == ["voter.no_quorum"]
