@@ -138,8 +138,10 @@ class GroupLog:
 
         A key that was used twice gets no more acks (J17): what it left undecided stays so.
         """
+        if not self.undecided or not self.is_voter:
+            return False
         forked = self.forked
-        return self.is_voter and any(
+        return any(
             (lane := self.lanes[position >> SEQ_BITS]).author != self.key.public
             and lane.author not in forked
             and position - position_of(lane.number, 0) <= lane.last_usable
