@@ -12,7 +12,7 @@ from p2pnode.consensus.execution import BlockContext
 from p2pnode.consensus.rows import State
 from p2pnode.governance import tables
 from p2pnode.governance.tables import SeenRow
-from p2pnode.governance.voting import comes_back, goes_away
+from p2pnode.governance.voting import comes_back, goes_away, may_survive
 
 DAY_MS = 24 * 60 * 60 * 1000
 SILENT_BLOCKS_MIN = 8
@@ -56,7 +56,8 @@ def put_to_rest(state: State, context: BlockContext) -> None:
         return
     voters = tables.voters(state)
     _, present = tables.roll(state)
-    if len(voters) - 1 < max(VOTERS_MIN, -(-present // 2)):
+    left = len(voters) - 1
+    if left < max(VOTERS_MIN, -(-present // 2)) or not may_survive(left, tables.lying_voters(state)):
         return
     count, _ = tables.days(state)
     silent = []
@@ -64,7 +65,8 @@ def put_to_rest(state: State, context: BlockContext) -> None:
         seen = tables.seen(state, member_id)
         if seen is not None and _is_silent(seen, count, context):
             silent.append((seen.height, member_id))
-    if silent and goes_away(state, min(silent)[1], "dormant", context):
+    if silent:
+        goes_away(state, min(silent)[1], "dormant", context)
         tables.write(state, tables.DORMANCY_KEY, context.time_ms)
 
 

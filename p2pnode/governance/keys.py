@@ -64,7 +64,7 @@ def replace_keys(
     assert row is not None
     voter, away = tables.voter(state, member_id), tables.away(state, member_id)
     if voter is not None:
-        tables.put_voter(state, member_id, VoterRow(key))
+        tables.put_voter(state, member_id, VoterRow(key, "" if voter.going == "key" else voter.going))
     if away is not None:
         tables.put_away(state, member_id, replace(away, key=key))
     for old in row.devices:

@@ -162,7 +162,7 @@ def execute_return(state: State, entry: Entry, context: BlockContext) -> str | N
     device = tables.device(state, entry.author)
     if device is None or device.status != "active":
         return "voter.device"
-    if row is not None and row.going in ("leave", "key"):
+    if row is not None and row.going in ("leave", "key", "suspended"):
         tables.put_voter(state, member_id, VoterRow(entry.author))
         return None
     if row is not None or away is None:

@@ -268,6 +268,17 @@ def test_j25_what_was_pending_dies_with_the_membership() -> None:
     assert list(tables.pending(chain.rows)) == []
 
 
+def test_a_recovery_does_not_end_a_suspension() -> None:
+    chain = Chain(ALICE)
+    chain.admit(BOB, by=ALICE)
+    chain.run(_recover(chain, ALICE, NEW))
+    chain.run(decide=[("suspend", {"days": 20, "member": id_of(ALICE)})])
+    assert chain.votes(ALICE), "nobody else can decide"
+    chain.run(hours=8 * DAY)
+    chain.run(chain.ready(BOB))
+    assert (chain.votes(ALICE), chain.votes(BOB)) == (False, True)
+
+
 def test_the_group_restores_a_member_whose_keys_are_all_lost() -> None:
     chain = Chain(ALICE, BOB, CAROL)
     body = {"device": NEW.public, "member": id_of(BOB), "recovery": COMMITMENT}
