@@ -167,8 +167,8 @@ class Height:
                 self._has_closed = self._is_closed = True
 
     def agree_to_close(self) -> None:
-        """Say that the person at this node agrees to a second convocation."""
-        self._is_agreed = True
+        """Say that the person at this node agrees to the second convocation it was asked about."""
+        self._is_agreed = self._is_asked
 
     # ---- what to do
 

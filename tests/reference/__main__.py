@@ -1,4 +1,4 @@
-"""Prints what the exhaustive model of the vote rules finds: scripts/model, scripts/model --all."""
+"""Prints what the exhaustive model of the vote rules finds, or how long part-time members wait."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from tests.reference.model import Finding, Model
 from tests.reference.mutants import LONG_MUTANTS, MUTANTS, explore_broken
+from tests.reference.part_time import figures
 from tests.reference.settings import BEYOND, LONG, QUICK
 
 
@@ -26,7 +27,17 @@ def main() -> int:
     """Explore, and say at the end whether everything was as it should be."""
     parser = argparse.ArgumentParser(prog="scripts/model", description=__doc__)
     parser.add_argument("--all", action="store_true", help="also what takes minutes: more views, more voters")
+    parser.add_argument("--part-time", action="store_true", help="only how long part-time members wait")
+    parser.add_argument("--seeds", type=int, default=40, help="runs for each kind of part-time group")
     arguments = parser.parse_args()
+    if arguments.part_time:
+        for waiting in figures(arguments.seeds):
+            print(
+                f"{waiting.name}: median {waiting.median_hours:.1f} h, p95 {waiting.p95_hours:.1f} h, "
+                f"{waiting.entries_per_decision:.1f} entries a decision, {waiting.undecided} undecided",
+                flush=True,
+            )
+        return 0
     wrong = 0
     for name, finding, expected in _findings(with_long=arguments.all):
         as_expected = finding.fault == expected

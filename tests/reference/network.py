@@ -10,6 +10,7 @@ import heapq
 import random
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from p2pnode.consensus.actions import AskToClose, Cast, Close, Commit, Propose, Roll, Schism, Verdict, Wake
 from p2pnode.consensus.convocation import Closing
@@ -20,6 +21,10 @@ from p2pnode.core.crypto import ZERO_HASH, sha256
 GROUP = b"\x67" * 32
 _OLD_MS = 600_000
 _ROUNDS_MAX = 200
+
+
+Value = int | Vote | Proposal | Closing | None
+"""A wish, a vote, a proposal, a close, or an answer to the roll call."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +49,17 @@ class Entry:
     author: bytes
     height: int
     time_ms: int
-    value: int | Vote | Proposal | Closing | None
+    value: Value
     block: Block | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What happens to whom. Shapes: voters by number; times are virtual."""
+    """What happens to whom.
+
+    Shapes: voters by number; times are virtual. With `online_percent` members come and go for sessions of
+    `session_ms` on average, and `relays` without a vote are always there; else all are there in the end.
+    """
 
     voters: int
     lying_voters: int
@@ -68,6 +77,10 @@ class Plan:
     delta_ms: int = 1_000
     roll_call_after_ms: int = 10**12
     close_after_ms: int = 10**12
+    sync_ms: int = 1_000
+    online_percent: int = 0
+    session_ms: int = 3_600_000
+    relays: int = 0
 
 
 def member_id(number: int) -> bytes:
@@ -207,7 +220,7 @@ class Outcome:
     unanswered: int
     entries: int
     entries_after: int
-    decided_ms: list[int]
+    waits_ms: list[int]
     schisms: int
     liars_named: tuple[bytes, ...]
 
@@ -232,6 +245,7 @@ class Network:
     _queue: list[tuple[int, int, str, object]] = field(default_factory=list)
     _numbers: int = 0
     written: list[Entry] = field(default_factory=list)
+    asked_ms: dict[int, int] = field(default_factory=dict)
     decided_ms: dict[int, int] = field(default_factory=dict)
     schisms: int = 0
 
@@ -243,12 +257,19 @@ class Network:
             if number not in plan.gone and number not in plan.promiscuous:
                 copies = 2 if number in plan.twins else 1
                 self.members += [Member(number, f"{number}{'ab'[copy]}", plan) for copy in range(copies)]
+        self.members += [
+            Member(plan.voters + number, f"relay {number}", plan) for number in range(plan.relays)
+        ]
         self.places = {member.name: "A" for member in self.members}
         self._liars = {member_id(number) for number in (*plan.twins, *plan.promiscuous)}
 
     @property
     def honest(self) -> list[Member]:
-        return [member for member in self.members if member.id not in self._liars]
+        return [
+            member
+            for member in self.members
+            if member.id not in self._liars and not member.name.startswith("relay")
+        ]
 
     def at(self, at_ms: int, kind: str, value: object) -> None:
         self._numbers += 1
@@ -257,7 +278,7 @@ class Network:
     # ---- who hears whom
 
     def is_calm(self) -> bool:
-        return self.now_ms >= self.plan.calm_ms
+        return not self.plan.online_percent and self.now_ms >= self.plan.calm_ms
 
     def are_connected(self, one: Member, other: Member) -> bool:
         if self.is_calm():
@@ -274,8 +295,8 @@ class Network:
     # ---- what happens
 
     def write(
-        self, member: Member | None, author: bytes, height: int, value, block: Block | None = None
-    ) -> Entry:  # type: ignore[no-untyped-def]
+        self, member: Member | None, author: bytes, height: int, value: Value, block: Block | None = None
+    ) -> Entry:
         """Write an entry and send it to everybody who can be reached."""
         self._numbers += 1
         entry = Entry(self._numbers, author, height, self.now_ms, value, block)
@@ -312,11 +333,12 @@ class Network:
             case Cast(kind, attempt, view, block):
                 self.write(member, member.id, height, Vote(height, attempt, view, kind, block, b""))
             case Propose(attempt, view, justifying_view, block_id):
+                fresh = self._fresh(member, attempt) if block_id is None else None
+                named = block_id or (fresh.id if fresh else b"")
                 # A notarized block may be put to the vote again by somebody who does not hold it yet.
-                block = member.blocks.get(block_id) if block_id else self._fresh(member, attempt)
-                named = block_id or block.id
+                shown = fresh or member.blocks.get(named)
                 proposal = Proposal(height, attempt, view, justifying_view, named, b"", ())
-                self.write(member, member.id, height, proposal, block)
+                self.write(member, member.id, height, proposal, shown)
             case Commit():
                 member.commit(action)
                 for wish in member.chain[-1].wishes:
@@ -366,11 +388,30 @@ class Network:
                 other for other in self.members if other is not member and self.are_connected(member, other)
             ]
             if others:
-                member.now_ms = self.now_ms
-                other = self.random.choice(others)
-                for number in [number for number in other.entries if number not in member.entries]:
-                    member.take(other.entries[number])
+                self._catch_up(member, self.random.choice(others))
             self.act(member)
+
+    def _catch_up(self, member: Member, other: Member) -> None:
+        member.now_ms = self.now_ms
+        for number in [number for number in other.entries if number not in member.entries]:
+            member.take(other.entries[number])
+
+    def _come_or_go(self, member: Member) -> None:
+        """Begin or end a session; who comes exchanges everything with those who are there."""
+        plan, is_coming = self.plan, self.places[member.name] == "off"
+        self.places[member.name] = "A" if is_coming else "off"
+        mean_ms = plan.session_ms
+        if not is_coming:
+            mean_ms = plan.session_ms * (100 - plan.online_percent) // plan.online_percent
+        self.at(self.now_ms + int(self.random.expovariate(1 / mean_ms)), "come or go", member)
+        here = [other for other in self.members if self.is_up(other)]
+        if is_coming:
+            for other in here:
+                if other is not member:
+                    self._catch_up(member, other)
+                    self._catch_up(other, member)
+        for other in here:
+            self.act(other)
 
     def _lie(self) -> None:
         """Let promiscuous voters sign everything there is to sign, each vote for a random few."""
@@ -411,9 +452,12 @@ class Network:
         plan = self.plan
         for wish in range(plan.wishes):
             self.at(self.random.randint(0, plan.calm_ms * 2 // 3), "wish", wish)
-        if plan.has_partitions:
+        if plan.online_percent:
+            for member in self.honest:
+                self.at(self.random.randint(0, plan.session_ms), "come or go", member)
+        elif plan.has_partitions:
             self.at(0, "rearrange", None)
-        self.at(1_000, "sync", None)
+        self.at(plan.sync_ms, "sync", None)
         settled = 0
         while self._queue:
             self.now_ms, _, kind, value = heapq.heappop(self._queue)
@@ -424,11 +468,16 @@ class Network:
             self._happen(kind, value)
         return self._outcome(settled)
 
-    def _happen(self, kind: str, value) -> None:  # type: ignore[no-untyped-def]
+    def _happen(self, kind: str, value: Any) -> None:
         match kind:
             case "wish":
-                member = self.random.choice(self.honest)
+                here = [member for member in self.honest if self.is_up(member)]
+                if not here and self.plan.online_percent:
+                    self.at(self.now_ms + self.plan.sync_ms, kind, value)
+                    return
+                member = self.random.choice(here or self.honest)
                 member.now_ms = self.now_ms
+                self.asked_ms[value] = self.now_ms
                 self.write(member, member.id, 0, value)
                 self.act(member)
             case "entry":
@@ -446,13 +495,15 @@ class Network:
                 if len(member.chain) + 1 == height:
                     member.height.agree_to_close()
                     self.act(member)
+            case "come or go":
+                self._come_or_go(value)
             case "rearrange":
                 self._rearrange()
             case "sync":
                 self._sync()
                 if not self.is_calm():
                     self._lie()
-                self.at(self.now_ms + 1_000, "sync", None)
+                self.at(self.now_ms + self.plan.sync_ms, "sync", None)
 
     def _is_settled(self) -> bool:
         return all(
@@ -471,7 +522,7 @@ class Network:
             max(self.plan.wishes - len(member.granted) for member in honest),
             sum(entry.height > 0 for entry in self.written),
             len(self.written) - settled if settled else -1,
-            [self.decided_ms[wish] for wish in sorted(self.decided_ms)],
+            [self.decided_ms[wish] - self.asked_ms[wish] for wish in sorted(self.decided_ms)],
             self.schisms,
             liars_of(self.written),
         )
@@ -485,7 +536,7 @@ def liars_of(entries: Sequence[Entry]) -> tuple[bytes, ...]:
             vote = entry.value
             place = (entry.author, vote.height, vote.attempt, vote.view)
             said.setdefault(place, {})[vote.kind, vote.block] = None
-    found = {}
+    found: dict[bytes, None] = {}
     for (author, *_), votes in said.items():
         kinds = [kind for kind, _ in votes]
         if kinds.count("N") > 1 or kinds.count("F") > 1 or ("S" in kinds and "F" in kinds):

@@ -1,0 +1,887 @@
+"""One height, event by event: R0 to R9 and the rulings on them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from p2pnode.consensus import leader, timing
+from p2pnode.consensus.convocation import Closing
+from p2pnode.consensus.format import Configuration, Kind, Proposal, Vote
+from p2pnode.consensus.height import (
+    Action,
+    AskToClose,
+    Cast,
+    Close,
+    Commit,
+    Height,
+    Propose,
+    Roll,
+    Schism,
+    Verdict,
+    Wake,
+)
+from p2pnode.consensus.rules import Lock
+from p2pnode.core.crypto import ZERO_HASH
+
+PREVIOUS = b"\x70" * 32
+X, Y, Z = b"\x58" * 32, b"\x59" * 32, b"\x5a" * 32
+DELTA_MS = 1_000
+DAY_MS = timing.DAY_MS
+START_MS = 1_700_000_000_000
+
+
+@dataclass
+class Known:
+    """What the node of the voter under test knows of blocks and work."""
+
+    invalid: tuple[bytes, ...] = ()
+    unknown: tuple[bytes, ...] = ()
+    works: bool = True
+    since_ms: int | None = START_MS
+    omitting: tuple[bytes, ...] = ()
+    suspending: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
+    asked: list[tuple[bytes, bool]] = field(default_factory=list)
+
+    def verdict(self, block_id: bytes, *, is_fresh: bool) -> Verdict:
+        self.asked.append((block_id, is_fresh))
+        return "invalid" if block_id in self.invalid else "unknown" if block_id in self.unknown else "valid"
+
+    def has_work(self) -> bool:
+        return self.works
+
+    def work_began_ms(self) -> int | None:
+        return self.since_ms if self.works else None
+
+    def omits_something_old(self, block_id: bytes) -> bool:
+        return block_id in self.omitting
+
+    def suspends(self, block_id: bytes) -> Collection[bytes]:
+        return self.suspending.get(block_id, ())
+
+
+class Scene:
+    """One voter's height, and the others by their rank in the open view."""
+
+    def __init__(self, voters: int, liars: int, me: int | None = 0, **changes: Any) -> None:
+        members = tuple(bytes([number + 1]) * 32 for number in range(voters))
+        self.order = leader.ranks(members, PREVIOUS, 7, 0)
+        self.leaders = leader.leaders(members, changes.get("recent_signers", ()), PREVIOUS, 7)
+        self.me = self.order[me] if me is not None else None
+        configuration = Configuration(tuple((member, b"") for member in members), liars, ZERO_HASH, 1)
+        changes.setdefault("began_ms", START_MS)
+        self.height = Height(b"\x67" * 32, 7, PREVIOUS, configuration, self.me, delta_ms=DELTA_MS, **changes)
+        self.known = Known()
+        self.now_ms = START_MS
+        self.here: Sequence[bytes] = members
+
+    @property
+    def others(self) -> list[bytes]:
+        return [member for member in self.order if member != self.me]
+
+    def step(self, wait_ms: int = 0) -> list[Action]:
+        """Let time pass, and step once; own words are fed back."""
+        self.now_ms += wait_ms
+        actions = self.height.step(self.now_ms, self.here, self.known)
+        for action in actions:
+            if isinstance(action, Cast) and self.me is not None:
+                self.vote([self.me], action.kind, action.block, action.view, action.attempt)
+        return actions
+
+    def said(self, wait_ms: int = 0) -> list[Action]:
+        """What the voter does until it waits, without the waiting."""
+        done: list[Action] = []
+        for _ in range(20):
+            actions = [action for action in self.step(wait_ms) if not isinstance(action, Wake)]
+            wait_ms = 0
+            if not actions:
+                return done
+            done += actions
+        raise AssertionError("it never waits")
+
+    def vote(
+        self, members: Sequence[bytes], kind: Kind, block: bytes = b"", view: int = 0, attempt: int = 0
+    ) -> None:
+        for member in members:
+            self.height.add_vote(member, Vote(7, attempt, view, kind, block, member * 2))
+
+    def propose(
+        self, member: bytes, block: bytes, view: int = 0, justifying_view: int = -1, attempt: int = 0
+    ) -> None:
+        self.height.add_proposal(member, Proposal(7, attempt, view, justifying_view, block, b"", ()))
+
+    def roll(self, members: Sequence[bytes]) -> None:
+        for member in members:
+            self.height.add_roll(member, self.now_ms)
+
+    def close(self, members: Sequence[bytes], lock: Lock | None = None) -> None:
+        for member in members:
+            self.height.add_close(member, Closing(7, lock, None, b""))
+
+    def leader(self, view: int) -> bytes:
+        return leader.leader(view, self.leaders)
+
+
+def _view_led_by(scene: Scene, member: bytes) -> int:
+    return next(view for view in range(1, 20) if scene.leader(view) == member)
+
+
+# ---- R0: work
+
+
+def test_r0_without_work_nothing_is_said_and_no_timer_runs() -> None:
+    scene = Scene(4, 1)
+    scene.known.works = False
+    assert scene.step() == []
+    assert scene.step(365 * DAY_MS) == []
+
+
+def test_j28_votes_of_others_are_no_work() -> None:
+    # One hostile vote must not keep a group writing.
+    scene = Scene(4, 1)
+    scene.known.works = False
+    scene.vote(scene.others[:1], "S")
+    scene.vote(scene.others[:1], "N", X)
+    assert scene.step() == []
+    assert scene.step(365 * DAY_MS) == []
+
+
+def test_j28_a_proposal_found_valid_is_work_and_so_is_an_own_vote() -> None:
+    scene = Scene(4, 1, me=1)
+    scene.known.works = False
+    scene.known.invalid = (X,)
+    scene.propose(scene.order[0], X)
+    assert scene.step() == []
+    scene.known.invalid = ()
+    assert scene.said() == [Cast("N", 0, 0, X)]
+    assert scene.said(4 * DELTA_MS) == [Cast("S", 0, 0, b"")]
+
+
+def test_j28_own_votes_on_disk_are_work_after_a_restart() -> None:
+    scene = Scene(4, 1, mine=[Vote(7, 0, 0, "N", X, b"")])
+    scene.known.works = False
+    assert scene.said() == []
+    assert scene.said(4 * DELTA_MS) == [Cast("S", 0, 0, b"")]
+
+
+# ---- R1: commit
+
+
+def test_r1_a_lone_voter_decides_at_once() -> None:
+    scene = Scene(1, 0)
+    assert scene.said() == [Propose(0, 0, -1, None)]
+    assert scene.me is not None
+    scene.propose(scene.me, X)
+    said = scene.said()
+    assert said[:2] == [Cast("N", 0, 0, X), Cast("F", 0, 0, X)]
+    assert [type(action) for action in said] == [Cast, Cast, Commit]
+    assert scene.step(10 * DAY_MS) == [], "it is done"
+
+
+def test_r1_a_quorum_of_f_votes_in_any_view_is_final() -> None:
+    scene = Scene(4, 1)
+    scene.vote(scene.others, "F", X, view=5)
+    commit = scene.step()[0]
+    assert isinstance(commit, Commit)
+    assert (commit.block, commit.attempt, commit.view, commit.closes) == (X, 0, 5, ())
+    assert scene.height.missing().stage == "done"
+
+
+def test_r1_commits_without_a_vote_of_its_own_and_whoever_it_is() -> None:
+    for scene in (Scene(4, 1, me=None), Scene(4, 1, closed=True)):
+        scene.known.works = False
+        scene.vote(scene.order[1:], "F", X)
+        assert [type(action) for action in scene.step()] == [Commit]
+
+
+def test_r1_waits_for_the_block_and_never_asks_the_clock() -> None:
+    scene = Scene(4, 1)
+    scene.known.unknown = (X,)
+    scene.known.works = False
+    scene.vote(scene.others, "F", X)
+    assert scene.step() == []
+    assert scene.height.missing().stage == "block"
+    scene.known.unknown = ()
+    assert [type(action) for action in scene.step()] == [Commit]
+    assert {is_fresh for _, is_fresh in scene.known.asked} == {False}
+
+
+def test_j26_a_commit_gives_all_signatures_that_are_held() -> None:
+    scene = Scene(4, 1, me=None)
+    scene.vote(scene.order, "F", X)
+    commit = scene.step()[0]
+    assert isinstance(commit, Commit)
+    assert [voter for voter, _ in commit.votes] == sorted(scene.order)
+
+
+def test_r1_two_final_blocks_stop_everything() -> None:
+    scene = Scene(4, 1)
+    scene.vote(scene.others, "F", X)
+    scene.vote(scene.others, "F", Y, view=1)
+    schism = scene.step()
+    assert len(schism) == 1
+    assert isinstance(schism[0], Schism)
+    assert [commit.block for commit in schism[0].commits] == [X, Y]
+    assert scene.step(DAY_MS) == []
+    assert scene.height.missing().stage == "schism"
+
+
+def test_r1_a_second_final_block_after_the_commit_is_told() -> None:
+    scene = Scene(4, 1)
+    scene.vote(scene.others, "F", X)
+    assert [type(action) for action in scene.step()] == [Commit]
+    scene.vote(scene.others, "F", X, view=1)
+    assert scene.step() == []
+    scene.vote(scene.others, "F", Y, view=2)
+    assert [type(action) for action in scene.step()] == [Schism]
+
+
+def test_votes_of_others_than_voters_and_of_other_heights_do_not_count() -> None:
+    scene = Scene(4, 1)
+    scene.known.works = False
+    scene.vote([bytes([number]) * 32 for number in range(100, 110)], "F", X)
+    for member in scene.others:
+        scene.height.add_vote(member, Vote(8, 0, 0, "F", X, b""))
+        scene.height.add_vote(member, Vote(7, 2, 0, "F", X, b""))
+    scene.vote(scene.others[:1] * 3, "F", X)
+    assert scene.step() == []
+
+
+# ---- R2, R3: views and finalizing
+
+
+def test_r2_r3_a_notarized_block_is_finalized_and_the_next_view_begins() -> None:
+    scene = Scene(4, 1, me=1)
+    scene.vote(scene.others, "N", X)
+    assert scene.said() == [Cast("F", 0, 0, X)]
+    assert scene.height.view == 1
+
+
+def test_r2_skips_of_a_quorum_end_a_view() -> None:
+    scene = Scene(4, 1, me=1)
+    scene.vote(scene.others[:2], "S")
+    scene.step()
+    assert scene.height.view == 0
+    scene.vote(scene.others[2:], "S")
+    scene.step()
+    assert scene.height.view == 1
+
+
+def test_r3_a_skipped_view_is_not_finalized() -> None:
+    scene = Scene(4, 1, mine=[Vote(7, 0, 0, "S", b"", b"")])
+    scene.vote(scene.others, "N", X)
+    assert scene.said() == []
+
+
+def test_r3_a_block_is_executed_before_it_is_finalized() -> None:
+    scene = Scene(4, 1, me=1)
+    scene.known.unknown = (X,)
+    scene.vote(scene.others, "N", X)
+    assert scene.said() == []
+    scene.known.unknown = ()
+    assert scene.said() == [Cast("F", 0, 0, X)]
+
+
+def test_r3_every_earlier_view_is_finalized_too() -> None:
+    scene = Scene(4, 1, me=1)
+    scene.vote(scene.others, "S", view=0)
+    scene.vote(scene.others, "N", X, view=1)
+    scene.vote(scene.others, "S", view=2)
+    scene.vote(scene.others, "N", X, view=3)
+    assert scene.said() == [Cast("F", 0, 1, X), Cast("F", 0, 3, X)]
+    assert scene.height.view == 4
+
+
+# ---- R4: notarizing
+
+
+def test_r4_one_block_is_notarized_in_a_view() -> None:
+    scene = Scene(4, 1, me=2)
+    scene.propose(scene.order[0], X)
+    assert scene.said() == [Cast("N", 0, 0, X)]
+    scene.propose(scene.order[1], Y)
+    assert scene.said(DELTA_MS) == []
+
+
+def test_r4_an_own_vote_on_disk_binds_after_a_restart() -> None:
+    scene = Scene(4, 1, me=2, mine=[Vote(7, 0, 0, "N", Y, b"")])
+    scene.propose(scene.order[0], X)
+    assert scene.said() == []
+
+
+def test_r4_of_two_open_proposals_the_lower_rank_is_taken() -> None:
+    scene = Scene(4, 1, me=3)
+    scene.now_ms += 10 * DELTA_MS
+    scene.propose(scene.order[1], Y)
+    scene.propose(scene.order[0], X)
+    assert scene.said() == [Cast("N", 0, 0, X)]
+
+
+def test_r4_an_invalid_or_unknown_block_is_not_notarized() -> None:
+    scene = Scene(4, 1, me=3)
+    scene.known.invalid, scene.known.unknown = (X,), (Y,)
+    scene.propose(scene.order[0], X)
+    scene.propose(scene.order[1], Y)
+    assert scene.said(DELTA_MS) == []
+
+
+def test_r4_only_the_first_proposal_of_a_proposer_is_looked_at() -> None:
+    # Otherwise a liar makes everybody execute one block after another (J30).
+    scene = Scene(4, 1, me=3)
+    scene.known.invalid = (X,)
+    scene.propose(scene.order[0], X)
+    scene.propose(scene.order[0], Y)
+    assert scene.said() == []
+    assert Y not in [block for block, _ in scene.known.asked]
+
+
+def test_r4_only_the_leader_proposes_in_later_views() -> None:
+    scene = Scene(4, 1, me=0)
+    view = next(view for view in range(1, 5) if scene.leader(view) != scene.me)
+    for earlier in range(view):
+        scene.vote(scene.others, "S", view=earlier)
+    usurper = next(member for member in scene.others if member != scene.leader(view))
+    scene.propose(usurper, X, view=view)
+    assert scene.said() == []
+    scene.propose(scene.leader(view), Y, view=view)
+    assert scene.said() == [Cast("N", 0, view, Y)]
+
+
+def test_r4_a_fresh_block_over_a_notarized_one_is_refused() -> None:
+    scene = Scene(4, 1, me=0)
+    view = next(view for view in range(1, 5) if scene.leader(view) != scene.me)
+    scene.vote(scene.others, "N", X, view=0)
+    for earlier in range(1, view):
+        scene.vote(scene.others, "S", view=earlier)
+    scene.said()
+    scene.propose(scene.leader(view), Y, view=view)
+    assert scene.said() == []
+
+
+def test_r4_a_notarized_block_is_notarized_again() -> None:
+    scene = Scene(4, 1, me=0)
+    view = next(view for view in range(1, 5) if scene.leader(view) != scene.me)
+    scene.vote(scene.others, "N", X, view=0)
+    for earlier in range(1, view):
+        scene.vote(scene.others, "S", view=earlier)
+    scene.said()
+    scene.propose(scene.leader(view), X, view=view, justifying_view=0)
+    assert scene.said() == [Cast("N", 0, view, X)]
+    assert (X, False) in scene.known.asked, "the clock does not judge a block with votes behind it"
+
+
+# ---- J29: nobody is passed over
+
+
+def test_j29_a_later_rank_is_not_notarized_before_its_time() -> None:
+    scene = Scene(4, 1, me=0)
+    scene.here = scene.order
+    scene.known.works = False
+    scene.propose(scene.order[2], X)
+    assert scene.step() == [Wake(START_MS + DELTA_MS)]
+    assert scene.said(DELTA_MS - 1) == []
+    assert scene.said(1) == [Cast("N", 0, 0, X)]
+
+
+def test_j29_ranks_count_from_the_beginning_of_my_work() -> None:
+    scene = Scene(4, 1, me=3)
+    scene.known.since_ms = START_MS - 10 * DELTA_MS
+    scene.propose(scene.order[2], X)
+    assert scene.said() == [], "work of the height before does not count"
+    scene = Scene(4, 1, me=3, began_ms=START_MS - 10 * DELTA_MS)
+    scene.known.since_ms = START_MS - 10 * DELTA_MS
+    scene.propose(scene.order[2], X)
+    assert scene.said() == [Cast("N", 0, 0, X)]
+
+
+def test_j29_absent_voters_are_not_waited_for() -> None:
+    scene = Scene(4, 1, me=3)
+    scene.here = scene.order[2:]
+    scene.propose(scene.order[2], X)
+    assert scene.said() == [Cast("N", 0, 0, X)]
+
+
+def test_j29_a_block_that_omits_something_old_is_skipped() -> None:
+    scene = Scene(4, 1, me=1)
+    scene.known.omitting = (X,)
+    scene.propose(scene.order[0], X)
+    assert not any(isinstance(action, Cast) for action in scene.said())
+    assert scene.said(4 * DELTA_MS) == [Propose(0, 0, -1, None), Cast("S", 0, 0, b"")]
+
+
+def test_j29_a_block_that_omits_something_does_not_keep_others_from_proposing() -> None:
+    scene = Scene(4, 1, me=1)
+    scene.known.omitting = (X,)
+    scene.propose(scene.order[0], X)
+    assert scene.said(DELTA_MS // 2) == [Propose(0, 0, -1, None)]
+
+
+def test_j29_a_proposal_again_is_taken_whatever_it_omits() -> None:
+    scene = Scene(4, 1, me=0)
+    view = next(view for view in range(1, 5) if scene.leader(view) != scene.me)
+    scene.known.omitting = (X,)
+    scene.vote(scene.others, "N", X, view=view - 1)
+    for earlier in range(view - 1):
+        scene.vote(scene.others, "S", view=earlier)
+    scene.said()
+    scene.propose(scene.leader(view), X, view=view, justifying_view=view - 1)
+    assert scene.said() == [Cast("N", 0, view, X)]
+
+
+# ---- R5: proposing
+
+
+def test_r5_the_first_rank_proposes_at_once_and_the_others_wait() -> None:
+    for rank in range(4):
+        scene = Scene(4, 1, me=rank)
+        if rank:
+            assert scene.step() == [Wake(START_MS + rank * DELTA_MS // 2)]
+            assert scene.said(rank * DELTA_MS // 2 - 1) == []
+        assert scene.said(1 if rank else 0) == [Propose(0, 0, -1, None)]
+
+
+def test_r5_a_proposal_seen_keeps_the_others_silent() -> None:
+    scene = Scene(4, 1, me=2)
+    scene.propose(scene.order[0], X)
+    said = scene.said(2 * DELTA_MS)
+    assert said == [Cast("N", 0, 0, X)]
+
+
+def test_r5_an_invalid_proposal_keeps_nobody_silent() -> None:
+    scene = Scene(4, 1, me=1)
+    scene.known.invalid = (X,)
+    scene.propose(scene.order[0], X)
+    assert scene.said(DELTA_MS) == [Propose(0, 0, -1, None)]
+
+
+def test_r5_a_proposal_before_its_time_keeps_nobody_silent() -> None:
+    scene = Scene(4, 1, me=0)
+    scene.propose(scene.order[3], X)
+    assert scene.said() == [Propose(0, 0, -1, None)]
+
+
+def test_r5_one_proposal_a_view_also_after_a_restart() -> None:
+    scene = Scene(4, 1)
+    assert scene.me is not None
+    scene.propose(scene.me, X)
+    assert not any(isinstance(action, Propose) for action in scene.said(2 * DELTA_MS))
+
+
+def test_r5_after_skips_the_leader_proposes_a_fresh_block_at_once() -> None:
+    scene = Scene(4, 1)
+    assert scene.me is not None
+    view = _view_led_by(scene, scene.me)
+    for earlier in range(view):
+        scene.vote(scene.others, "S", view=earlier)
+    assert scene.said() == [Propose(0, view, -1, None)]
+
+
+def test_r5_after_a_notarized_view_the_leader_waits_two_deltas() -> None:
+    scene = Scene(4, 1)
+    assert scene.me is not None
+    view = _view_led_by(scene, scene.me)
+    for earlier in range(view - 1):
+        scene.vote(scene.others, "S", view=earlier)
+    scene.vote(scene.others, "N", X, view=view - 1)
+    assert scene.said() == [Cast("F", 0, view - 1, X)]
+    assert scene.said(2 * DELTA_MS - 1) == []
+    assert scene.said(1) == [Propose(0, view, view - 1, X)]
+
+
+def test_r5_the_highest_notarized_view_is_proposed_again() -> None:
+    scene = Scene(4, 1)
+    assert scene.me is not None
+    view = _view_led_by(scene, scene.me)
+    if view < 2:
+        view += 4
+    for earlier in range(view):
+        scene.vote(scene.others, "S", view=earlier)
+    scene.vote(scene.others, "N", X, view=0)
+    scene.vote(scene.others, "N", X, view=view - 2)
+    said = scene.said(2 * DELTA_MS)
+    assert said[-1] == Propose(0, view, view - 2, X)
+
+
+def test_r5_nothing_fresh_is_proposed_without_work() -> None:
+    scene = Scene(4, 1, mine=[Vote(7, 0, 0, "S", b"", b"")])
+    scene.known.works = False
+    assert scene.me is not None
+    for earlier in range(_view_led_by(scene, scene.me)):
+        scene.vote(scene.others, "S", view=earlier)
+    assert scene.said(DELTA_MS) == []
+
+
+# ---- R6, R7: skipping
+
+
+def test_r6_a_view_is_skipped_after_four_deltas_with_a_visible_quorum() -> None:
+    scene = Scene(4, 1, me=3)
+    scene.propose(scene.order[0], X)
+    scene.known.unknown = (X,)
+    assert scene.step() == [Wake(START_MS + 4 * DELTA_MS)]
+    assert scene.said(4 * DELTA_MS - 1) == []
+    assert scene.said(1) == [Cast("S", 0, 0, b"")]
+    assert scene.said(DAY_MS) == [], "once"
+
+
+def test_r6_without_a_visible_quorum_the_clock_stands_still_for_two_days() -> None:
+    scene = Scene(4, 1, me=3)
+    scene.propose(scene.order[0], X)
+    scene.known.unknown = (X,)
+    scene.here = scene.order[2:]
+    assert scene.step() == [Wake(START_MS + 2 * DAY_MS)]
+    assert scene.said(2 * DAY_MS - 1) == []
+    assert scene.said(1) == [Cast("S", 0, 0, b"")]
+
+
+def test_r6_the_timer_begins_anew_when_a_quorum_is_seen_again() -> None:
+    scene = Scene(4, 1, me=3)
+    scene.propose(scene.order[0], X)
+    scene.known.unknown = (X,)
+    assert scene.said() == []
+    everybody, scene.here = scene.here, scene.order[2:]
+    assert scene.said(3 * DELTA_MS) == []
+    scene.here = everybody
+    assert scene.said(DELTA_MS) == []
+    assert scene.said(4 * DELTA_MS - 1) == []
+    assert scene.said(1) == [Cast("S", 0, 0, b"")]
+
+
+def test_r6_a_finalized_view_is_never_skipped() -> None:
+    scene = Scene(4, 1, me=3, mine=[Vote(7, 0, 0, "F", X, b"")])
+    assert not any(isinstance(action, Cast) for action in scene.said(100 * DAY_MS))
+
+
+def test_r6_a_clock_set_back_makes_nobody_wait_longer() -> None:
+    scene = Scene(4, 1, me=3)
+    scene.propose(scene.order[0], X)
+    scene.known.unknown = (X,)
+    assert scene.said() == []
+    assert scene.said(-100 * DAY_MS) == []
+    assert scene.said(4 * DELTA_MS) == [Cast("S", 0, 0, b"")]
+
+
+def test_r7_a_view_that_nobody_can_win_is_skipped_at_once() -> None:
+    scene = Scene(4, 1, me=3)
+    scene.propose(scene.order[0], X)
+    scene.vote([scene.order[1]], "N", Y)
+    scene.vote([scene.order[2]], "S")
+    assert scene.said() == [Cast("N", 0, 0, X), Cast("S", 0, 0, b"")]
+
+
+def test_r7_a_view_that_may_still_be_won_is_not_skipped() -> None:
+    scene = Scene(4, 1, me=3)
+    scene.propose(scene.order[0], X)
+    scene.vote([scene.order[1]], "N", Y)
+    assert scene.said() == [Cast("N", 0, 0, X)]
+
+
+def test_r7_who_has_not_notarized_waits_for_the_timer() -> None:
+    scene = Scene(4, 1, me=3)
+    scene.vote([scene.order[0]], "N", X)
+    scene.vote([scene.order[1]], "N", Y)
+    scene.vote([scene.order[2]], "N", Z)
+    scene.known.works = False
+    assert scene.said() == []
+
+
+def test_j33_presence_decides_when_and_never_what() -> None:
+    commits = []
+    for here in ((), (0,), (0, 1, 2, 3)):
+        scene = Scene(4, 1, me=2)
+        scene.here = [scene.order[number] for number in here]
+        scene.vote(scene.others[:2], "N", X)
+        scene.propose(scene.order[0], X)
+        scene.vote(scene.others, "F", X)
+        commits.append(scene.said()[-1])
+    assert len(set(commits)) == 1
+
+
+# ---- R8, R9: the second convocation
+
+
+def _short_of_voters(**changes: Any) -> Scene:
+    """Five voters, two of them gone."""
+    scene = Scene(5, 1, me=0, **changes)
+    scene.here = scene.order[:3]
+    return scene
+
+
+def _rolls(actions: Sequence[Action]) -> int:
+    return sum(isinstance(action, Roll) for action in actions)
+
+
+def test_r8_j32_the_roll_is_called_after_work_has_waited_a_fortnight() -> None:
+    scene = _short_of_voters()
+    assert _rolls(scene.said()) == 0
+    assert _rolls(scene.said(14 * DAY_MS - 1)) == 0
+    assert _rolls(scene.said(1)) == 1
+    assert _rolls(scene.said(DAY_MS)) == 0
+
+
+def test_j32_work_that_pauses_begins_to_wait_anew() -> None:
+    scene = Scene(5, 1, me=4)
+    scene.here = [*scene.order[:2], scene.order[4]]
+    assert scene.said() == []
+    scene.known.works = False
+    assert scene.said(13 * DAY_MS) == []
+    scene.known.works, scene.known.since_ms = True, scene.now_ms
+    assert _rolls(scene.said(2 * DAY_MS)) == 0
+    assert _rolls(scene.said(12 * DAY_MS)) == 1
+
+
+def test_r8_no_roll_while_a_quorum_is_visible() -> None:
+    scene = Scene(5, 1, me=0)
+    scene.here = scene.order[:4]
+    assert _rolls(scene.said(30 * DAY_MS)) == 0
+
+
+def test_r8_every_voter_answers_a_roll_even_without_work() -> None:
+    scene = Scene(5, 1, me=0)
+    scene.known.works = False
+    scene.roll(scene.order[1:2])
+    assert scene.said() == [Roll()]
+    assert scene.said() == []
+
+
+def test_r8_outsiders_call_no_roll() -> None:
+    scene = Scene(5, 1, me=0)
+    scene.known.works = False
+    scene.roll([b"\x63" * 32])
+    assert scene.said() == []
+
+
+def _closes(scene: Scene) -> list[Action]:
+    return [action for action in scene.said() if isinstance(action, AskToClose | Close)]
+
+
+def test_r8_after_a_fortnight_a_person_is_asked_and_then_the_attempt_closed() -> None:
+    scene = _short_of_voters()
+    scene.roll(scene.order[:3])
+    assert _closes(scene) == []
+    scene.now_ms += 14 * DAY_MS - 1
+    assert _closes(scene) == []
+    scene.now_ms += 1
+    answered, silent = tuple(sorted(scene.order[:3])), tuple(sorted(scene.order[3:]))
+    assert _closes(scene) == [AskToClose(answered, silent)]
+    assert _closes(scene) == [], "it asks once"
+    scene.height.agree_to_close()
+    assert _closes(scene) == [Close(None, ())]
+
+
+def test_r8_too_few_answers_close_nothing() -> None:
+    scene = _short_of_voters()
+    scene.roll(scene.order[:2])
+    scene.now_ms += 28 * DAY_MS
+    assert _closes(scene) == []
+
+
+def test_r8_a_quorum_that_came_back_closes_nothing_and_takes_the_answer_back() -> None:
+    scene = _short_of_voters()
+    scene.roll(scene.order[:3])
+    scene.now_ms += 14 * DAY_MS
+    assert len(_closes(scene)) == 1
+    scene.here = scene.order
+    assert _closes(scene) == []
+    scene.height.agree_to_close()
+    assert _closes(scene) == []
+    scene.here = scene.order[:3]
+    assert [type(action) for action in _closes(scene)] == [AskToClose]
+
+
+def test_r8_when_others_closed_too_many_one_joins_them() -> None:
+    # Else one early closer would block a group that is there again.
+    scene = Scene(5, 1, me=0)
+    scene.roll(scene.order[:3])
+    scene.close(scene.order[3:])
+    scene.now_ms += 14 * DAY_MS
+    assert [type(action) for action in _closes(scene)] == [AskToClose]
+
+
+def test_r8_the_close_shows_the_highest_notarized_view() -> None:
+    scene = _short_of_voters()
+    scene.vote(scene.order[1:], "N", X, view=0)
+    scene.roll(scene.order[:3])
+    scene.now_ms += 14 * DAY_MS
+    _closes(scene)
+    scene.height.agree_to_close()
+    close = _closes(scene)[0]
+    assert isinstance(close, Close)
+    assert close.lock == Lock(0, X)
+    assert [voter for voter, _ in close.votes] == sorted(scene.order[1:])
+
+
+def test_r8_nobody_closes_whose_finalized_block_it_cannot_show() -> None:
+    scene = _short_of_voters(mine=[Vote(7, 0, 0, "F", X, b"")])
+    scene.roll(scene.order[:3])
+    scene.now_ms += 14 * DAY_MS
+    assert _closes(scene) == []
+    scene.vote(scene.order[1:], "N", X, view=0)
+    assert [type(action) for action in _closes(scene)] == [AskToClose]
+
+
+@pytest.mark.parametrize("is_on_disk", [True, False])
+def test_r8_a_closed_voter_says_nothing_more_in_the_first_attempt(is_on_disk: bool) -> None:
+    scene = Scene(5, 1, me=4, closed=is_on_disk)
+    if not is_on_disk:
+        assert scene.me is not None
+        scene.close([scene.me])
+    scene.propose(scene.order[0], X)
+    scene.vote(scene.order[:4], "N", X)
+    assert scene.said(10 * DELTA_MS) == []
+
+
+def test_r9_a_majority_of_closes_opens_the_second_attempt_with_a_majority_quorum() -> None:
+    scene = Scene(5, 1, me=4)
+    scene.close(scene.order[:2])
+    scene.step()
+    assert scene.height.attempt == 0
+    scene.close(scene.order[2:3])
+    scene.propose(scene.order[0], X, attempt=1)
+    scene.step()
+    assert (scene.height.attempt, scene.height.view) == (1, 0)
+    assert Cast("N", 1, 0, X) in scene.said(3 * DELTA_MS)
+    scene.vote(scene.order[:2], "N", X, attempt=1)
+    assert Cast("F", 1, 0, X) in scene.said()
+    scene.vote(scene.order[:2], "F", X, attempt=1)
+    commit = scene.said()[-1]
+    assert isinstance(commit, Commit)
+    assert commit.attempt == 1
+    assert [voter for voter, _ in commit.closes] == sorted(scene.order[:3])
+
+
+def test_r9_votes_of_the_second_attempt_decide_nothing_before_it_is_open() -> None:
+    scene = Scene(5, 1, me=4)
+    scene.known.works = False
+    scene.vote(scene.order[:3], "F", X, attempt=1)
+    assert scene.said() == []
+    scene.close(scene.order[:3])
+    assert [type(action) for action in scene.said()] == [Commit]
+
+
+def test_r9_a_late_certificate_of_the_first_attempt_still_decides() -> None:
+    scene = Scene(5, 1, me=4)
+    scene.close(scene.order[:3])
+    scene.step()
+    scene.vote(scene.order[:4], "F", X, view=2)
+    commit = scene.said()[0]
+    assert isinstance(commit, Commit)
+    assert (commit.attempt, commit.view, commit.closes) == (0, 2, ())
+
+
+def test_r9_j32_the_lock_binds_fresh_proposals_and_rises() -> None:
+    scene = Scene(5, 1, me=4)
+    scene.close(scene.order[:2])
+    scene.close(scene.order[2:3], Lock(0, X))
+    first, second = [member for member in leader.ranks(scene.order, PREVIOUS, 7, 1) if member != scene.me][:2]
+    scene.propose(first, Y, attempt=1)
+    assert not any(isinstance(action, Cast) and action.kind == "N" for action in scene.said())
+    assert scene.height.lock == Lock(0, X)
+    scene.propose(second, X, attempt=1)
+    assert Cast("N", 1, 0, X) in scene.said()
+    scene.close(scene.order[3:4], Lock(2, Z))
+    scene.step()
+    assert scene.height.lock == Lock(2, Z)
+
+
+def test_r9_the_locked_block_is_what_is_proposed() -> None:
+    for number in range(5):
+        scene = Scene(5, 1, me=number)
+        scene.close([member for member in scene.order if member != scene.me][:3], Lock(1, X))
+        said = scene.said() + scene.said(3 * DELTA_MS)
+        assert Propose(1, 0, -1, X) in said
+
+
+def test_r9_who_answered_is_not_suspended() -> None:
+    for silent, is_taken in ((4, True), (3, False)):
+        scene = Scene(5, 1, me=0)
+        scene.roll(scene.order[:4])
+        scene.close(scene.order[:3])
+        proposer = leader.ranks(scene.order, PREVIOUS, 7, 1)[0]
+        if proposer == scene.me:
+            proposer = leader.ranks(scene.order, PREVIOUS, 7, 1)[1]
+        scene.known.suspending = {X: (scene.order[silent],)}
+        scene.known.works = False
+        scene.propose(proposer, X, attempt=1)
+        assert (Cast("N", 1, 0, X) in scene.said(2 * DELTA_MS)) == is_taken
+        assert scene.height.silent == (scene.order[4],)
+
+
+def test_r9_nobody_is_suspended_in_the_first_attempt() -> None:
+    scene = Scene(5, 1, me=1)
+    scene.known.suspending = {X: (scene.order[4],)}
+    scene.propose(scene.order[0], X)
+    assert not any(isinstance(action, Cast) for action in scene.said(DELTA_MS))
+
+
+def test_r8_a_height_after_a_convocation_that_suspended_nobody_does_not_wait_again() -> None:
+    scene = _short_of_voters(is_carried=True)
+    assert _rolls(scene.said()) == 1
+    scene.roll(scene.order[:3])
+    assert [type(action) for action in _closes(scene)] == [AskToClose]
+
+
+def test_j20_with_too_few_keys_left_recovery_keys_convene_at_once() -> None:
+    scene = Scene(1, 0, me=0, lost=[b"\x01" * 32])
+    assert scene.me is not None
+    assert scene.said() == [Roll()], "the first attempt belongs to the lost key"
+    scene.roll([scene.me])
+    assert [type(action) for action in _closes(scene)] == [AskToClose]
+    scene.height.agree_to_close()
+    assert _closes(scene) == [Close(None, ())]
+    scene.close([scene.me])
+    assert scene.said() == [Propose(1, 0, -1, None)]
+    scene.propose(scene.me, X, attempt=1)
+    commit = scene.said()[-1]
+    assert isinstance(commit, Commit)
+    assert commit.attempt == 1
+    assert len(commit.closes) == 1
+
+
+def test_j20_while_enough_keys_are_left_nothing_is_hurried() -> None:
+    lost = leader.ranks([bytes([number]) * 32 for number in (1, 2, 3)], PREVIOUS, 7, 0)[2]
+    scene = Scene(3, 0, me=0, lost=[lost])
+    assert _rolls(scene.said(13 * DAY_MS)) == 0
+
+
+# ---- what is waited for
+
+
+def test_missing_says_who_has_not_spoken() -> None:
+    scene = Scene(4, 1, me=3)
+    scene.known.works = False
+    scene.step()
+    assert scene.height.missing().stage == "idle"
+    scene.known.works = True
+    scene.step()
+    assert scene.height.missing().stage == "proposal"
+    scene.propose(scene.order[0], X)
+    scene.said()
+    missing = scene.height.missing()
+    assert (missing.stage, missing.needed, missing.spoken) == ("notarize", 3, (scene.me,))
+    assert missing.silent == tuple(sorted(scene.order[:3]))
+    scene.vote(scene.order[:2], "N", X)
+    scene.said()
+    missing = scene.height.missing()
+    assert (missing.stage, missing.spoken) == ("finalize", (scene.me,))
+    scene.roll(scene.order[:1])
+    assert scene.height.missing().stage == "answers"
+    scene.close(scene.order[:1])
+    missing = scene.height.missing()
+    assert (missing.stage, missing.needed, missing.spoken) == ("closes", 3, (scene.order[0],))
+
+
+def test_the_same_events_in_another_order_lead_to_the_same_words() -> None:
+    ends = []
+    for order in (1, -1):
+        scene = Scene(4, 1, me=3)
+        events = [("N", X, 0, member) for member in scene.order[:3]] + [
+            ("S", b"", 1, member) for member in scene.order[:3]
+        ]
+        for kind, block, view, member in events[::order]:
+            scene.vote([member], kind, block, view)  # type: ignore[arg-type]
+        ends.append((scene.said(), scene.height.view))
+    assert ends[0] == ends[1]
