@@ -141,6 +141,8 @@ def test_a_final_block_belongs_to_its_configuration_and_height() -> None:
     assert rule_of_final(good, later) == "certificate.other_configuration"
     lenient = voters(5, lying_voters=0)
     assert rule_of_final(good, lenient) == "certificate.other_configuration"
+    early = replace(HEADER, epoch=1)
+    assert rule_of_final(FIVE.final(early)) == "certificate.other_configuration"
     higher = replace(HEADER, height=2)
     certificate = replace(FIVE.certificate(higher), height=1)
     assert rule_of_final(Final(higher, certificate)) == "certificate.other_height"
@@ -191,6 +193,7 @@ def test_j32_the_highest_lock_names_the_block() -> None:
     assert rule(low, FIVE.close(1, HEADER), none) == "certificate.other_lock"
     assert rule(FIVE.close(0, HEADER, 2, OTHER.id), high, none) == "certificate.other_lock"
     assert rule(FIVE.close(0, HEADER), FIVE.close(1, HEADER), none) == "certificate.other_lock"
+    assert rule(low, FIVE.close(1, HEADER, 1, OTHER.id), none) == "certificate.other_lock"
     view_0 = FIVE.certificate(HEADER, kind="N", view=0)
     assert rule(low, high, none, lock=view_0) == "certificate.other_lock"
     final = FIVE.certificate(HEADER, view=1)

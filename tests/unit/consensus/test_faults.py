@@ -141,6 +141,10 @@ def test_r8_whoever_closed_with_less_than_it_finalized_is_named() -> None:
     second = Final(other, five.certificate(other, 0, 1, 4, attempt=1), Convocation(closes, shown))
     # Voter 4 finalized nothing in the first attempt; 2 and 3 did not close.
     assert culprits(made(first, second, some=five)) == members(0, 1, some=five)
+    enough = (closes[0], five.close(2, other, 2, other.id), closes[2])
+    shown = five.certificate(other, 0, 1, 3, 4, kind="N", view=2)
+    third = Final(other, five.certificate(other, 0, 1, 4, attempt=1), Convocation(enough, shown))
+    assert culprits(made(first, third, some=five)) == members(0, some=five)
 
 
 def test_evidence_is_bounded() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from p2pnode.consensus.format import ops_root
 from p2pnode.consensus.proof import Anchor, Link, Proof, RowProof, decode_proof, encode_proof, outcome_proof
 from p2pnode.consensus.rows import row_key
 from p2pnode.core.crypto import sha256
@@ -33,7 +34,7 @@ from tests.vectors.cases.decided_group import (
     block,
     row_proof,
 )
-from tests.vectors.cases.material import ALICE, EVE, founding_of
+from tests.vectors.cases.material import ALICE, EVE, first_entry, founding_of
 
 
 def refused(rule: str, proof: Proof, trusted: bytes | None = None) -> None:
@@ -84,6 +85,14 @@ def test_no_other_outcome_is_proven() -> None:
         refused("proof.other_outcome", replace(PLAIN, outcome=forged))
 
 
+def test_an_entry_of_another_group_is_refused_even_when_a_block_names_it() -> None:
+    foreign = first_entry(ALICE, "contribution", b"\x80", group=b"\x01" * 32)
+    outcomes = ((bytes(foreign.id), ""),)
+    header = block(SECOND.configuration, 7, ops_root=ops_root(outcomes))
+    proof = Proof(FOUNDING, (LINKS[0], Link(SECOND.final(header))), outcome_proof(outcomes, foreign))
+    refused("proof.other_outcome", proof)
+
+
 def test_an_entry_is_shown_as_it_was_signed() -> None:
     good = outcome_proof(OUTCOMES, ENTRIES[2])
     entry = good.entry
@@ -129,6 +138,8 @@ def test_each_configuration_is_signed_by_the_one_before() -> None:
 def test_blocks_stand_above_each_other() -> None:
     low = block(SECOND.configuration, 3)
     refused("proof.broken_chain", replace(PLAIN, links=(LINKS[0], Link(SECOND.final(low)))))
+    later = block(SECOND.configuration, 3, time_ms=LAST.time_ms)
+    refused("proof.broken_chain", replace(PLAIN, links=(LINKS[0], Link(SECOND.final(later)))))
     early = block(SECOND.configuration, 8, time_ms=CHANGE.time_ms)
     refused("proof.broken_chain", replace(PLAIN, links=(LINKS[0], Link(SECOND.final(early)))))
     next_one = block(SECOND.configuration, 4)

@@ -16,7 +16,7 @@ from p2pnode.consensus.snapshot import (
     encode_chunk,
     make_chunk,
 )
-from p2pnode.consensus.trie import EMPTY_ROOT, check_row, prove, update
+from p2pnode.consensus.trie import EMPTY_ROOT, check_row, place_of, prove, update, way_to
 from p2pnode.core import codec
 from p2pnode.core.crypto import sha256
 from p2pnode.core.errors import FormatError
@@ -104,6 +104,18 @@ def test_nothing_is_left_out_at_the_start() -> None:
     refused("snapshot.other_place", None, chunk_after(ORDER[0]))
     refused("snapshot.other_place", ORDER[10], chunk_after(ORDER[9]))
     refused("snapshot.other_place", ORDER[10], chunk_after(None))
+
+
+def test_the_first_chunk_begins_with_the_first_row() -> None:
+    # The true hashes of what is left out stand to the left of the first row, and no row is shown before it.
+    chunk = decode_chunk(chunk_after(ORDER[10]))
+    place = place_of(ORDER[11])
+    bits, hashes, _ = way_to(BUILT.root, place, BUILT.new.__getitem__)
+    left = [(bit, name) for bit, name in zip(bits, hashes, strict=True) if place >> (255 - bit) & 1]
+    beside = Beside(bytes(bit for bit, _ in left), tuple(name for _, name in left))
+    forged = encode_chunk(replace(chunk, before=None, left=beside))
+    refused("snapshot.bad_chunk", None, forged)
+    refused("snapshot.bad_chunk", ORDER[10], forged)
 
 
 def test_nothing_is_left_out_at_the_end() -> None:

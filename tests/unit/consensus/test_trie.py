@@ -133,7 +133,8 @@ def test_a_proof_is_bounded() -> None:
 
 def test_a_damaged_node_is_noticed() -> None:
     name, node = next(iter(NODES.items()))
-    for data in (node[:-1], node + b"\0", bytes([node[0] ^ 1]) + node[1:], b""):
+    flipped = node[:-1] + bytes([node[-1] ^ 1])
+    for data in (flipped, node[:-1], node + b"\0", bytes([node[0] ^ 1]) + node[1:], b""):
         with pytest.raises(FormatError, match=r"trie\.bad_node"):
             node_of(data, name)
     for data in (b"\x00", b"\x01\x08" + bytes(64), b"\x01\x09" + bytes(65), b"\x02" + bytes(64)):
