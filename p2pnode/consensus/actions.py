@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from p2pnode.consensus.convocation import Closing
@@ -122,3 +122,19 @@ class Missing:
     needed: int
     spoken: tuple[bytes, ...]
     silent: tuple[bytes, ...]
+
+
+@dataclass(slots=True)
+class Moment:
+    """What the caller says at one step, and when to step again at the latest."""
+
+    now_ms: int
+    present: tuple[bytes, ...]
+    blocks: Blocks
+    wakes: list[int] = field(default_factory=list)
+
+    def is_due(self, at_ms: int) -> bool:
+        """Whether a moment has come; if not, it is kept as a time to wake."""
+        if self.now_ms < at_ms:
+            self.wakes.append(at_ms)
+        return self.now_ms >= at_ms

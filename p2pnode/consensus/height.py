@@ -11,7 +11,6 @@ one throws the object away and makes a new one from what is on disk.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 
 from p2pnode.consensus import leader, rules, timing
 from p2pnode.consensus.actions import (
@@ -22,6 +21,7 @@ from p2pnode.consensus.actions import (
     Close,
     Commit,
     Missing,
+    Moment,
     Propose,
     Roll,
     Schism,
@@ -29,7 +29,8 @@ from p2pnode.consensus.actions import (
     Verdict,
     Wake,
 )
-from p2pnode.consensus.convocation import Closing, Convocation
+from p2pnode.consensus.convening import Convening
+from p2pnode.consensus.convocation import Closing
 from p2pnode.consensus.counting import Votes
 from p2pnode.consensus.format import Configuration, Kind, Proposal, Vote
 from p2pnode.consensus.rules import FIRST_ATTEMPT, FRESH, SECOND_ATTEMPT, Lock, Mine
@@ -38,22 +39,6 @@ __all__ = [
     "Action", "AskToClose", "Blocks", "Cast", "Close", "Commit", "Height", "Missing", "Propose", "Roll",
     "Schism", "Stage", "Verdict", "Wake",
 ]  # fmt: skip
-
-
-@dataclass(slots=True)
-class _Moment:
-    """What the caller says at one step, and when to step again at the latest."""
-
-    now_ms: int
-    present: tuple[bytes, ...]
-    blocks: Blocks
-    wakes: list[int] = field(default_factory=list)
-
-    def is_due(self, at_ms: int) -> bool:
-        """Whether a moment has come; if not, it is kept as a time to wake."""
-        if self.now_ms < at_ms:
-            self.wakes.append(at_ms)
-        return self.now_ms >= at_ms
 
 
 class Height:
@@ -93,7 +78,17 @@ class Height:
         self._leaders = leader.leaders(self.voters, recent_signers, previous_id, height)
         self._ranks = leader.ranks(self.voters, previous_id, height, FIRST_ATTEMPT)
         self._votes = Votes(height, configuration)
-        self._convocation = Convocation(self.voters)
+        lost_voters = sum(rules.counts(member, self.voters) for member in lost)
+        self._convening = Convening(
+            self.voters,
+            self._me,
+            self._votes,
+            can_sign=len(self.voters) - lost_voters,
+            has_closed=closed,
+            is_carried=is_carried,
+            roll_call_after_ms=roll_call_after_ms,
+            close_after_ms=close_after_ms,
+        )
         self._mine: dict[tuple[int, int], Mine] = {}
         self._proposals: dict[tuple[int, int], dict[bytes, Proposal]] = {}
         self._proposed: set[tuple[int, int]] = set()
@@ -105,12 +100,6 @@ class Height:
         self._work_since_ms: int | None = None
         self._has_found_valid = False
         self._is_done = self._has_schism = False
-        self._can_sign = len(self.voters) - sum(rules.counts(member, self.voters) for member in lost)
-        self._is_hurried = is_carried or self._can_sign < self._votes.quorum(FIRST_ATTEMPT)
-        self._roll_call_after_ms = 0 if self._is_hurried else roll_call_after_ms
-        self._close_after_ms = 0 if self._is_hurried else close_after_ms
-        self._has_rolled = self._is_asked = self._is_agreed = False
-        self._has_closed = closed
         self._is_closed = closed or me in lost
         if self._me is not None:
             for vote in mine:
@@ -131,12 +120,12 @@ class Height:
     @property
     def lock(self) -> Lock | None:
         """The block that a fresh proposal of the second attempt has to name, or None."""
-        return self._convocation.lock if self._attempt == SECOND_ATTEMPT else None
+        return self._convening.known.lock if self._attempt == SECOND_ATTEMPT else None
 
     @property
     def silent(self) -> tuple[bytes, ...]:
         """Who did not answer the roll call: a fresh block of the second attempt may suspend them."""
-        return self._convocation.silent()
+        return self._convening.known.silent()
 
     def add_vote(self, voter: bytes, vote: Vote) -> None:
         """Take a vote whose signature was verified; the own ones too. What does not count here is ignored."""
@@ -157,18 +146,18 @@ class Height:
 
     def add_roll(self, voter: bytes, time_ms: int) -> None:
         """Take an answer to the roll call. Units: the time of its entry."""
-        self._convocation.add_roll(voter, time_ms)
+        self._convening.known.add_roll(voter, time_ms)
 
     def add_close(self, voter: bytes, closing: Closing) -> None:
         """Take a close whose signature and certificate were verified; the own one too."""
         if closing.height == self.height:
-            self._convocation.add_close(voter, closing)
+            self._convening.known.add_close(voter, closing)
             if voter == self._me:
-                self._has_closed = self._is_closed = True
+                self._convening.has_closed = self._is_closed = True
 
     def agree_to_close(self) -> None:
         """Say that the person at this node agrees to the second convocation it was asked about."""
-        self._is_agreed = self._is_asked
+        self._convening.agree()
 
     # ---- what to do
 
@@ -179,7 +168,7 @@ class Height:
         actions, feed them back, and call it again until it gives nothing but a Wake.
         """
         self._keep_time(now_ms)
-        if self._attempt == FIRST_ATTEMPT and self._convocation.is_reopened:
+        if self._attempt == FIRST_ATTEMPT and self._convening.known.is_reopened:
             self._enter(SECOND_ATTEMPT, 0, now_ms)
         ended = self._commit(blocks)
         if ended or self._is_done:
@@ -192,13 +181,14 @@ class Height:
         if self._me is None:
             return []
         here = {*reachable, self._me}
-        moment = _Moment(now_ms, tuple(member for member in self.voters if member in here), blocks)
+        moment = Moment(now_ms, tuple(member for member in self.voters if member in here), blocks)
         actions: list[Action] = [*self._finalize(blocks)]
         self._watch_work(moment)
         actions += self._notarize(moment)
         actions += self._propose(moment)
         actions += self._skip(moment)
-        actions += self._convene(moment)
+        actions += self._convening.step(moment, self._attempt, self._work_since_ms, self._finalized())
+        self._is_closed = self._is_closed or self._convening.has_closed
         if moment.wakes:
             actions.append(Wake(min(moment.wakes)))
         return actions
@@ -234,17 +224,17 @@ class Height:
         if self._is_done:
             return []
         for final in finals.values():
-            can_be_shown = final[0] == FIRST_ATTEMPT or bool(self._convocation.closes_for(final[2]))
+            can_be_shown = final[0] == FIRST_ATTEMPT or bool(self._convening.known.closes_for(final[2]))
             if can_be_shown and blocks.verdict(final[2], is_fresh=False) == "valid":
                 self._is_done = True
                 return [self._commit_of(*final)]
         return []
 
     def _commit_of(self, attempt: int, view: int, block: bytes) -> Commit:
-        closes = self._convocation.closes_for(block) if attempt == SECOND_ATTEMPT else ()
+        closes = self._convening.known.closes_for(block) if attempt == SECOND_ATTEMPT else ()
         return Commit(block, attempt, view, self._votes.of(attempt, view, "F", block), closes)
 
-    def _watch_work(self, moment: _Moment) -> None:
+    def _watch_work(self, moment: Moment) -> None:
         """Note since when there is work: of the group, or begun here (R0, J28). Votes of others are none."""
         if not (moment.blocks.has_work() or self._has_found_valid or self._mine):
             self._work_since_ms = self._visible_since_ms = None
@@ -280,9 +270,16 @@ class Height:
                     break
         return casts
 
+    def _finalized(self) -> list[Lock]:
+        return [
+            Lock(view, said.finalized)
+            for (attempt, view), said in sorted(self._mine.items())
+            if attempt == FIRST_ATTEMPT and said.finalized is not None
+        ]
+
     # ---- proposals
 
-    def _offers(self, moment: _Moment) -> list[tuple[int, bytes, Proposal]]:
+    def _offers(self, moment: Moment) -> list[tuple[int, bytes, Proposal]]:
         """The proposals of the present view with the rank of their proposers, first rank first."""
         offers = self._proposals.get((self._attempt, self._view), {})
         return sorted(
@@ -290,13 +287,13 @@ class Height:
             key=lambda offer: offer[:2],
         )
 
-    def _rank(self, proposer: bytes, moment: _Moment) -> int:
+    def _rank(self, proposer: bytes, moment: Moment) -> int:
         return leader.rank(proposer, moment.present, self._ranks)
 
     def _is_fresh(self, proposal: Proposal) -> bool:
         return proposal.justifying_view == FRESH and self.lock is None
 
-    def _notarize(self, moment: _Moment) -> list[Cast]:
+    def _notarize(self, moment: Moment) -> list[Cast]:
         """R4: at most one justified valid proposal of the present view."""
         if not self._may_cast("N"):
             return []
@@ -321,11 +318,11 @@ class Height:
             return [self._cast("N", self._view, proposal.block)]
         return []
 
-    def _is_fair(self, rank: int, block: bytes, moment: _Moment) -> bool:
+    def _is_fair(self, rank: int, block: bytes, moment: Moment) -> bool:
         """Whether a fresh block passes over nobody: no entry, no earlier rank, no one who answered (J29)."""
         suspended = moment.blocks.suspends(block)
         return (
-            rules.may_suspend(suspended, self._convocation.answers, self._attempt)
+            rules.may_suspend(suspended, self._convening.known.answers, self._attempt)
             and not moment.blocks.omits_something_old(block)
             and (self._view > 0 or moment.is_due(self._open_at_ms(rank)))
         )
@@ -335,7 +332,7 @@ class Height:
         since_ms = max(self._work_since_ms or 0, self._view_began_ms)
         return since_ms + timing.propose_after_ms(rank, self._delta_ms)
 
-    def _propose(self, moment: _Moment) -> list[Propose]:
+    def _propose(self, moment: Moment) -> list[Propose]:
         """R5."""
         place = (self._attempt, self._view)
         if (
@@ -357,7 +354,7 @@ class Height:
             return []
         return self._offer(moment) if moment.is_due(at_ms) else []
 
-    def _stands(self, rank: int, _proposer: bytes, proposal: Proposal, moment: _Moment) -> bool:
+    def _stands(self, rank: int, _proposer: bytes, proposal: Proposal, moment: Moment) -> bool:
         """Whether an open proposal makes an own one needless."""
         is_fresh = self._is_fresh(proposal)
         if moment.blocks.verdict(proposal.block, is_fresh=is_fresh) == "invalid":
@@ -366,7 +363,7 @@ class Height:
             moment.now_ms >= self._open_at_ms(rank) and not moment.blocks.omits_something_old(proposal.block)
         )
 
-    def _offer(self, moment: _Moment) -> list[Propose]:
+    def _offer(self, moment: Moment) -> list[Propose]:
         """What to propose: the last notarized block again, or the locked one, or a fresh one."""
         view, block, justifying_view = self._view, None, FRESH
         for earlier in self._votes.notarized_views(self._attempt):
@@ -384,7 +381,7 @@ class Height:
 
     # ---- giving a view up
 
-    def _skip(self, moment: _Moment) -> list[Cast]:
+    def _skip(self, moment: Moment) -> list[Cast]:
         """R6 and R7."""
         if self._work_since_ms is None:
             return []
@@ -408,64 +405,6 @@ class Height:
             at_ms = min(at_ms, self._visible_since_ms + wait_ms)
         return [self._cast("S", self._view, b"")] if is_split or moment.is_due(at_ms) else []
 
-    # ---- the second convocation
-
-    def _convene(self, moment: _Moment) -> list[Action]:
-        """R8: call or answer the roll, then close."""
-        answers = self._convocation.answers
-        quorum = self._votes.quorum(FIRST_ATTEMPT)
-        is_short = min(len(moment.present), self._can_sign) < quorum
-        actions: list[Action] = []
-        if self._me not in answers and not self._has_rolled:
-            is_called = bool(answers)
-            if (
-                not is_called
-                and is_short
-                and self._attempt == FIRST_ATTEMPT
-                and self._work_since_ms is not None
-            ):
-                is_called = moment.is_due(self._work_since_ms + self._roll_call_after_ms)
-            if is_called:
-                self._has_rolled = True
-                actions.append(Roll())
-        return actions + self._close(moment, is_short)
-
-    def _close(self, moment: _Moment, is_short: bool) -> list[Action]:
-        answers, closed = self._convocation.answers, self._convocation.closed
-        voters, quorum = len(self.voters), self._votes.quorum(FIRST_ATTEMPT)
-        if self._me not in answers or self._attempt != FIRST_ATTEMPT or self._has_closed:
-            return []
-        if self._work_since_ms is None or not (
-            len(answers) >= rules.majority_of(voters) and (is_short or voters - len(closed) < quorum)
-        ):
-            self._is_asked = self._is_agreed = False
-            return []
-        if not moment.is_due(answers[self._me] + self._close_after_ms):
-            return []
-        may_close, lock = rules.lock_to_declare(self._locks(), self._finalized())
-        if not may_close or (self._is_asked and not self._is_agreed):
-            return []
-        if not self._is_agreed:
-            self._is_asked = True
-            return [AskToClose(tuple(sorted(answers)), self._convocation.silent())]
-        self._has_closed = self._is_closed = True
-        votes = () if lock is None else self._votes.of(FIRST_ATTEMPT, lock.view, "N", lock.block)
-        return [Close(lock, votes)]
-
-    def _locks(self) -> list[Lock]:
-        return [
-            Lock(view, block)
-            for view in self._votes.notarized_views(FIRST_ATTEMPT)
-            for block in self._votes.notarized(FIRST_ATTEMPT, view)
-        ]
-
-    def _finalized(self) -> list[Lock]:
-        return [
-            Lock(view, said.finalized)
-            for (attempt, view), said in sorted(self._mine.items())
-            if attempt == FIRST_ATTEMPT and said.finalized is not None
-        ]
-
     # ---- what is waited for
 
     def missing(self) -> Missing:
@@ -476,7 +415,7 @@ class Height:
 
     def _waits_for(self) -> tuple[Stage, int, tuple[bytes, ...]]:
         votes, attempt, view = self._votes, self._attempt, self._view
-        quorum, convocation = votes.quorum(attempt), self._convocation
+        quorum, convocation = votes.quorum(attempt), self._convening.known
         if self._is_done:
             return ("schism" if self._has_schism else "done"), 0, self.voters
         if final := votes.finals(attempt):
