@@ -18,19 +18,24 @@ def charter_hash(rows: Rows) -> bytes:
 
 def configuration_of(rows: Rows) -> Configuration:
     """The configuration of the height that follows these rows."""
-    voters = tuple((member_id, row.key) for member_id, row in tables.voters(rows))
-    epoch = tables.read(rows, tables.EPOCH_KEY)
-    return Configuration(
-        voters, tables.lying_voters(rows), charter_hash(rows), 0 if epoch is None else epoch[0]
-    )
+    held = tables.read(rows, tables.EPOCH_KEY)
+    return _configuration(rows, 0 if held is None else held[0])
+
+
+def name_in_force(rows: Rows) -> bytes:
+    """The hash of the configuration that decides the present block, whatever this block has changed yet."""
+    _, name = tables.read(rows, tables.EPOCH_KEY) or (0, b"")
+    return bytes(name)
 
 
 def settle_epoch(state: State) -> None:
     """Let the epoch rise if what the configuration is made of has changed."""
     held = tables.read(state, tables.EPOCH_KEY)
-    now = configuration_of(state)
-    content = Configuration(now.voters, now.lying_voters, now.charter_hash, 0).hash
-    if held is None:
-        tables.write(state, tables.EPOCH_KEY, [0, content])
-    elif held[1] != content:
-        tables.write(state, tables.EPOCH_KEY, [held[0] + 1, content])
+    epoch, name = (-1, b"") if held is None else held
+    if _configuration(state, epoch).hash != name:
+        tables.write(state, tables.EPOCH_KEY, [epoch + 1, _configuration(state, epoch + 1).hash])
+
+
+def _configuration(rows: Rows, epoch: int) -> Configuration:
+    voters = tuple((member_id, row.key) for member_id, row in tables.voters(rows))
+    return Configuration(voters, tables.lying_voters(rows), charter_hash(rows), epoch)

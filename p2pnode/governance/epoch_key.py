@@ -21,13 +21,18 @@ from nacl.bindings import (
 )
 from nacl.exceptions import CryptoError
 
+from p2pnode.consensus.execution import BlockContext
+from p2pnode.consensus.rows import State, row_key
 from p2pnode.core import codec
 from p2pnode.core.crypto import KEY_BYTES, SigningKey, is_acceptable_key
+from p2pnode.core.entry import Entry
 from p2pnode.core.errors import FormatError
 from p2pnode.core.fields import Fields
 from p2pnode.core.ids import DeviceKey
 from p2pnode.core.limits import PAYLOAD_BYTES_MAX
-from p2pnode.governance.sealed import epoch_id
+from p2pnode.governance import tables
+from p2pnode.governance.configuration import name_in_force
+from p2pnode.governance.sealed import OLD_EPOCH_BLOCKS, epoch_id
 
 EPOCH_KEY_TYPE = "epoch.key"
 BOXES_MAX = 500
@@ -98,6 +103,28 @@ def decode(payload: bytes) -> EpochKey:
         fields.hash("epoch"),
         tuple((DeviceKey(box[0]), box[1]) for box in boxes),
     )
+
+
+def execute(state: State, entry: Entry, context: BlockContext) -> str | None:
+    """Let the first key that is ordered for the configuration in force begin a new epoch.
+
+    Shapes: further boxes of the same epoch hold too, since one entry has room for some of the devices only.
+    """
+    epoch_key = decode(entry.payload or b"")
+    if epoch_key.configuration != name_in_force(state):
+        return "epoch.other_configuration"
+    key = row_key("key_epoch", epoch_key.configuration)
+    first = tables.read(state, key)
+    if first is not None:
+        return None if first == epoch_key.epoch else "epoch.not_first"
+    if tables.read(state, row_key("sealed_until", epoch_key.epoch)) is not None:
+        return "epoch.used_before"
+    for other, until in list(tables.scan(state, "sealed_until")):
+        if until == 0:
+            tables.write(state, row_key("sealed_until", other), context.height + OLD_EPOCH_BLOCKS)
+    tables.write(state, key, epoch_key.epoch)
+    tables.write(state, row_key("sealed_until", epoch_key.epoch), 0)
+    return None
 
 
 def _agreement_key(device_key: bytes) -> bytes:

@@ -12,10 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from p2pnode.consensus.execution import BlockContext
-from p2pnode.consensus.rows import State
+from p2pnode.consensus.rows import Rows, State
 from p2pnode.core import codec
 from p2pnode.core.crypto import SigningKey, is_signed
 from p2pnode.core.entry import Entry
+from p2pnode.core.errors import FormatError
 from p2pnode.core.fields import Fields
 from p2pnode.core.ids import DeviceKey
 from p2pnode.core.limits import PAYLOAD_BYTES_MAX
@@ -69,27 +70,36 @@ def decode(payload: bytes) -> Recover:
 def execute(state: State, entry: Entry, context: BlockContext) -> str | None:
     """Let a recovery wait for objections."""
     recover = decode(entry.payload or b"")
-    row = tables.member(state, recover.member)
-    message = _RECOVER_TAG + context.group + recover.member + entry.author + recover.next
-    rules = (
-        ("recover.no_member", row is None or row.status != "member"),
-        ("recover.known_device", tables.device(state, entry.author) is not None),
-        (
-            "recover.bad_key",
-            row is not None and recovery_commitment_of(recover.recovery_key) != row.recovery,
-        ),
-        ("recover.bad_signature", not is_signed(recover.recovery_key, message, recover.signature)),
-        (
-            "recover.pending",
-            any(
-                held.kind == "recover" and held.member == recover.member for _, held in tables.pending(state)
-            ),
-        ),
-    )
-    broken = next((rule for rule, breaks in rules if breaks), None)
+    broken = _broken_rule(state, entry, recover, context.group)
     if broken is None:
         due_ms = context.time_ms + keys.WINDOW_MS
-        tables.put_pending(
-            state, entry.id, PendingRow("recover", recover.member, entry.author, (), recover.next, due_ms)
-        )
+        row = PendingRow("recover", recover.member, entry.author, (), recover.next, due_ms)
+        tables.put_pending(state, entry.id, row)
     return broken
+
+
+def revealed(rows: Rows, entry: Entry) -> tuple[bytes, DeviceKey] | None:
+    """The voter whose recovery key an entry reveals, ordered or not, and that key (J20)."""
+    try:
+        recover = decode(entry.payload or b"")
+    except FormatError:
+        return None
+    broken = _broken_rule(rows, entry, recover, entry.header.group)
+    if broken not in (None, "recover.pending") or tables.voter(rows, recover.member) is None:
+        return None
+    return recover.member, recover.recovery_key
+
+
+def _broken_rule(rows: Rows, entry: Entry, recover: Recover, group: bytes) -> str | None:
+    row = tables.member(rows, recover.member)
+    message = _RECOVER_TAG + group + recover.member + entry.author + recover.next
+    is_right_key = row is not None and recovery_commitment_of(recover.recovery_key) == row.recovery
+    waiting = [held.member for _, held in tables.pending(rows) if held.kind == "recover"]
+    rules = (
+        ("recover.no_member", row is None or row.status != "member"),
+        ("recover.known_device", tables.device(rows, entry.author) is not None),
+        ("recover.bad_key", not is_right_key),
+        ("recover.bad_signature", not is_signed(recover.recovery_key, message, recover.signature)),
+        ("recover.pending", recover.member in waiting),
+    )
+    return next((rule for rule, breaks in rules if breaks), None)

@@ -15,15 +15,21 @@ from nacl.bindings import (
 )
 from nacl.exceptions import CryptoError
 
+from p2pnode.consensus.execution import BlockContext
+from p2pnode.consensus.rows import State, row_key
 from p2pnode.core import codec
 from p2pnode.core.crypto import HASH_BYTES, KEY_BYTES, tagged_hash
-from p2pnode.core.entry import Header, check_type
+from p2pnode.core.entry import Entry, Header, check_type
 from p2pnode.core.errors import FormatError
 from p2pnode.core.limits import PAYLOAD_BYTES_MAX
+from p2pnode.governance import tables
 
 SEALED_TYPE = "sealed"
 NONCE_BYTES = 24
 BOX_EXTRA_BYTES = 16
+OLD_EPOCH_BLOCKS = 2
+"""How long boxes of an older epoch still hold: their authors may not have seen the new key."""
+
 _HEADER_FIELDS = 10
 """Version to type: the payload's size and hash come after the box and cannot be part of it."""
 
@@ -102,6 +108,14 @@ def open_blob(key: bytes, purpose: str, blob: bytes) -> bytes:
     Errors: FormatError sealed.other_epoch, sealed.bad, sealed.bad_field, codec.*.
     """
     return _unlock(key, _sealed_of(codec.decode(blob)), _bound_purpose(purpose))
+
+
+def execute(state: State, entry: Entry, context: BlockContext) -> str | None:
+    """Whether a box is of an epoch that holds. What is inside is seen by holders of the key only."""
+    until = tables.read(state, row_key("sealed_until", decode(entry.payload or b"").epoch))
+    if until is None:
+        return "sealed.unknown_epoch"
+    return "sealed.old_epoch" if 0 < until < context.height else None
 
 
 def _sealed_of(value: codec.Value) -> Sealed:

@@ -5,12 +5,11 @@
 | `charter` | | the charter's canonical map |
 | `rule_version` | | the version by which entries are executed |
 | `lying_voters` | | how many lying voters the group survives |
-| `epoch` | | [epoch, hash of what the configuration is made of] |
+| `epoch` | | [epoch, hash of the configuration of that epoch] |
 | `roll` | | [members ever, members now] |
 | `days` | | [distinct days with a block, the last of them] |
 | `dormancy` | | time of the last block that made a voter dormant |
 | `council` | | [[member id...], until_ms] |
-| `parking` | | how many entries are parked |
 | `member` | member id | `MemberRow` |
 | `device` | device key | `DeviceRow` |
 | `invitation` | invitation id | [uses, expiry_ms] |
@@ -24,6 +23,8 @@
 | `new_voter` | time, member id | nil: counts against the rate of new voters |
 | `suspension` | member id | until_ms |
 | `role` | member id, name | until_ms, 0 without end |
+| `key_epoch` | configuration hash | the epoch id of its first ordered `epoch.key` |
+| `sealed_until` | epoch id | the last height at which a box of that epoch holds, 0 without end |
 | `parked` | number | [header, signature or nil, payload] of an entry of a later rule version |
 | `cut` | device key, lane | [seq, entry id]; written by `p2pnode/consensus/execution.py` |
 
@@ -57,7 +58,6 @@ ROLL_KEY = row_key("roll")
 DAYS_KEY = row_key("days")
 DORMANCY_KEY = row_key("dormancy")
 COUNCIL_KEY = row_key("council")
-PARKING_KEY = row_key("parking")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,18 @@ from p2pnode.core.crypto import SigningKey
 from p2pnode.core.entry import Entry
 from p2pnode.core.entry_type import EntryType
 from p2pnode.core.ids import DeviceKey, did_of
-from p2pnode.governance import devices, executing, joining, leaving, roles, sponsoring, tables
+from p2pnode.governance import (
+    devices,
+    epoch_key,
+    executing,
+    joining,
+    leaving,
+    roles,
+    sealed,
+    sponsoring,
+    tables,
+)
+from p2pnode.governance.epoch_key import EpochKey
 from p2pnode.governance.executing import LaterRules, check_rules
 from p2pnode.governance.state import GroupState, may_admit, state_of
 from p2pnode.vocabulary import TYPES, execute_entry
@@ -276,6 +287,50 @@ def test_what_is_only_words_is_carried_out_by_doing_nothing() -> None:
         tables.DAYS_KEY,
         row_key("seen", id_of(ALICE)),
     }
+
+
+# ---- J12: epochs of private groups
+
+
+def _epoch_key(chain: Chain, person: SigningKey, secret: bytes, configuration: bytes | None = None) -> Entry:
+    box = epoch_key.box_for(secret, person.public, b"\x31" * 32)
+    named = configuration or chain.configuration.hash
+    body = EpochKey(named, sealed.epoch_id(secret), ((DeviceKey(person.public), box),))
+    return chain.entry(person, epoch_key.EPOCH_KEY_TYPE, epoch_key.encode(body))
+
+
+def _box(chain: Chain, person: SigningKey, secret: bytes) -> Entry:
+    payload = sealed.encode(sealed.Sealed(sealed.epoch_id(secret), bytes(24), bytes(16)))
+    return chain.entry(person, sealed.SEALED_TYPE, payload)
+
+
+def test_j12_the_first_key_of_a_configuration_wins() -> None:
+    chain = Chain(ALICE, BOB)
+    first, second = b"\x01" * 32, b"\x02" * 32
+    assert chain.run(_box(chain, ALICE, first)) == ["sealed.unknown_epoch"]
+    outcomes = chain.run(
+        _epoch_key(chain, ALICE, first),
+        _epoch_key(chain, BOB, second),
+        _epoch_key(chain, BOB, first),
+        _epoch_key(chain, BOB, second, configuration=bytes(32)),
+        _box(chain, BOB, first),
+        _box(chain, BOB, second),
+    )
+    assert outcomes == [
+        "", "epoch.not_first", "", "epoch.other_configuration", "", "sealed.unknown_epoch"
+    ]  # fmt: skip
+
+
+def test_j12_boxes_of_an_older_epoch_are_void_two_blocks_later() -> None:
+    chain = Chain(ALICE, BOB)
+    old, new = b"\x01" * 32, b"\x02" * 32
+    chain.run(_epoch_key(chain, ALICE, old))
+    chain.run(decide=[("amend", {"charter": {"purpose": "bread"}})])
+    assert chain.run(_epoch_key(chain, ALICE, old)) == ["epoch.used_before"]
+    assert chain.run(_epoch_key(chain, ALICE, new), _box(chain, BOB, old)) == ["", ""]
+    assert chain.run(_box(chain, BOB, old)) == [""]
+    assert chain.run(_box(chain, BOB, old), _box(chain, BOB, new)) == ["", ""]
+    assert chain.run(_box(chain, BOB, old), _box(chain, BOB, new)) == ["sealed.old_epoch", ""]
 
 
 # ---- the view

@@ -268,6 +268,19 @@ def test_j25_what_was_pending_dies_with_the_membership() -> None:
     assert list(tables.pending(chain.rows)) == []
 
 
+def test_j20_a_recovery_reveals_its_voter_before_anything_is_ordered() -> None:
+    chain = Chain(ALICE, BOB)
+    recovery = _recover(chain, ALICE, NEW)
+    expected = (id_of(ALICE), RECOVERY.public)
+    assert recovering.revealed(chain.rows, recovery) == expected
+    chain.run(recovery)
+    assert recovering.revealed(chain.rows, recovery) == expected, "also while it waits for objections"
+    chain.admit(CAROL, by=ALICE)
+    assert recovering.revealed(chain.rows, _recover(chain, CAROL, NEW)) is None, "no voter"
+    assert recovering.revealed(chain.rows, _recover(chain, BOB, NEW, by=NEXT_RECOVERY)) is None
+    assert recovering.revealed(chain.rows, chain.entry(NEW, "ack", b"")) is None
+
+
 def test_a_recovery_does_not_end_a_suspension() -> None:
     chain = Chain(ALICE)
     chain.admit(BOB, by=ALICE)
