@@ -107,7 +107,7 @@ _ROOMS = {
         # An export is checked by the rules themselves, on a machine that has neither network nor database.
         own=(*_PURE, "p2pnode.exporters", "p2pnode.local.service"),
         others=("typst",),
-        never=_HIDDEN_INPUTS | {"sqlite3"},
+        never=frozenset({"sqlite3"}),
     ),
     "p2pnode.commands": Room(
         own=(
