@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from p2pnode.consensus import convocation
 from p2pnode.consensus import format as agreement
+from p2pnode.consensus.convocation import CLOSE_TYPE, ROLL_TYPE
 from p2pnode.consensus.format import PROPOSAL_TYPE, VOTE_TYPE
 from p2pnode.core import acknowledgement
 from p2pnode.core.entry import ACK_TYPE, FOUNDING_TYPE, Header
@@ -34,6 +36,8 @@ ENTRY_TYPES: tuple[EntryType, ...] = (
     EntryType(EPOCH_KEY_TYPE, _LOCAL, epoch_key.decode),
     EntryType(VOTE_TYPE, _VOTES, agreement.decode_votes),
     EntryType(PROPOSAL_TYPE, _VOTES, agreement.decode_proposal),
+    EntryType(ROLL_TYPE, _VOTES, convocation.decode_roll),
+    EntryType(CLOSE_TYPE, _VOTES, convocation.decode_closing),
     EntryType(BATCH_TYPE, _FACTS, batch.decode),
     EntryType(CONTRIBUTION_TYPE, _FACTS, contribution.decode),
     EntryType(CLAIM_TYPE, _FACTS, claim.decode),

@@ -8,10 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from importlib import resources
 from pathlib import Path
+from types import TracebackType
+from typing import Generic, TypeVar
 
 from sqlite_utils import Database
 
 from p2pnode.core.errors import StoreError, UsageError
+
+_Statements = TypeVar("_Statements")
 
 Connect = Callable[[str], sqlite3.Connection]
 """How a connection is made; tests give their own to lose power at any statement."""
@@ -45,25 +49,71 @@ def reported(path: Path | str) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        code = getattr(error, "sqlite_errorname", "") or ""
-        if code.startswith("SQLITE_FULL"):
-            raise StoreError(
-                f"the disk is full: {path}", "free some space, then start the node again"
-            ) from error
-        if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-            raise StoreError(
-                f"the database is damaged: {path}",
-                "start the node again: it sets the file aside and fetches the group again from its peers",
-            ) from error
-        if code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-            raise StoreError(
-                f"the database cannot be written: {path}", "check the folder's owner, its mode and the disk"
-            ) from error
-        if code.startswith("SQLITE_IOERR"):
-            raise StoreError(
-                f"the disk does not answer: {path}", "check the disk, then start the node again"
-            ) from error
+        told = _told(path, error)
+        if told is not None:
+            raise told from error
         raise
+
+
+def _told(path: Path | str, error: sqlite3.DatabaseError) -> StoreError | None:
+    """What an operator hears of an error about disk or damage; None for any other."""
+    code = getattr(error, "sqlite_errorname", "") or ""
+    if code.startswith("SQLITE_FULL"):
+        return StoreError(f"the disk is full: {path}", "free some space, then start the node again")
+    if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return StoreError(
+            f"the database is damaged: {path}",
+            "start the node again: it sets the file aside and fetches the group again from its peers",
+        )
+    if code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+        return StoreError(
+            f"the database cannot be written: {path}", "check the folder's owner, its mode and the disk"
+        )
+    if code.startswith("SQLITE_IOERR"):
+        return StoreError(f"the disk does not answer: {path}", "check the disk, then start the node again")
+    return None
+
+
+class Writing(Generic[_Statements]):
+    """A block that is one transaction: COMMIT at its end, ROLLBACK when it raises.
+
+    A class, because two of them stand on the road of every entry and a generator costs twice as much.
+    Errors: StoreError for what the operator has to mend.
+    """
+
+    __slots__ = ("_connection", "_path", "_statements")
+
+    def __init__(self, path: Path | str, connection: sqlite3.Connection, statements: _Statements) -> None:
+        self._path = path
+        self._connection = connection
+        self._statements = statements
+
+    def __enter__(self) -> _Statements:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.DatabaseError as error:
+            self._undo(error)
+            raise
+        return self._statements
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._undo(error)
+            return
+        try:
+            self._connection.execute("COMMIT")
+        except BaseException as raised:
+            self._undo(raised)
+            raise
+
+    def _undo(self, error: BaseException) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        told = _told(self._path, error) if isinstance(error, sqlite3.DatabaseError) else None
+        if told is not None:
+            raise told from error
 
 
 def open_database(path: Path | str, family: str, *, make: Connect = connect) -> sqlite3.Connection:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from pathlib import Path
@@ -15,7 +14,7 @@ from p2pnode.core.limits import SEQ_MAX
 from p2pnode.replication.lane import LaneState
 from p2pnode.replication.run import Row, StoredEntry
 from p2pnode.store.chain_tables import ChainQueries, ChainTransaction
-from p2pnode.store.database import Connect, connect, is_sound, open_database, reported
+from p2pnode.store.database import Connect, Writing, connect, is_sound, open_database, reported
 
 Place = tuple[int, int]
 """An entry's position and the index of a record in it."""
@@ -27,12 +26,13 @@ SEQ_BITS = 40
 _ROWS_A_STATEMENT = 500
 _ENTRY_COLUMNS = 6
 _LANE_FIELDS = tuple(field.name for field in fields(LaneState))
+lane_values = attrgetter(*_LANE_FIELDS)
+"""The fields of a lane's state in their order."""
+
+_lane_changes = attrgetter(*_LANE_FIELDS[3:], _LANE_FIELDS[0])
+_ADD_LANE = f"INSERT INTO lane ({', '.join(_LANE_FIELDS)}) VALUES ({', '.join('?' * len(_LANE_FIELDS))})"
 # The first three name a lane and never change.
-_lane_values = attrgetter(*_LANE_FIELDS)
-_PUT_LANE = (
-    f"INSERT INTO lane ({', '.join(_LANE_FIELDS)}) VALUES ({', '.join('?' * len(_LANE_FIELDS))})"
-    " ON CONFLICT (number) DO UPDATE SET " + ", ".join(f"{name}=excluded.{name}" for name in _LANE_FIELDS[3:])
-)
+_PUT_LANE = f"UPDATE lane SET {', '.join(f'{name}=?' for name in _LANE_FIELDS[3:])} WHERE number=?"
 
 
 class Governed(NamedTuple):
@@ -265,11 +265,12 @@ class GroupTransaction(GroupQueries):
         """A new empty lane with the next number."""
         number = int(self._connection.execute("SELECT COALESCE(MAX(number), 0) + 1 FROM lane").fetchone()[0])
         state = LaneState(number, author, lane)
-        self.put_lane(state)
+        self._connection.execute(_ADD_LANE, lane_values(state))
         return state
 
     def put_lane(self, state: LaneState) -> None:
-        self._connection.execute(_PUT_LANE, _lane_values(state))
+        """Write what changed of a lane that was added before."""
+        self._connection.execute(_PUT_LANE, _lane_changes(state))
 
     def add_rows(self, number: int, rows: Sequence[Row], is_checked: Sequence[int]) -> None:
         """Insert entries of one lane. One statement takes hundreds of rows: the interpreter lock is handed
@@ -376,6 +377,7 @@ class GroupFile(GroupQueries):
         self.path = path
         super().__init__(open_database(path, "group", make=make))
         self._synchronous = "FULL"
+        self._transaction = GroupTransaction(self._connection)
 
     def begin_with(self, founding: FoundingBytes, epoch: bytes) -> None:
         """Make a fresh file the file of one group."""
@@ -389,24 +391,16 @@ class GroupFile(GroupQueries):
     def is_begun(self) -> bool:
         return self.setting("founding_header") is not None
 
-    @contextmanager
-    def write(self, *, durable: bool = True) -> Iterator[GroupTransaction]:
+    def write(self, *, durable: bool = True) -> Writing[GroupTransaction]:
         """One transaction. Without `durable`, a power cut may take it back: only for what is kept elsewhere
         too.
         """
-        with reported(self.path):
-            wanted = "FULL" if durable else "NORMAL"
-            if wanted != self._synchronous:
+        wanted = "FULL" if durable else "NORMAL"
+        if wanted != self._synchronous:
+            with reported(self.path):
                 self._connection.execute(f"PRAGMA synchronous={wanted}")
-                self._synchronous = wanted
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield GroupTransaction(self._connection)
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+            self._synchronous = wanted
+        return Writing(self.path, self._connection, self._transaction)
 
     def settle(self, promise: int) -> None:
         """Put everything committed so far on disk: a durable commit carries all commits before it.

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from p2pnode.core.crypto import sha256
 from p2pnode.core.entry import Entry
-from p2pnode.store.database import Connect, connect, is_sound, open_database, reported
+from p2pnode.store.database import Connect, Writing, connect, is_sound, open_database
 from p2pnode.store.group_file import FoundingBytes
 
 _ROWS_A_STATEMENT = 500
 
 
 _MOVES = "moves:"
+_ALL_PROMISES = (1 << 63) - 1
 
 
 class Promise(NamedTuple):
@@ -66,13 +67,13 @@ class NodeTransaction:
         self._connection = connection
 
     def promise(self, entries: Sequence[Entry], annexes: Sequence[bytes] = ()) -> int:
-        """Keep own entries of a group and their annexes, raise the marks; the number of the last promise."""
+        """Keep own entries of a group and their annexes; the number of the last promise.
+
+        Their marks follow from them; they are written down when the promises are forgotten.
+        """
         number = 0
         for start in range(0, len(entries), _ROWS_A_STATEMENT):
             number = self._add_to_outbox(entries[start : start + _ROWS_A_STATEMENT])
-        last = {(bytes(e.group), e.header.lane): (e.header.seq, e.id) for e in entries}
-        for (group, lane), (seq, entry_id) in last.items():
-            self.raise_mark(group, lane, seq, entry_id)
         if annexes:
             self._connection.executemany(
                 "INSERT INTO outbox_annex VALUES (?, ?, ?)",
@@ -99,6 +100,9 @@ class NodeTransaction:
         )
 
     def forget_promises(self, group: bytes, until: int) -> None:
+        """Drop promises of a group up to a number; the marks that follow from them stay."""
+        for mark in _promised_marks(self._connection, group, until):
+            self.raise_mark(*mark)
         self._connection.execute("DELETE FROM outbox WHERE group_id=? AND number<=?", (group, until))
         self._connection.execute("DELETE FROM outbox_annex WHERE group_id=? AND number<=?", (group, until))
 
@@ -118,10 +122,10 @@ class NodeTransaction:
         self._connection.execute("UPDATE membership SET state=? WHERE group_id=?", (state, group))
 
     def drop_membership(self, group: bytes) -> None:
+        """Forget a group but for its marks."""
         self._connection.execute("DELETE FROM membership WHERE group_id=?", (group,))
         self._connection.execute("DELETE FROM cursor WHERE group_id=?", (group,))
-        self._connection.execute("DELETE FROM outbox WHERE group_id=?", (group,))
-        self._connection.execute("DELETE FROM outbox_annex WHERE group_id=?", (group,))
+        self.forget_promises(group, _ALL_PROMISES)
 
     def put_peer(self, peer: PeerRow) -> None:
         """Remember a peer, or forget one of which there is nothing to remember: strangers are many."""
@@ -156,19 +160,11 @@ class NodeFile:
     def __init__(self, path: Path | str, *, make: Connect = connect) -> None:
         self.path = path
         self._connection = open_database(path, "node", make=make)
+        self._transaction = NodeTransaction(self._connection)
 
-    @contextmanager
-    def write(self) -> Iterator[NodeTransaction]:
+    def write(self) -> Writing[NodeTransaction]:
         """One durable transaction."""
-        with reported(self.path):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield NodeTransaction(self._connection)
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        return Writing(self.path, self._connection, self._transaction)
 
     def promises(self, group: bytes) -> list[Promise]:
         return [
@@ -191,8 +187,13 @@ class NodeFile:
         ]
 
     def marks(self, group: bytes) -> dict[int, Mark]:
+        """The last seq that this key signed in each lane: as written down, or as a promise has it."""
         rows = self._connection.execute("SELECT group_id, lane, seq, id FROM mark WHERE group_id=?", (group,))
-        return {row[1]: Mark(*row) for row in rows}
+        marks = {row[1]: Mark(*row) for row in rows}
+        for mark in _promised_marks(self._connection, group, _ALL_PROMISES):
+            if mark.lane not in marks or marks[mark.lane].seq < mark.seq:
+                marks[mark.lane] = mark
+        return marks
 
     def memberships(self) -> dict[bytes, Membership]:
         """Every group that this node is in or asks to join, in order of group id."""
@@ -234,3 +235,13 @@ class NodeFile:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _promised_marks(connection: sqlite3.Connection, group: bytes, until: int) -> list[Mark]:
+    """What the promises of a group up to a number say of each lane's mark."""
+    # Beside MAX, SQLite takes the other columns from the row that has the maximum.
+    rows = connection.execute(
+        "SELECT lane, MAX(seq), header FROM outbox WHERE group_id=? AND number<=? GROUP BY lane",
+        (group, until),
+    )
+    return [Mark(group, lane, seq, sha256(header)) for lane, seq, header in rows]

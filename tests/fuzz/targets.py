@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from p2pnode import vocabulary
+from p2pnode.consensus import convocation
 from p2pnode.consensus import format as agreement
 from p2pnode.core import acknowledgement, amount, annex, codec, entry, ids
 from p2pnode.core.errors import FormatError, UsageError
@@ -222,6 +223,14 @@ TARGETS: dict[str, Target] = {
     ),
     "block.vote": Target(agreement.decode_votes, agreement.encode_votes),
     "block.propose": Target(agreement.decode_proposal, agreement.encode_proposal),
+    "block.roll": Target(convocation.decode_roll, convocation.encode_roll),
+    "block.close": Target(
+        convocation.decode_closing,
+        convocation.encode_closing,
+        lambda closing: {
+            "message": convocation.closing_message(bytes(32), 1, closing.height, closing.lock).hex()
+        },
+    ),
     "run": Target(lambda data: run.decode_runs(data, compressed=False), facts=_run_facts),
     "run_compressed": Target(lambda data: run.decode_runs(data, compressed=True), facts=_run_facts),
     "sync_message": Target(_read_message, facts=lambda message: {"message": type(message).__name__}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from p2pnode.consensus import convocation
 from p2pnode.consensus import format as agreement
 from p2pnode.consensus.format import BlockHeader, Body, Certificate, Configuration, CutEntry, Proposal, Vote
 from p2pnode.consensus.merkle import audit_path, is_leaf_of, merkle_root
@@ -47,6 +48,8 @@ def documents() -> dict[str, Document]:
         "certificate": _certificate(),
         "block.vote": _votes(),
         "block.propose": _proposal(),
+        "block.roll": _roll(),
+        "block.close": _closing(),
         "vote_signature": _vote_signatures(),
         "configuration": _configurations(),
         "merkle": _merkle(),
@@ -164,6 +167,54 @@ def _proposal() -> Document:
     file.reject("a header of another height", _replaced(value, 0, 2), "proposal.other_header")
     bad = b"\x01"
     file.reject("no header", codec.encode([*value[:4], sha256(bad), bad, []]), "block.bad_header")
+    return file.document()
+
+
+def _roll() -> Document:
+    file = VectorFile("block.roll", "Payloads of answers to the roll call of a height.")
+    file.accept("height 1", convocation.encode_roll(convocation.RollAnswer(1)))
+    file.accept("the greatest height", codec.encode([2**53 - 1]))
+    file.reject("height 0", codec.encode([0]), "roll.bad_field")
+    file.reject("height 2^53", codec.encode([2**53]), "roll.bad_field")
+    file.reject("height as bool", codec.encode([True]), "roll.bad_field")
+    file.reject("two heights", codec.encode([1, 2]), "roll.bad_field")
+    file.reject("a number", codec.encode(1), "roll.bad_field")
+    return file.document()
+
+
+def _closing() -> Document:
+    file = VectorFile(
+        "block.close",
+        "Payloads of closes of a first attempt (J32); the message is what is signed in group zeros, epoch 1.",
+    )
+    shown = _certificate_of("N")
+    bare = convocation.sign_closing(ALICE, CIRCLE.group, 1, 1, None)
+    locked = convocation.sign_closing(ALICE, CIRCLE.group, 1, 1, shown)
+    file.accept("no lock", convocation.encode_closing(bare))
+    file.accept("a lock with its certificate", convocation.encode_closing(locked))
+    value = codec.decode(convocation.encode_closing(locked))
+    file.reject("four fields", codec.encode(value[:4]), "close.bad_field")
+    file.reject("height 0", _replaced(value, 0, 0), "close.bad_field")
+    file.reject("a short signature", _replaced(value, 4, b""), "close.bad_field")
+    file.reject("view as text", _replaced(value, 1, "0"), "close.bad_field")
+    file.reject("block as text", _replaced(value, 2, ""), "close.bad_field")
+    file.reject("a lock without certificate", _replaced(value, 3, None), "close.bad_field")
+    file.reject(
+        "a view without certificate",
+        codec.encode([1, 0, b"", None, value[4]]),
+        "close.bad_field",
+    )
+    file.reject("a certificate without lock", _replaced(value, 1, -1), "close.bad_field")
+    file.reject("a short block", _replaced(value, 2, b"\x61"), "close.bad_field")
+    file.reject("another view", _replaced(value, 1, 1), "close.other_lock")
+    file.reject("another block", _replaced(value, 2, b"\x61" * 32), "close.other_lock")
+    file.reject("another height", _replaced(value, 0, 2), "close.other_lock")
+    file.reject(
+        "a certificate of F votes", _replaced(value, 3, _certificate_of("F").value), "close.other_lock"
+    )
+    second = replace(shown, attempt=1)
+    file.reject("a certificate of the second attempt", _replaced(value, 3, second.value), "close.other_lock")
+    file.reject("a bad certificate", _replaced(value, 3, []), "certificate.bad_field")
     return file.document()
 
 
