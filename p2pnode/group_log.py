@@ -133,6 +133,8 @@ class GroupLog:
     def unsealed_proofs(self) -> list[bytes]:
         """Proofs of forks by keys that the group knows and has not struck yet, one for each key."""
         proofs: dict[bytes, bytes] = {}
+        if not self.fork_seqs:
+            return []
         for (author, _), proof in self.file.fork_proofs().items():
             held = tables.device(self.file.chain, author)
             if held is not None and held.status != "sealed":
