@@ -16,6 +16,7 @@ from p2pnode import opening, views
 from p2pnode.authoring import check_items
 from p2pnode.core.annex import annexes_named
 from p2pnode.core.crypto import SigningKey, is_signed, sha256
+from p2pnode.chain.duties import items_due
 from p2pnode.consensus.format import BODY_BYTES_MAX
 from p2pnode.core.entry import ENTRY_TAG, Entry, check_alone
 from p2pnode.core.errors import FormatError, UsageError
@@ -346,9 +347,7 @@ class Node:
 
     def _sayings_of(self, log: GroupLog, may_sign: bool) -> list[Item]:
         """What this device says of itself once a block is final: that it is ready to vote."""
-        if may_sign and is_ready_wanted(log.file.chain, self.key.public):
-            return [Item(READY_TYPE, encode_ready(Ready()))]
-        return []
+        return items_due(log.file.chain, self.key.public, log.chain.tip.height) if may_sign else []
 
     # ---- what peers send
 
