@@ -8,19 +8,21 @@ from types import MappingProxyType
 from p2pnode.consensus import convocation
 from p2pnode.consensus import format as agreement
 from p2pnode.consensus.convocation import CLOSE_TYPE, ROLL_TYPE
+from p2pnode.consensus.execution import BlockContext, BlockRules, Outcome
 from p2pnode.consensus.format import PROPOSAL_TYPE, VOTE_TYPE
+from p2pnode.consensus.rows import State
 from p2pnode.core import acknowledgement
-from p2pnode.core.entry import ACK_TYPE, FOUNDING_TYPE, Header
+from p2pnode.core.entry import ACK_TYPE, FOUNDING_TYPE, Entry, Header
 from p2pnode.core.entry_type import EntryType, void_rule
 from p2pnode.core.ids import Lane
 from p2pnode.economy import batch, claim, contribution
 from p2pnode.economy.batch import BATCH_TYPE, Batch
 from p2pnode.economy.claim import CLAIM_TYPE
 from p2pnode.economy.contribution import CONTRIBUTION_TYPE
-from p2pnode.governance import epoch_key, founding, joining, leaving, sealed
+from p2pnode.governance import end_of_block, epoch_key, executing, founding, sealed
 from p2pnode.governance.epoch_key import EPOCH_KEY_TYPE
-from p2pnode.governance.joining import JOIN_TYPE
-from p2pnode.governance.leaving import LEAVE_TYPE
+from p2pnode.governance.keys import exec_seal
+from p2pnode.governance.member_types import MEMBER_TYPES
 from p2pnode.governance.sealed import SEALED_TYPE
 
 _LOCAL = frozenset({Lane.LOCAL.value})
@@ -29,8 +31,7 @@ _FACTS = frozenset({Lane.LOCAL.value, Lane.OPEN.value})
 
 ENTRY_TYPES: tuple[EntryType, ...] = (
     EntryType(FOUNDING_TYPE, _LOCAL, founding.decode, governed=True),
-    EntryType(JOIN_TYPE, _LOCAL, joining.decode, governed=True),
-    EntryType(LEAVE_TYPE, _LOCAL, leaving.decode, governed=True),
+    *MEMBER_TYPES,
     EntryType(ACK_TYPE, _LOCAL, acknowledgement.decode),
     EntryType(SEALED_TYPE, _FACTS, sealed.decode),
     EntryType(EPOCH_KEY_TYPE, _LOCAL, epoch_key.decode),
@@ -72,3 +73,21 @@ def records_of(header: Header, payload: bytes) -> tuple[tuple[str, bytes, str | 
         return tuple((held.type, record, NOT_BATCHED_RULE) for record in held.payloads)
     record_header = header._replace(type=held.type)
     return tuple((held.type, record, void_rule_of(record_header, record)) for record in held.payloads)
+
+
+def _close_due(state: State, context: BlockContext) -> None:
+    """Nothing is put to the vote yet."""
+
+
+def execute_entry(state: State, entry: Entry, context: BlockContext) -> str | None:
+    """What an ordered entry does to the rows of its group, or the rule that makes it void."""
+    return executing.execute_entry(TYPES, state, entry, context)
+
+
+def end_block(state: State, context: BlockContext) -> tuple[Outcome, ...]:
+    """What the end of a block brings. Shapes: the outcomes of parked entries. Errors: LaterRules."""
+    return end_of_block.end_block(TYPES, _close_due, state, context)
+
+
+BLOCK_RULES = BlockRules(exec_seal, execute_entry, end_block)
+"""By these a block is executed (J30)."""

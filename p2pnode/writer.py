@@ -19,6 +19,9 @@ BATCH_BYTES_MAX = 4 * 1024 * 1024
 IDLE_PAUSE_MS = 50
 """How long nothing must have come before spare-time work begins."""
 
+SPARE_TIME_WAIT_MS_MAX = 1000
+"""How long spare-time work is put off while something comes all the time."""
+
 Deliver = Callable[[list[Effect]], None]
 Fail = Callable[[BaseException], None]
 
@@ -42,8 +45,11 @@ class Writer:
         self._queue: SimpleQueue[Event | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="p2pnode-writer")
         self._wake_ms: int | None = None
+        self._wake_latest_ms = 0
+        self._busy_ms = 0
 
     def start(self) -> None:
+        self._busy_ms = self._wall_ms()
         self._thread.start()
 
     def submit(self, event: Event) -> None:
@@ -59,8 +65,10 @@ class Writer:
         """Note when the node asked to be woken."""
         for effect in effects:
             if isinstance(effect, WakeAt):
-                due_ms = max(effect.time_ms, self._wall_ms() + IDLE_PAUSE_MS)
-                self._wake_ms = due_ms if self._wake_ms is None else min(self._wake_ms, due_ms)
+                due_ms = max(effect.time_ms, self._wall_ms())
+                if self._wake_ms is None or due_ms < self._wake_ms:
+                    self._wake_ms = due_ms
+                    self._wake_latest_ms = due_ms + SPARE_TIME_WAIT_MS_MAX
 
     def _run(self) -> None:
         for part in (self._work, self._node.close):
@@ -86,10 +94,14 @@ class Writer:
                 raise
             self.wake(effects)
             self._deliver(effects)
+            self._busy_ms = self._wall_ms()
         return not is_last
 
     def _next_batch(self) -> tuple[list[Event], bool]:
-        timeout = None if self._wake_ms is None else max(self._wake_ms - self._wall_ms(), 0) / 1000
+        timeout = None
+        if self._wake_ms is not None:
+            due_ms = min(max(self._wake_ms, self._busy_ms + IDLE_PAUSE_MS), self._wake_latest_ms)
+            timeout = max(due_ms - self._wall_ms(), 0) / 1000
         batch: list[Event] = []
         size = 0
         while len(batch) < BATCH_EVENTS_MAX and size < BATCH_BYTES_MAX:

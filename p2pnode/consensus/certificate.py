@@ -240,8 +240,11 @@ def _convocation_of_value(value: Value) -> Convocation:
 def _check_convocation(convocation: Convocation, header: BlockHeader, configuration: Configuration) -> None:
     """Check that a majority closed the first attempt, and that the block is the one their locks name."""
     voters = configuration.voters
-    if not rules.has_reopened(len(convocation.closes), len(voters)):
-        raise FormatError("certificate.no_closes", f"{len(convocation.closes)} of {len(voters)} voters")
+    signers = [close.signer for close in convocation.closes]
+    if sorted(set(signers)) != signers:
+        raise FormatError("certificate.bad_close", "closes not in ascending order of distinct signers")
+    if not rules.has_reopened(len(signers), len(voters)):
+        raise FormatError("certificate.no_closes", f"{len(signers)} of {len(voters)} voters")
     for close in convocation.closes:
         lock = rules.Lock(close.view, close.block) if close.view >= 0 else None
         message = closing_message(header.group, header.epoch, header.height, lock)

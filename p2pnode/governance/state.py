@@ -1,44 +1,60 @@
-"""The state of a group: who belongs to it, folded from its founding and the few governed entries that follow.
+"""The state of a group as callers ask it: who belongs to it, what became of entries, who votes.
 
-Decided entries are judged one after the other, in the order of decision. Provisional ones are each judged
-against the final state alone: nobody is admitted by somebody who is only provisionally there (J21).
+A view, made anew whenever something changed: the final rows, and on top of them what provisional entries
+would do if they were ordered now, executed by the same rules (J37). It holds what it needs in memory, so that
+readers beside the writer may keep it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
 
+from p2pnode.consensus.execution import BlockContext, Executor
+from p2pnode.consensus.rows import MemoryRows, Rows, State, row_key
 from p2pnode.core.entry import Entry
-from p2pnode.core.entry_type import UNKNOWN_TYPE_RULE, WRONG_LANE_RULE
-from p2pnode.core.errors import FormatError
-from p2pnode.core.ids import DeviceKey, EntryId, GroupId, Lane, MemberId
-from p2pnode.core.limits import MEMBERS_MAX
-from p2pnode.governance import joining, leaving
+from p2pnode.core.ids import DeviceKey, EntryId, GroupId, MemberId
+from p2pnode.governance import tables
 from p2pnode.governance.charter import Charter
+from p2pnode.governance.configuration import configuration_of
+from p2pnode.governance.executing import execute_entry
 from p2pnode.governance.founding import Founding, read_founding
-from p2pnode.governance.inception import Inception
-from p2pnode.governance.joining import JOIN_TYPE, Join
-from p2pnode.governance.leaving import LEAVE_TYPE
-from p2pnode.governance.ordering import voters
+from p2pnode.governance.genesis import genesis_rows
+from p2pnode.governance.inception import Inception, inception_of_value
+from p2pnode.governance.joining import NEEDS, PETITION_RULES
+from p2pnode.governance.member_types import MEMBER_TYPES
 
-NEEDS = MappingProxyType({"decision": "join.needs_decision", "sponsors": "join.needs_sponsors"})
-"""Admission rules that make a join a petition, and what it then waits for."""
-
-PETITION_RULES = frozenset(NEEDS.values())
-
-_decode_join = lru_cache(maxsize=2 * MEMBERS_MAX)(joining.decode)
-"""A fold reads every join again, and two signatures each are most of its cost."""
+__all__ = ["NEEDS", "PETITION_RULES", "GroupState", "Member", "Outcome", "fold", "may_admit", "state_of"]
 
 Standing = Literal["member", "provisional", "removed"]
+
+_TABLES = (
+    "charter",
+    "rule_version",
+    "lying_voters",
+    "epoch",
+    "roll",
+    "member",
+    "device",
+    "invitation",
+    "petition",
+    "pending",
+    "voter",
+    "away",
+    "suspension",
+    "role",
+)
+"""Tables that a view keeps in memory: what is needed to judge newcomers and to answer who is who."""
+
+_TYPES = MappingProxyType({entry_type.name: entry_type for entry_type in MEMBER_TYPES})
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One member. Shapes: one that left keeps the row, so that old entries keep their author."""
+    """One member. Shapes: one that left or was removed keeps the row: old entries keep their author."""
 
     id: MemberId
     status: Literal["member", "provisional", "left"]
@@ -61,52 +77,21 @@ class Outcome:
     rule: str | None = None
 
 
-@dataclass(slots=True)
-class _Roll:
-    """The members and the used invitations, while they are being folded."""
-
-    members: dict[MemberId, Member] = field(default_factory=dict)
-    by_device: dict[DeviceKey, MemberId] = field(default_factory=dict)
-    uses: dict[bytes, int] = field(default_factory=dict)
-    present: int = 0
-
-    def member_of(self, device_key: bytes) -> Member | None:
-        member_id = self.by_device.get(DeviceKey(device_key))
-        return None if member_id is None else self.members[member_id]
-
-    def add(self, member: Member) -> None:
-        self.members[member.id] = member
-        self.present += 1
-        for device_key in member.devices:
-            self.by_device[device_key] = member.id
-
-    def leave(self, member: Member) -> None:
-        self.members[member.id] = replace(member, status="left")
-        self.present -= 1
-
-    def copy(self) -> _Roll:
-        return _Roll(dict(self.members), dict(self.by_device), dict(self.uses), self.present)
-
-
 @dataclass(frozen=True)
 class GroupState:
-    """A group as its governed entries make it; never changed, only made anew."""
+    """A group as its governed entries make it; never changed, only made anew.
+
+    Shapes: voters are voting keys, ascending; rows are those of the view, provisional ones included.
+    """
 
     group: GroupId
     founding: Founding
+    charter: Charter
     voters: tuple[DeviceKey, ...]
     outcomes: Mapping[EntryId, Outcome]
-    _roll: _Roll = field(repr=False)
-
-    @property
-    def members(self) -> Mapping[MemberId, Member]:
-        """Everybody who is or was a member, in the order in which they came."""
-        return MappingProxyType(self._roll.members)
-
-    @property
-    def charter(self) -> Charter:
-        """The rules in force."""
-        return self.founding.charter
+    members: Mapping[MemberId, Member]
+    rows: MemoryRows = field(repr=False, compare=False)
+    _standings: Mapping[bytes, tuple[MemberId, Standing]] = field(repr=False)
 
     @property
     def name(self) -> str:
@@ -119,15 +104,43 @@ class GroupState:
         return self.charter.public
 
     def member_of(self, device_key: bytes) -> Member | None:
-        """The member that a device speaks for, also one that left."""
-        return self._roll.member_of(device_key)
+        """The member that a device speaks or spoke for, also one that left."""
+        held = self._standings.get(device_key)
+        return None if held is None else self.members[held[0]]
 
     def standing(self, device_key: bytes) -> Standing | None:
         """How a device stands in the group; None for strangers."""
-        member = self.member_of(device_key)
-        if member is None:
-            return None
-        return "removed" if member.status == "left" else member.status
+        held = self._standings.get(device_key)
+        return None if held is None else held[1]
+
+
+def state_of(
+    rows: Rows,
+    founding: Entry,
+    outcomes: Mapping[bytes, str],
+    provisional: Sequence[Entry],
+    context: BlockContext,
+    execute: Executor | None = None,
+) -> GroupState:
+    """The view over final rows with provisional entries on top.
+
+    Shapes: outcomes are those of ordered governed entries, the void rule or an empty text; provisional is in
+    order of execution, with payloads; of the context only group, height and time are used; execute runs one
+    entry, by default the types by which people come and go.
+    """
+    run = execute or _execute
+    known = {EntryId(founding.id): Outcome("final")}
+    for entry_id, rule in outcomes.items():
+        known[EntryId(entry_id)] = _outcome_of(rows, entry_id, rule)
+    overlay = State(rows)
+    above = BlockContext(context.group, context.height, context.time_ms, context.previous, True)
+    for entry in provisional:
+        if entry.id in known:
+            continue
+        would_be = run(overlay, entry, above)
+        known[entry.id] = Outcome("petition" if would_be in PETITION_RULES else "provisional", would_be)
+    voters = tuple(sorted(DeviceKey(key) for _, key in configuration_of(rows).voters))
+    return _view(overlay, founding, voters, known)
 
 
 def fold(founding: Entry, decided: Sequence[tuple[Entry, int]], provisional: Sequence[Entry]) -> GroupState:
@@ -137,113 +150,81 @@ def fold(founding: Entry, decided: Sequence[tuple[Entry, int]], provisional: Seq
     decision's time, by which expiry is judged; provisional in ascending (depth, id). Units: ms. Errors:
     FormatError founding.* when the first entry founds no group.
     """
-    terms = read_founding(founding)
-    roll = _Roll()
-    for inception in terms.inceptions:
-        roll.add(Member(inception.member_id, "member", (inception.device_key,), inception, None, founding.id))
-    state = GroupState(founding.group, terms, voters(terms), {founding.id: Outcome("final")}, roll)
-    outcomes = dict(state.outcomes)
+    state = State(MemoryRows(_genesis_rows(founding)))
+    outcomes: dict[bytes, str] = {}
     for entry, decided_ms in decided:
-        if entry.id in outcomes:
-            continue
-        rule = _apply(state, roll, roll, entry, decided_ms)
-        if rule in PETITION_RULES:
-            outcomes[entry.id] = Outcome("petition", rule)
-        else:
-            outcomes[entry.id] = Outcome("final" if rule is None else "void", rule)
-    final = roll.copy()
-    for entry in provisional:
-        if entry.id in outcomes:
-            continue
-        rule = _apply(state, final, roll, entry, None)
-        outcomes[entry.id] = Outcome("petition" if rule in PETITION_RULES else "provisional", rule)
-    return replace(state, outcomes=MappingProxyType(outcomes))
+        if entry.id not in outcomes and entry.id != founding.id:
+            context = BlockContext(bytes(founding.group), 1, decided_ms, bytes(founding.group))
+            outcomes[entry.id] = _execute(state, entry, context) or ""
+    now = BlockContext(bytes(founding.group), 1, founding.header.time_ms, bytes(founding.group))
+    return state_of(state, founding, outcomes, provisional, now)
 
 
-def may_admit(state: GroupState, join: Entry) -> str | None:
-    """Why a join cannot be admitted provisionally, or None.
+def may_admit(state: GroupState, entry: Entry) -> str | None:
+    """Why the first entry of a stranger cannot be taken provisionally, or None.
 
     Shapes: a rule in PETITION_RULES makes it a petition; by any other it would be void. Expiry is judged
     against the time that the entry claims; the order judges again.
     """
-    return _judge_join(state, state._roll, join, join.header.time_ms)[1]
+    group = bytes(state.group)
+    context = BlockContext(group, 1, entry.header.time_ms, group, True)
+    return _execute(State(state.rows), entry, context)
 
 
-def _apply(state: GroupState, known: _Roll, roll: _Roll, entry: Entry, decided_ms: int | None) -> str | None:
-    """Judge an entry by what is known; when it holds, write it into the roll.
-
-    Shapes: decided_ms is None for provisional.
-    """
-    kind = entry.header.type
-    if kind == JOIN_TYPE:
-        judged_ms = entry.header.time_ms if decided_ms is None else decided_ms
-        join, rule = _judge_join(state, known, entry, judged_ms)
-        if join is None or rule is not None:
-            return rule
-        inviter = known.member_of(join.invitation.inviter)
-        inception = join.inception
-        # Two rival provisional joins of one device: the first in (depth, id) shows.
-        present = roll.member_of(inception.device_key)
-        if present is None or present.status == "left":
-            roll.add(
-                Member(
-                    inception.member_id,
-                    "provisional" if decided_ms is None else "member",
-                    (inception.device_key,),
-                    inception,
-                    inviter.id if inviter else None,
-                    entry.id,
-                )
-            )
-        if decided_ms is not None:
-            invitation_id = join.invitation.id
-            roll.uses[invitation_id] = roll.uses.get(invitation_id, 0) + 1
-        return None
-    if kind == LEAVE_TYPE:
-        # Nobody may refuse a leave, so it counts before it is decided, also one by who came in provisionally.
-        member, rule = _judge_leave(roll, entry)
-        if member is not None:
-            roll.leave(member)
-        return rule
-    return UNKNOWN_TYPE_RULE
+def _execute(state: State, entry: Entry, context: BlockContext) -> str | None:
+    return execute_entry(_TYPES, state, entry, context)
 
 
-def _judge_join(
-    state: GroupState, known: _Roll, entry: Entry, judged_ms: int
-) -> tuple[Join | None, str | None]:
-    """The join in an entry and the first rule it breaks, in the order below."""
-    header = entry.header
-    if header.lane != Lane.LOCAL:
-        return None, WRONG_LANE_RULE
-    try:
-        join = _decode_join(entry.payload or b"")
-    except FormatError as error:
-        return None, error.rule
-    author = known.member_of(header.author)
-    inviter = known.member_of(join.invitation.inviter)
-    rules = (
-        ("join.wrong_group", header.group != state.group or join.invitation.group != state.group),
-        ("join.wrong_device", join.inception.device_key != header.author),
-        ("join.known_device", author is not None and author.status != "left"),
-        ("join.inviter_no_member", inviter is None or inviter.status != "member"),
-        ("join.other_rule", join.invitation.rule != state.charter.admission),
-        ("invite.expired", judged_ms > join.invitation.expiry_ms),
-        ("invite.spent", known.uses.get(join.invitation.id, 0) >= join.invitation.uses),
-        ("group.full", known.present >= MEMBERS_MAX),
+def _outcome_of(rows: Rows, entry_id: bytes, rule: str) -> Outcome:
+    """What a final outcome means now: a petition may have been admitted since, or forgotten."""
+    if rule not in PETITION_RULES:
+        return Outcome("void", rule) if rule else Outcome("final")
+    if tables.petition(rows, entry_id) is not None:
+        return Outcome("petition", rule)
+    is_admitted = any(row.entry == entry_id for _, row in tables.members(rows))
+    return Outcome("final") if is_admitted else Outcome("void", rule)
+
+
+def _view(
+    rows: Rows, founding: Entry, voters: tuple[DeviceKey, ...], outcomes: dict[EntryId, Outcome]
+) -> GroupState:
+    held = {key: value for table in _TABLES for key, value in rows.scan(row_key(table))}
+    kept = MemoryRows(held)
+    ordered = sorted(tables.members(kept), key=lambda item: item[1].number)
+    members = {MemberId(member_id): _member_of(MemberId(member_id), row) for member_id, row in ordered}
+    standings: dict[bytes, tuple[MemberId, Standing]] = {}
+    for key, device in tables.devices(kept):
+        member_id = MemberId(device.member)
+        if member_id in members:
+            standings[key] = member_id, _standing_of(members[member_id], device.status)
+    terms = _read_founding(founding)
+    charter = tables.charter(kept)
+    views = MappingProxyType(outcomes), MappingProxyType(members)
+    return GroupState(founding.group, terms, charter, voters, *views, kept, MappingProxyType(standings))
+
+
+def _member_of(member_id: MemberId, row: tables.MemberRow) -> Member:
+    return Member(
+        member_id,
+        "left" if row.status == "removed" else row.status,
+        tuple(DeviceKey(key) for key in row.devices),
+        inception_of_value(row.inception),
+        None if row.invited_by is None else MemberId(row.invited_by),
+        EntryId(row.entry),
     )
-    broken = next((rule for rule, breaks in rules if breaks), None)
-    return join, broken or NEEDS.get(state.charter.admission)
 
 
-def _judge_leave(known: _Roll, entry: Entry) -> tuple[Member | None, str | None]:
-    """The member who leaves by an entry, or the rule it breaks."""
-    if entry.header.lane != Lane.LOCAL:
-        return None, WRONG_LANE_RULE
-    try:
-        leaving.decode(entry.payload or b"")
-    except FormatError as error:
-        return None, error.rule
-    member = known.member_of(entry.author)
-    if member is None or member.status == "left":
-        return None, "leave.no_member"
-    return member, None
+def _standing_of(member: Member, status: tables.DeviceStatus) -> Standing:
+    if member.status == "left" or status in ("revoked", "sealed"):
+        return "removed"
+    return "provisional" if "provisional" in (member.status, status) else "member"
+
+
+@lru_cache(maxsize=16)
+def _read_founding(founding: Entry) -> Founding:
+    return read_founding(founding)
+
+
+@lru_cache(maxsize=16)
+def _genesis_rows(founding: Entry) -> Mapping[bytes, bytes]:
+    return MappingProxyType(genesis_rows(founding))

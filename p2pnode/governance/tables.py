@@ -41,6 +41,7 @@ from p2pnode.consensus.execution import read_cut
 from p2pnode.consensus.rows import Rows, State, row_key
 from p2pnode.core import codec
 from p2pnode.core.codec import Value
+from p2pnode.governance.charter import Charter, charter_of_bytes
 
 NUMBER_BYTES = 8
 
@@ -103,7 +104,7 @@ class PetitionRow:
     inviter: bytes
     rule: str
     sponsors: tuple[bytes, ...]
-    height: int
+    since_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,11 @@ def read_uint(rows: Rows, key: bytes, absent: int = 0) -> int:
     """A row that holds one number."""
     value = read(rows, key)
     return absent if value is None else int(value)
+
+
+def charter(rows: Rows) -> Charter:
+    """The charter in force."""
+    return charter_of_bytes(rows.get(CHARTER_KEY) or b"")
 
 
 # ---- members and devices
@@ -298,16 +304,23 @@ def put_uses(state: State, invitation_id: bytes, count: int, expiry_ms: int) -> 
 def petition(rows: Rows, entry_id: bytes) -> PetitionRow | None:
     """The petition that a join made."""
     value = read(rows, row_key("petition", entry_id))
-    if value is None:
-        return None
-    inception, inviter, rule, sponsors, height = value
-    return PetitionRow(inception, inviter, rule, tuple(sponsors), height)
+    return None if value is None else _petition_of(value)
+
+
+def petitions(rows: Rows) -> Iterator[tuple[bytes, PetitionRow]]:
+    """All petitions, by the entry of the join."""
+    return ((entry_id, _petition_of(value)) for entry_id, value in scan(rows, "petition"))
 
 
 def put_petition(state: State, entry_id: bytes, row: PetitionRow) -> None:
     """Write a petition."""
-    sponsors = list(row.sponsors)
-    write(state, row_key("petition", entry_id), [row.inception, row.inviter, row.rule, sponsors, row.height])
+    value = [row.inception, row.inviter, row.rule, list(row.sponsors), row.since_ms]
+    write(state, row_key("petition", entry_id), value)
+
+
+def _petition_of(value: Value) -> PetitionRow:
+    inception, inviter, rule, sponsors, since_ms = value
+    return PetitionRow(inception, inviter, rule, tuple(sponsors), since_ms)
 
 
 def drop_petition(state: State, entry_id: bytes) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from p2pnode.consensus.execution import BlockContext
 from p2pnode.consensus.rows import State, row_key
 from p2pnode.governance import tables
-from p2pnode.governance.charter import AUTO, charter_of_value
+from p2pnode.governance.charter import AUTO
 from p2pnode.governance.tables import AwayReason, AwayRow, SeenRow, VoterRow
 
 FREE_VOTERS = 4
@@ -37,7 +37,7 @@ def may_survive(voters: int, lying_voters: int) -> bool:
 
 def raise_lying_voters(state: State) -> None:
     """Let the number of tolerated liars follow the voters upwards where the charter says so (J19)."""
-    rule = charter_of_value(tables.read(state, tables.CHARTER_KEY)).lying_voters
+    rule = tables.charter(state).lying_voters
     if rule == AUTO:
         voters = len(tables.voters(state))
         tables.put_lying_voters(state, max(tables.lying_voters(state), (voters - 1) // 3))
@@ -91,6 +91,11 @@ def grant(state: State, member_id: bytes, by: str) -> None:
     tables.write(state, row_key("grant", member_id), by)
 
 
+def note_ready(state: State, member_id: bytes, key: bytes, context: BlockContext) -> None:
+    """Note that a member's device can vote and asks for the role."""
+    tables.write(state, row_key("ready", member_id), [key, context.height])
+
+
 def settle_voters(state: State, context: BlockContext) -> None:
     """At the end of a block: admit those who are ready, then let go those who wait to go."""
     _forget_rate(state, context)
@@ -102,7 +107,7 @@ def settle_voters(state: State, context: BlockContext) -> None:
 
 
 def _admit_ready(state: State, context: BlockContext) -> None:
-    """Make voters of those who are ready, first come first served, as fast as the rate allows."""
+    """Make voters of those who are ready, first come, first served, as fast as the rate allows."""
     asking = sorted((value[1], member_id, value[0]) for member_id, value in tables.scan(state, "ready"))
     for _, member_id, key in asking:
         if not _may_enter(state, member_id, key):
@@ -126,7 +131,7 @@ def _may_enter(state: State, member_id: bytes, key: bytes) -> bool:
         return False
     granted = tables.read(state, row_key("grant", member_id))
     _, present = tables.roll(state)
-    council_above = charter_of_value(tables.read(state, tables.CHARTER_KEY)).value["council_above"]
+    council_above = tables.charter(state).council_above
     if present > council_above:
         return bool(granted == "council")
     if granted is not None:

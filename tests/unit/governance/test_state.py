@@ -1,11 +1,15 @@
 """Who belongs to a group; the many small cases are in tests/vectors/state.json."""
 
-from dataclasses import replace
-
+from p2pnode.consensus.execution import BlockContext
+from p2pnode.consensus.rows import State
 from p2pnode.core.crypto import SigningKey
 from p2pnode.core.limits import MEMBERS_MAX
 from p2pnode.governance.inception import Inception
-from p2pnode.governance.state import Member, fold, may_admit
+from p2pnode.governance.joining import admit
+from p2pnode.governance.leaving import end_membership
+from p2pnode.governance.state import fold, may_admit
+from p2pnode.governance.tables import member_of_device
+from p2pnode.vocabulary import execute_entry
 from tests.vectors.cases.material import (
     ALICE,
     BOB,
@@ -107,22 +111,18 @@ def test_folding_changes_nothing_that_was_folded() -> None:
 
 
 def test_a_full_group_admits_nobody() -> None:
-    state = fold(CIRCLE, [], [])
-    roll = state._roll.copy()
+    rows = State(fold(CIRCLE, [], []).rows)
+    context = BlockContext(CIRCLE.group, 1, SOON_MS, CIRCLE.group)
     for number in range(MEMBERS_MAX - 1):
         inception = Inception(SigningKey(number.to_bytes(32, "big")).public, bytes(32))
-        roll.add(Member(inception.member_id, "member", (inception.device_key,), inception, None, CIRCLE.id))
-    full = replace(state, _roll=roll)
-    assert len(full.members) == MEMBERS_MAX
-    assert may_admit(full, join_of(BOB)) == "group.full"
-    gone = full.member_of(SigningKey(bytes(32)).public)
-    assert gone is not None
-    roll.leave(gone)
-    assert may_admit(full, join_of(BOB)) is None
+        admit(rows, inception, inception_of(ALICE).member_id, bytes(32), context)
+    assert execute_entry(rows, join_of(BOB), context) == "group.full"
+    end_membership(rows, member_of_device(rows, SigningKey(bytes(32)).public)[0], "left", context)
+    assert execute_entry(rows, join_of(BOB), context) is None
 
 
 def test_the_state_answers() -> None:
     state = fold(CIRCLE, [], [])
     assert (state.name, state.public, state.group) == ("Circle of the Wells", True, CIRCLE.id)
-    assert state.charter is state.founding.charter
+    assert state.charter == state.founding.charter
     assert CIRCLE.header.time_ms == START_MS

@@ -1,0 +1,99 @@
+"""Executing one entry: whether its author and its type may be heard at all, and then what the type does.
+
+Entries of types that a later rule version brings are parked and run by the block that raises the version
+(J6). Everything is judged by rows, never by the log (J30).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from p2pnode.consensus.execution import BlockContext, Outcome
+from p2pnode.consensus.rows import Rows, State, row_key
+from p2pnode.core.entry import Entry, Header, read_entry
+from p2pnode.core.entry_type import UNKNOWN_TYPE_RULE, EntryType, void_rule
+from p2pnode.core.errors import NodeError
+from p2pnode.governance import tables
+from p2pnode.governance.founding import RULE_VERSION
+from p2pnode.governance.member_types import OPEN_TYPES
+
+PARKED_MAX = 1000
+NO_MEMBER_RULE = "author.no_member"
+REVOKED_RULE = "device.revoked"
+FORK_RULE = "lane.fork"
+
+Types = Mapping[str, EntryType]
+
+
+class LaterRules(NodeError):
+    """The group has raised its rule version beyond this program: replicate, neither execute nor vote (J6)."""
+
+
+def check_rules(rows: Rows, known: int = RULE_VERSION) -> None:
+    """Refuse to execute by rules that this program does not know. Errors: LaterRules."""
+    version = tables.read_uint(rows, tables.RULE_VERSION_KEY, 1)
+    if version > known:
+        raise LaterRules(
+            f"the group follows rules of version {version}, this program knows {known}: update it"
+        )
+
+
+def execute_entry(types: Types, state: State, entry: Entry, context: BlockContext) -> str | None:
+    """What an ordered entry does to the rows, or the rule that makes it void.
+
+    Shapes: `type.unknown` says that it is parked, or void if there was no room.
+    """
+    header = entry.header
+    struck = _struck_rule(state, header)
+    if struck is not None:
+        return struck
+    author = tables.author_of(state, header.author)
+    entry_type = types.get(header.type)
+    if entry_type is None or entry_type.since > tables.read_uint(state, tables.RULE_VERSION_KEY, 1):
+        if author is not None and not context.is_provisional:
+            _park(state, entry)
+        return UNKNOWN_TYPE_RULE
+    rule = void_rule(types, header, _payload(entry))
+    if rule is not None:
+        return rule
+    if author is None and header.type not in OPEN_TYPES:
+        return NO_MEMBER_RULE
+    return None if entry_type.execute is None else entry_type.execute(state, entry, context)
+
+
+def execute_parked(types: Types, state: State, context: BlockContext) -> tuple[Outcome, ...]:
+    """Run the parked entries whose types the rule version now has, in their original order."""
+    version = tables.read_uint(state, tables.RULE_VERSION_KEY, 1)
+    outcomes: list[Outcome] = []
+    for number, (header, signature, payload) in list(tables.scan(state, "parked")):
+        entry = read_entry(header, signature, payload)
+        entry_type = types.get(entry.header.type)
+        if entry_type is None or entry_type.since > version:
+            continue
+        state.delete(row_key("parked", number))
+        rule = execute_entry(types, state, entry, context)
+        outcomes.append((bytes(entry.id), rule or ""))
+    return tuple(outcomes)
+
+
+def _struck_rule(state: State, header: Header) -> str | None:
+    """The rule by which nothing more of a struck key counts."""
+    held = tables.device(state, header.author)
+    if held is None or held.status in ("active", "provisional") or header.seq <= held.kept(header.lane):
+        return None
+    return FORK_RULE if held.status == "sealed" else REVOKED_RULE
+
+
+def _park(state: State, entry: Entry) -> None:
+    """Keep an entry until the group's rule version knows its type."""
+    parked = [number for number, _ in tables.scan(state, "parked")]
+    if len(parked) < PARKED_MAX:
+        last = int.from_bytes(parked[-1], "big") if parked else -1
+        key = row_key("parked", tables.number_bytes(last + 1))
+        tables.write(state, key, [entry.header_bytes, entry.signature, _payload(entry)])
+
+
+def _payload(entry: Entry) -> bytes:
+    """The payload of an ordered entry, without which nobody may execute a block."""
+    assert entry.payload is not None or not entry.header.payload_bytes, "executed without its payload"
+    return entry.payload or b""
