@@ -12,8 +12,9 @@ from contextlib import contextmanager
 
 from p2pnode.chain.chain import Chain
 from p2pnode.chain.stored import begin, is_begun, read_tip, tip_after
-from p2pnode.consensus.execution import Seal, read_cut
+from p2pnode.consensus.execution import BlockContext, Seal, read_cut
 from p2pnode.consensus.format import Configuration
+from p2pnode.consensus.format import decode_header as decode_block
 from p2pnode.core.crypto import SigningKey, sha256
 from p2pnode.core.entry import Entry, decode_header, read_entry
 from p2pnode.core.ids import Lane
@@ -25,12 +26,12 @@ from p2pnode.replication.frontier import Frontier
 from p2pnode.replication.lane import LaneState, has_head, head_of, is_blocked, is_unacked
 from p2pnode.replication.run import stored_entry
 from p2pnode.store.group_file import (
-    SEQ_BITS,
     GroupFile,
     GroupQueries,
     number_and_seq,
     position_of,
 )
+from p2pnode.vocabulary import execute_entry
 
 
 class GroupLog:
@@ -76,11 +77,16 @@ class GroupLog:
             lane = lane_of(number)
             if lane is not None and lane.decided < seq and (lane.ended_at is None or seq < lane.ended_at):
                 provisional.append(((entry.header.depth, entry.id), entry))
-        return state_of(
-            reader.chain,
-            self.founding,
-            [entry for _, entry in sorted(provisional, key=lambda row: row[0])],
+        rows = reader.chain
+        last = rows.tip()
+        above = BlockContext(
+            group=self.group,
+            height=1 if last is None else last.height + 1,
+            time_ms=self.founding.header.time_ms if last is None else decode_block(last.header).time_ms,
+            previous=self.group if last is None else last.id,
         )
+        entries = [entry for _, entry in sorted(provisional, key=lambda row: row[0])]
+        return state_of(rows, self.founding, {}, entries, above, execute_entry)
 
     def lane(self, author: bytes, lane: int) -> LaneState | None:
         number = self.numbers.get((author, lane))

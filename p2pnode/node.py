@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 from p2pnode import opening, views
 from p2pnode.authoring import check_items
-from p2pnode.core.annex import annexes_named
-from p2pnode.core.crypto import SigningKey, is_signed, sha256
 from p2pnode.chain.duties import items_due
 from p2pnode.consensus.format import BODY_BYTES_MAX
+from p2pnode.core.annex import annexes_named
+from p2pnode.core.crypto import SigningKey, is_signed, sha256
 from p2pnode.core.entry import ENTRY_TAG, Entry, check_alone
 from p2pnode.core.errors import FormatError, UsageError
 from p2pnode.core.events import (

@@ -8,11 +8,12 @@ Source: C 5.3 and 5.4, J8, J28 to J30.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from p2pnode.chain.candidates import LANES_ORDERED, Found, read_all, read_lane
+from p2pnode.consensus.actions import Verdict
 from p2pnode.consensus.block import (
     AHEAD_MS_MAX,
     Roots,
@@ -34,11 +35,14 @@ from p2pnode.consensus.format import (
     decode_body,
     ops_root,
 )
-from p2pnode.consensus.actions import Verdict
 from p2pnode.consensus.rows import State
 from p2pnode.consensus.trie import TrieChange, update
+from p2pnode.core.entry import Entry
 from p2pnode.core.errors import FormatError
 from p2pnode.governance.configuration import configuration_of
+from p2pnode.governance.due import next_due_ms
+from p2pnode.governance.executing import LaterRules
+from p2pnode.governance.voters import SUSPEND_TYPE, decode_suspend
 from p2pnode.replication.fork import check_fork_proof
 from p2pnode.vocabulary import BLOCK_RULES, GOVERNED_TYPES
 
@@ -66,6 +70,7 @@ class Made(NamedTuple):
     configuration: Configuration
     lanes: tuple[tuple[int, int], ...]
     voids: tuple[tuple[int, str], ...]
+    suspended: tuple[bytes, ...]
 
 
 @dataclass(slots=True)
@@ -90,6 +95,7 @@ class Blocks:
         self._proposed: dict[bytes, Proposed] = {}
         self._work_began_ms: int | None = None
         self._usable_since: dict[int, tuple[int, int]] = {}
+        self.due_ms = next_due_ms(log.file.chain)
         self.now_ms = 0
         self.has_own_vote = False
 
@@ -145,7 +151,8 @@ class Blocks:
 
     def suspends(self, block_id: bytes) -> tuple[bytes, ...]:
         """The voters whom a block suspends for not answering the roll call."""
-        return ()
+        proposed = self._proposed.get(block_id)
+        return () if proposed is None or proposed.made is None else proposed.made.suspended
 
     # ---- what is known
 
@@ -197,8 +204,7 @@ class Blocks:
         log = self._log
         if any(self._is_usable(position) for position in log.undecided) or self._seals():
             return True
-        due_ms = log.state.due_ms
-        if due_ms is not None and due_ms <= self.now_ms:
+        if self.due_ms is not None and self.due_ms <= self.now_ms:
             return True
         above = sum(
             lane.last_usable - lane.decided
@@ -213,11 +219,10 @@ class Blocks:
 
     def _has_reason(self, found: Sequence[Found], seals: Sequence[bytes], time_ms: int) -> bool:
         """Whether a block may exist: one without a reason would keep the group busy for nothing (R0)."""
-        due_ms = self._log.state.due_ms
         return (
             bool(seals)
             or any(item.entry.header.type in GOVERNED_TYPES for item in found)
-            or (due_ms is not None and due_ms <= time_ms)
+            or (self.due_ms is not None and self.due_ms <= time_ms)
             or len(found) >= CHECKPOINT_ENTRIES
             or (bool(found) and time_ms >= self.tip.time_ms + CHECKPOINT_MS)
         )
@@ -265,6 +270,8 @@ class Blocks:
                 self._judge_entries(proposed, body)
         except FormatError as error:
             proposed.fault = error.rule
+        except LaterRules:
+            return  # whoever upgrades judges it then (J6)
 
     def _body_fault(self, header: BlockHeader, body: Body) -> str | None:
         """The rule that a body breaks without its entries. Errors: FormatError certificate.*, fork.*."""
@@ -347,6 +354,7 @@ class Blocks:
             configuration,
             tuple((log.numbers[entry.key, entry.lane], entry.seq) for entry in moved),
             tuple((item.position, rules[item.candidate.id]) for item in ordered if rules[item.candidate.id]),
+            _suspended(item.entry for item in ordered if not rules[item.candidate.id]),
         )
 
     def _signers(self) -> tuple[bytes, ...]:
@@ -354,6 +362,15 @@ class Blocks:
         if self.tip.certificate is None or self._voted_by is None:
             return ()
         return tuple(self._voted_by.voters[index][0] for index in self.tip.certificate.signers)
+
+
+def _suspended(entries: Iterable[Entry]) -> tuple[bytes, ...]:
+    """The voters whom entries that hold suspend for not answering the roll call."""
+    absent: set[bytes] = set()
+    for entry in entries:
+        if entry.header.type == SUSPEND_TYPE:
+            absent.update(decode_suspend(entry.payload or b"").absent)
+    return tuple(sorted(absent))
 
 
 def _roots(made: Made) -> Roots:

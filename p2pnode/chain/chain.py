@@ -256,11 +256,11 @@ class Chain:
                     step.items += self._propose(action)
                 case Roll():
                     payload = encode_roll(RollAnswer(self.tip.height + 1))
-                    step.items.append(Item(ROLL_TYPE, payload, lane=Lane.VOTES))
+                    step.items.append(Item(ROLL_TYPE, payload, lane=Lane.VOTES.value))
                 case Close():
                     step.items.append(self._close(action))
         if votes:
-            step.items.append(Item(VOTE_TYPE, encode_votes(votes), lane=Lane.VOTES))
+            step.items.append(Item(VOTE_TYPE, encode_votes(votes), lane=Lane.VOTES.value))
         return step
 
     def _sign(self, action: Cast) -> Vote:
@@ -287,7 +287,7 @@ class Chain:
             header,
             (),
         )
-        return [Item(PROPOSAL_TYPE, encode_proposal(proposal), lane=Lane.VOTES, annexes=annexes)]
+        return [Item(PROPOSAL_TYPE, encode_proposal(proposal), lane=Lane.VOTES.value, annexes=annexes)]
 
     def _close(self, action: Close) -> Item:
         tip = self.tip
@@ -297,7 +297,7 @@ class Chain:
                 tip.configuration, action.votes, "N", action.lock.view, 0, action.lock.block
             )
         closing = sign_closing(self._log.key, tip.group, tip.configuration.epoch, tip.height + 1, certificate)
-        return Item(CLOSE_TYPE, encode_closing(closing), lane=Lane.VOTES)
+        return Item(CLOSE_TYPE, encode_closing(closing), lane=Lane.VOTES.value)
 
     def _final(self, action: Commit) -> Final | None:
         made = self.blocks.made(action.block)

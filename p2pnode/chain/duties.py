@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from p2pnode.consensus.rows import State
+from p2pnode.consensus.rows import State, row_key
 from p2pnode.core.events import Item
 from p2pnode.governance import tables, voting
 from p2pnode.governance.voters import READY_TYPE, encode_ready
@@ -19,7 +19,7 @@ def items_due(rows: ChainQueries, own_key: bytes, height: int) -> list[Item]:
         row.status != "member"
         or tables.voter(rows, member_id) is not None
         or tables.away(rows, member_id) is not None
-        or tables.ready(rows, member_id) is not None
+        or tables.read(rows, row_key("ready", member_id)) is not None
     )
     if is_settled or not voting.may_enter(State(rows), member_id, own_key):
         return []

@@ -88,4 +88,3 @@ def tip_after(tip: Tip, made: Made, certificate: Certificate) -> Tip:
         cut_after(tip, decode_body(made.body).cut),
         header.state_root,
     )
-

@@ -10,6 +10,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from p2pnode.core import codec
@@ -247,6 +248,15 @@ def charter_of_value(value: Value) -> Charter:
     return Charter(value)
 
 
+@lru_cache(maxsize=64)
+def charter_of_bytes(data: bytes) -> Charter:
+    """The charter in a row of a group's state, checked once for many entries.
+
+    Errors: those of `charter_of_value`, codec.*.
+    """
+    return charter_of_value(codec.decode(data))
+
+
 def charter_of_toml(text: str, **settings: Value) -> Charter:
     """The charter in a TOML document, with some settings replaced and the silent ones filled in.
 
@@ -267,26 +277,26 @@ def charter_of_toml(text: str, **settings: Value) -> Charter:
 def amended(charter: Charter, changes: Value) -> Charter:
     """The charter after some settings took other values.
 
-    Shapes: changes is a map from settings to values; nil removes a setting that is the group's own. The
-    tables of decisions and roles are changed entry by entry, so that two amendments do not undo each other.
-    Errors: FormatError charter.bad_field, charter.fixed, charter.too_large.
+    Shapes: changes is a map from settings to values. The tables of decisions and roles are changed entry by
+    entry, where nil takes an entry away, so that two amendments do not undo each other. Errors: FormatError
+    charter.bad_field, charter.fixed, charter.too_large.
     """
+    check_changes(changes)
+    value = dict(charter.value)
+    for name in sorted(changes):
+        value[name] = _merged(charter.setting(name), changes[name]) if name in _TABLES else changes[name]
+    return charter_of_value(codec.decode(codec.encode(value)))
+
+
+def check_changes(changes: Value) -> None:
+    """Check what an amendment may be about, whatever the charter. Errors: FormatError charter.bad_field,
+    charter.fixed, charter.too_large."""
     if type(changes) is not dict or not changes:
         raise FormatError("charter.bad_field", "an amendment changes at least one setting")
     if any(name in changes for name in FIXED_SETTINGS):
         raise FormatError("charter.fixed", f"{', '.join(FIXED_SETTINGS)} cannot change")
-    value = dict(charter.value)
-    for name in sorted(changes):
-        change = changes[name]
-        if name in _TABLES:
-            change = _merged(charter.setting(name), change)
-        if change is not None:
-            value[name] = change
-        elif name in _DEFAULTS:
-            raise FormatError("charter.bad_field", f"{name} cannot be removed")
-        else:
-            value.pop(name, None)
-    return charter_of_value(codec.decode(codec.encode(value)))
+    if len(codec.encode(changes)) > CHARTER_BYTES_MAX:
+        raise FormatError("charter.too_large", f"at most {CHARTER_BYTES_MAX} bytes")
 
 
 def _merged(table: Value, changes: Value) -> Value:

@@ -6,7 +6,7 @@ It knows numbers only; who may vote and what was voted is counted elsewhere.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import MappingProxyType
 
@@ -100,6 +100,18 @@ class DecisionRule:
     early: bool
 
     @property
+    def threshold(self) -> tuple[str, Part, Part]:
+        """How many have to agree, apart from times."""
+        return (self.rule, self.share, self.quorum)
+
+    def at_least(self, others: Sequence[DecisionRule]) -> DecisionRule:
+        """The same times, and a threshold that satisfies each of the others too."""
+        rules = (self, *others)
+        rule = RULES[max(RULES.index(each.rule) for each in rules)]
+        share = _largest([each.share for each in rules]) if rule == SUPERMAJORITY else _HALF
+        return replace(self, rule=rule, share=share, quorum=_largest([each.quorum for each in rules]))
+
+    @property
     def value(self) -> Value:
         """The rule with everything written out."""
         return [
@@ -180,19 +192,6 @@ def with_default_rules(rules: Mapping[str, Value]) -> dict[str, Value]:
             value = {**usual, **value}
         full[subject] = value
     return full
-
-
-def strictest(rules: Sequence[DecisionRule]) -> DecisionRule:
-    """The rule that satisfies each of some rules: the strictest of each part."""
-    strength = max(RULES.index(rule.rule) for rule in rules)
-    return DecisionRule(
-        RULES[strength],
-        _largest([rule.share for rule in rules]) if RULES[strength] == SUPERMAJORITY else _HALF,
-        _largest([rule.quorum for rule in rules]),
-        max(rule.window_hours for rule in rules),
-        max(rule.grace_hours for rule in rules),
-        all(rule.early for rule in rules),
-    )
 
 
 def _largest(parts: Sequence[Part]) -> Part:
