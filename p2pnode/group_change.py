@@ -29,6 +29,7 @@ from p2pnode.replication.lane import LaneState, has_head, head_of, is_blocked, m
 from p2pnode.replication.run import Row, Run
 from p2pnode.store.group_file import (
     GroupTransaction,
+    lane_values,
     number_and_seq,
     position_of,
 )
@@ -53,7 +54,6 @@ class Change:
         self.changed = log.changed
         self.fork_seqs, self.dead = log.fork_seqs, log.dead
         self.undecided = set(log.undecided)
-        self.named_by_voters, self.vouched = log.named_by_voters, log.vouched
         self.state: GroupState | None = None
         self.own_entries: list[Entry] = []
         self.final: Final | None = None
@@ -70,7 +70,7 @@ class Change:
             original = self.log.lanes.get(number)
             if original is None:
                 return None
-            held = self.lanes[number] = original.copy()
+            held = self.lanes[number] = LaneState(*lane_values(original))
         return held
 
     def lane(self, author: bytes, lane: int) -> LaneState | None:
@@ -117,31 +117,14 @@ class Change:
         standing = self.group_state.standing(run.author)
         if run.author == self.log.key.public or standing in ("member", "removed"):
             return _UNBOUNDED
-        if standing == "provisional" and self._is_vouched(run):
-            return _UNBOUNDED
         room = self._newcomer_room(run, standing)
         lane = self.lane(run.author, run.lane)
         held = -1 if lane is None else lane.seq
         if run.rows[-1].seq - held <= room:
             return room
         named = self.waited_for()
-        return max([room, *(row.seq - held for row in run.rows if row.id in named)])
-
-    def _is_vouched(self, run: Run) -> bool:
-        """Whether a voter has seen the author, in an entry that still waits here for its causal past.
-
-        That past is what the author and others wrote: with a quota for each until the decision about it is
-        delivered, a group would be fetched one newcomer after the other.
-        """
-        named = self.named_by_voters
-        if run.author in self.vouched or not named:
-            return run.author in self.vouched
-        lane = self.lane(run.author, Lane.LOCAL)
-        held = [] if lane is None else self.transaction.entries(lane.number, 0, NEWCOMER_ENTRIES_MAX)
-        ids = [row.id for row in run.rows] + [sha256(entry.header) for entry in held]
-        if not named.isdisjoint(ids):
-            self.vouched = self.vouched | {run.author}
-        return run.author in self.vouched
+        ordered = self.log.chain.named(run.author, run.lane) - held
+        return max([room, ordered, *(row.seq - held for row in run.rows if row.id in named)])
 
     def waited_for(self) -> frozenset[bytes]:
         """The ids that entries here wait for."""
@@ -189,9 +172,6 @@ class Change:
                 self._govern(lane, row.seq)
         if lane.lane == Lane.VOTES:
             self._want_bodies(lane.number, taken.rows)
-        if lane.author in self.log.voters and lane.lane == Lane.LOCAL:
-            named = [ack for row in taken.rows if row.acks for ack in row.acks]
-            self.named_by_voters = self.named_by_voters.union(named)
         if lane.delivered == before < lane.last_deliverable and not any(row.acks for row in taken.rows):
             self._deliver_to(lane, lane.last_deliverable, has_acks=False)
 
@@ -501,15 +481,9 @@ class Change:
 
     # ---- the end of the transaction
 
-    def _has_waiting_voter(self) -> bool:
-        lanes = (self.lane(voter, Lane.LOCAL) for voter in self.log.voters)
-        return any(lane is not None and is_blocked(lane) for lane in lanes)
-
     def finish(self) -> None:
         """Deliver, fold members again where needed, and write the lanes that moved."""
         self.deliver_all()
-        if self.named_by_voters and not self._has_waiting_voter():
-            self.named_by_voters = self.vouched = frozenset()
         if self.is_governed_changed:
             self.state = self.log.fold_state(self.transaction, self.get)
         for number in sorted(self.lanes):

@@ -17,7 +17,6 @@ from p2pnode.consensus.format import Configuration
 from p2pnode.consensus.format import decode_header as decode_block
 from p2pnode.core.crypto import SigningKey, sha256
 from p2pnode.core.entry import Entry, decode_header, read_entry
-from p2pnode.core.ids import Lane
 from p2pnode.governance import tables
 from p2pnode.governance.state import GroupState, state_of
 from p2pnode.group_change import Change
@@ -64,8 +63,6 @@ class GroupLog:
         self.unacked = {lane.number for lane in self.lanes.values() if is_unacked(lane)}
         tip, voted_by = read_tip(file.chain, self.founding)
         self.voters = _keys_of(tip.configuration)
-        self.named_by_voters = self._named_by_voters()
-        self.vouched: frozenset[bytes] = frozenset()
         self.chain = Chain(self, tip, voted_by)
 
     def fold_state(self, reader: GroupQueries, lane_of: Callable[[int], LaneState | None]) -> GroupState:
@@ -110,19 +107,6 @@ class GroupLog:
             held = None if seq is None else reader.entry_at(position_of(number, seq))
             if held is not None:
                 ids.update(decode_header(held.header).acks)
-        return frozenset(ids)
-
-    def _named_by_voters(self) -> frozenset[bytes]:
-        """The ids that waiting entries of voters name: those they have seen, and so decided on."""
-        ids: set[bytes] = set()
-        for number in self.blocked:
-            lane = self.lanes[number]
-            seq = lane.delivered if lane.author in self.voters and lane.lane == Lane.LOCAL else None
-            while seq is not None:
-                seq = self.file.next_ack(number, seq, lane.seq)
-                held = None if seq is None else self.file.entry_at(position_of(number, seq))
-                if held is not None:
-                    ids.update(decode_header(held.header).acks)
         return frozenset(ids)
 
     def missing_headers(self) -> list[bytes]:
@@ -176,7 +160,6 @@ class GroupLog:
         self.changed = change.changed
         self.fork_seqs, self.dead = change.fork_seqs, change.dead
         self.undecided = change.undecided
-        self.named_by_voters, self.vouched = change.named_by_voters, change.vouched
         if change.state is not None:
             self.state = change.state
         self.frontier.apply(change.heads)

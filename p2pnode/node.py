@@ -55,6 +55,7 @@ from p2pnode.core.events import (
     WakeAt,
     Woke,
 )
+from p2pnode.core.ids import Lane
 from p2pnode.core.limits import ANNEX_BYTES_MAX
 from p2pnode.governance import leaving
 from p2pnode.governance.clock import may_sign
@@ -267,7 +268,7 @@ class Node:
             return UsageError(
                 "member.not_one", "this device is not a member of the group", "ask a member for an invitation"
             )
-        own = [lane.time_ms for lane in log.lanes.values() if lane.author == self.key.public]
+        own = [lane.time_ms for number in Lane if (lane := log.lane(self.key.public, number)) is not None]
         offsets = [self._clock_offsets_ms[peer] for peer in sorted(self._clock_offsets_ms)]
         rule = None if self._is_clock_confirmed else may_sign(now_ms, max(own, default=None), offsets)
         if rule is None:
@@ -450,7 +451,7 @@ class Node:
         if log is None:
             return [Reply(event.request, 0)]
         kept = 0
-        bodies = frozenset(log.chain.blocks.bodies_wanted)
+        bodies = log.chain.bodies_wanted
         with log.change(durable=False) as change:
             for annex in event.annexes:
                 annex_hash = sha256(annex)
@@ -458,7 +459,12 @@ class Node:
                 if len(annex) <= bytes_max and change.transaction.is_wanted_annex(annex_hash):
                     change.add_annex(annex)
                     kept += 1
-        return [Reply(event.request, kept)]
+        came = [annex for annex in event.annexes if sha256(annex) in bodies]
+        effects: list[Effect] = [Reply(event.request, kept)]
+        if any([log.chain.take_body(body) for body in came]):
+            # What a block names is taken now, so it may be asked for again.
+            effects.append(Regrouped(log.group, log.state, log.frontier.epoch))
+        return effects
 
     def _confirm_heads(self, event: HeadsConfirmed) -> list[Effect]:
         log = self.logs.get(event.group)

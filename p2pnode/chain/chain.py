@@ -34,6 +34,8 @@ from p2pnode.consensus.format import (
     Configuration,
     Proposal,
     Vote,
+    body_named,
+    decode_body,
     decode_header,
     decode_proposal,
     decode_votes,
@@ -44,6 +46,7 @@ from p2pnode.consensus.format import (
     sign_vote,
 )
 from p2pnode.consensus.height import AskToClose, Cast, Close, Commit, Height, Propose, Roll, Schism, Wake
+from p2pnode.core.crypto import sha256
 from p2pnode.core.errors import FormatError
 from p2pnode.core.events import Item
 from p2pnode.core.ids import Lane
@@ -126,6 +129,8 @@ class Chain:
         self._heard: dict[int, int] = {}
         self._said: dict[int, list[_Saying]] = {}
         self._heights: dict[int, list[tuple[int, int]]] = {}
+        self.bodies_wanted: set[bytes] = set()
+        self._named: dict[tuple[bytes, int], int] = {}
         self._begin()
         self.hear(sorted(log.lanes))
 
@@ -174,6 +179,8 @@ class Chain:
     def _hear(self, number: int, seq: int, saying: _Saying) -> None:
         """Take one entry at the heights that it speaks of; what is malformed or over counts for nothing."""
         heights = _heights_of(saying)
+        if saying.type == PROPOSAL_TYPE and heights and heights[0] > self.tip.height:
+            self._want_body(saying)
         self._heights.setdefault(number, []).append((seq, max(heights, default=0)))
         for height in heights:
             if height == self.tip.height + 1:
@@ -181,6 +188,40 @@ class Chain:
                 self._take(saying)
             elif height > self.tip.height:
                 self._said.setdefault(height, []).append(saying)
+
+    def _want_body(self, saying: _Saying) -> None:
+        """Look at the body of a proposed block, now or when it comes."""
+        body_hash = body_named(saying.payload)
+        if body_hash is None or saying.author not in self._log.voters:
+            return
+        held = self._log.file.annexes([body_hash])
+        if held:
+            self.take_body(held[0])
+        else:
+            self.bodies_wanted.add(body_hash)
+
+    def take_body(self, body: bytes) -> bool:
+        """Note what a proposed block names: it is fetched whatever quota its author has (J16).
+
+        Shapes: whether it names anything new.
+        """
+        self.bodies_wanted.discard(sha256(body))
+        self.is_stirred = True
+        try:
+            cut = decode_body(body).cut
+        except FormatError:
+            return False
+        is_new = False
+        for entry in cut:
+            key = (entry.key, entry.lane)
+            if entry.seq > self._named.get(key, -1):
+                self._named[key] = entry.seq
+                is_new = True
+        return is_new
+
+    def named(self, author: bytes, lane: int) -> int:
+        """The last seq of a lane that a block of the group's voters names, -1 for none."""
+        return self._named.get((author, lane), -1)
 
     def _take(self, saying: _Saying) -> None:
         """Take what a voter said of the height above the tip."""

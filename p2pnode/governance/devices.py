@@ -15,7 +15,7 @@ from p2pnode.consensus.execution import BlockContext
 from p2pnode.consensus.rows import State
 from p2pnode.core import codec
 from p2pnode.core.codec import Value
-from p2pnode.core.crypto import SigningKey, is_acceptable_key, is_signed
+from p2pnode.core.crypto import SIGNATURE_BYTES, SigningKey, is_acceptable_key, is_signed
 from p2pnode.core.entry import Entry
 from p2pnode.core.errors import FormatError
 from p2pnode.core.fields import Fields
@@ -103,7 +103,8 @@ def decode_revoke(payload: bytes) -> Revoke:
     recovery = None
     if fields.has("recovery"):
         key, signature = fields.items("recovery", 2, least=2)
-        if type(key) is not bytes or not is_acceptable_key(key) or type(signature) is not bytes:
+        is_signature = type(signature) is bytes and len(signature) == SIGNATURE_BYTES
+        if type(key) is not bytes or not is_acceptable_key(key) or not is_signature:
             raise fields.refuse("recovery", "not [recovery key, signature]")
         recovery = (key, signature)
     return Revoke(fields.key("device"), tuple((lane, seq) for lane, seq in keep), recovery)

@@ -26,7 +26,6 @@ from p2pnode.core.entry import Entry
 from p2pnode.core.fields import Fields
 from p2pnode.core.limits import PAYLOAD_BYTES_MAX
 from p2pnode.governance import tables
-from p2pnode.governance.charter import Charter, charter_of_bytes
 from p2pnode.governance.decision_rule import HOUR_MS, DecisionRule, is_subject, rule_of_row
 from p2pnode.governance.subjects import (
     HEARD,
@@ -173,11 +172,6 @@ def decode_answer(payload: bytes) -> Answer:
 # ---- rows
 
 
-def charter_of(rows: Rows) -> Charter:
-    """The charter in force."""
-    return charter_of_bytes(rows.get(tables.CHARTER_KEY) or b"")
-
-
 def open_proposal(rows: Rows, proposal_id: bytes) -> ProposalRow | None:
     """An open proposal."""
     value = tables.read(rows, row_key("proposal", proposal_id))
@@ -267,7 +261,7 @@ def execute_open(state: State, entry: Entry, context: BlockContext) -> str | Non
     author = present_member(state, entry.author)
     if author is None or not tables.is_in_good_standing(state, author):
         return "proposal.no_member"
-    charter = charter_of(state)
+    charter = tables.charter(state)
     rule = void_rule_at_opening(state, charter, proposal.subject, proposal.body)
     if rule is not None:
         return rule

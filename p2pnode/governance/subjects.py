@@ -3,18 +3,18 @@
 | subject | body |
 |---|---|
 | `admit` | {join: id of the entry that asks} |
-| `amend` | {changes: {setting: value}}, see `charter.amended` |
+| `amend` | {charter: {setting: value}}, see `charter.amended` |
 | `council` | {candidates: [member id...], seats, term_days}: an election |
-| `lying_voters` | {number} |
+| `lying_voters` | {lying_voters} |
 | `mandate` | {acts: [word...], days, holders: [member id...], name, needed}, or {withdraw: mandate id} |
 | `reinstate` | {member}: ends a suspension |
 | `remove` | {member} |
 | `restore_key` | {device, member, recovery}: a new first device and commitment for a member without keys |
-| `role` | {holds, member, role} |
+| `role` | {give, member, role} |
 | `rule_version` | {version} |
 | `suspend` | {days, member} |
 | `text` | {text?}: what the group adopts, here or in the annex |
-| `voting_role` | {holds, member} |
+| `voting_role` | {give, member} |
 | of the group's own | any map: it binds people alone |
 
 What a decision then does to the group is carried out elsewhere (`carrying_out.py`).
@@ -22,7 +22,7 @@ What a decision then does to the group is carried out elsewhere (`carrying_out.p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 from p2pnode.consensus.rows import Rows, row_key
@@ -86,7 +86,7 @@ def rule_for(charter: Charter, subject: str, body: Value) -> DecisionRule:
     rule = charter.rule(subject)
     if subject != AMEND:
         return rule
-    changes: Mapping[str, Value] = body["changes"]
+    changes: Mapping[str, Value] = body["charter"]
     others = [charter.rule("lying_voters")] if "lying_voters" in changes else []
     if "decisions" in changes:
         after = amended(charter, changes)
@@ -102,7 +102,7 @@ def void_rule_at_opening(rows: Rows, charter: Charter, subject: str, body: Value
         return "proposal.unknown_subject"
     if subject == AMEND:
         try:
-            amended(charter, body["changes"])
+            amended(charter, body["charter"])
         except FormatError as error:
             return error.rule
     if subject == "role" and body["role"] not in charter.roles:
@@ -117,32 +117,6 @@ def void_rule_at_opening(rows: Rows, charter: Charter, subject: str, body: Value
     if any(not _is_member(rows, member) for member in named):
         return "proposal.no_such_member"
     return None
-
-
-def instruction(
-    charter: Charter, subject: str, body: Value, time_ms: int, elected: Sequence[bytes] = ()
-) -> tuple[str, Value]:
-    """What a decision asks to be carried out, as `carrying_out.apply_decision` takes it. Units: block time.
-
-    Errors: FormatError charter.* when an amendment does not fit the charter any more.
-    """
-    match subject:
-        case "amend":
-            after = amended(charter, body["changes"])
-            return subject, {"changes": {name: after.value[name] for name in body["changes"]}}
-        case "council":
-            until_ms = time_ms + body["term_days"] * DAY_MS
-            return subject, {"members": sorted(elected), "until_ms": until_ms}
-        case "reinstate":
-            return "suspend", {"member": body["member"], "until_ms": 0}
-        case "role":
-            role = charter.roles.get(body["role"])
-            term_days = 0 if role is None or not body["holds"] else role.term_days
-            return subject, {**body, "until_ms": time_ms + term_days * DAY_MS if term_days else 0}
-        case "suspend":
-            return subject, {"member": body["member"], "until_ms": time_ms + body["days"] * DAY_MS}
-        case _:
-            return subject, body
 
 
 def _is_member(rows: Rows, member: bytes) -> bool:
@@ -178,7 +152,7 @@ def _check_suspend(body: Value) -> None:
 
 
 def _check_amend(body: Value) -> None:
-    check_changes(Fields(body, PREFIX, ("changes",)).value("changes"))
+    check_changes(Fields(body, PREFIX, ("charter",)).value("charter"))
 
 
 def _check_text(body: Value) -> None:
@@ -188,16 +162,16 @@ def _check_text(body: Value) -> None:
 
 
 def _check_role(body: Value) -> None:
-    fields = Fields(body, PREFIX, ("holds", "member", "role"))
+    fields = Fields(body, PREFIX, ("give", "member", "role"))
     fields.hash("member")
     fields.text("role", 32)
-    _bool(fields, "holds")
+    _bool(fields, "give")
 
 
 def _check_voting_role(body: Value) -> None:
-    fields = Fields(body, PREFIX, ("holds", "member"))
+    fields = Fields(body, PREFIX, ("give", "member"))
     fields.hash("member")
-    _bool(fields, "holds")
+    _bool(fields, "give")
 
 
 def _check_council(body: Value) -> None:
@@ -208,7 +182,7 @@ def _check_council(body: Value) -> None:
 
 
 def _check_lying_voters(body: Value) -> None:
-    Fields(body, PREFIX, ("number",)).uint("number", MEMBERS_MAX)
+    Fields(body, PREFIX, ("lying_voters",)).uint("lying_voters", MEMBERS_MAX)
 
 
 def _check_rule_version(body: Value) -> None:

@@ -24,6 +24,9 @@ MEMORY = ":memory:"
 _CACHE_KIB = 4096
 _PAGE_BYTES = {"group": 8192, "node": 4096}
 """Group files hold long rows of entries; node.db is flushed for one entry at a time."""
+_CHECKPOINT_PAGES = {"group": 2048, "node": 200}
+"""A log that is used again from its beginning is flushed faster than one that grows: node.db, flushed for every
+own entry, keeps a short one. Group files gather what falls on the same pages."""
 
 
 def connect(path: str) -> sqlite3.Connection:
@@ -123,6 +126,7 @@ def open_database(path: Path | str, family: str, *, make: Connect = connect) -> 
         connection.execute(f"PRAGMA page_size={_PAGE_BYTES[family]}")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES[family]}")
         connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
         connection.execute("PRAGMA temp_store=MEMORY")
         connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 32766)

@@ -10,25 +10,35 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from p2pnode import vocabulary
-from p2pnode.consensus import convocation
+from p2pnode import proving, vocabulary
+from p2pnode.consensus import convocation, faults
 from p2pnode.consensus import format as agreement
 from p2pnode.core import acknowledgement, amount, annex, codec, entry, ids
 from p2pnode.core.errors import FormatError, UsageError
 from p2pnode.economy import batch, claim, contribution
 from p2pnode.governance import (
+    ballot,
     charter,
+    decision_rule,
+    devices,
+    election,
     epoch_key,
     founding,
     inception,
     invitation,
     joining,
     leaving,
+    mandate,
+    proposal,
+    recovering,
     sealed,
+    sponsoring,
+    voters,
 )
 from p2pnode.replication import fork, messages, ranges, run
 from protocols import join as join_protocol
 from protocols import query as query_protocol
+from tests.fuzz import proofs
 
 
 @dataclass(frozen=True)
@@ -136,6 +146,32 @@ def _run_facts(runs: list[run.Run]) -> dict[str, Any]:
     return {"ids": [row.id.hex() for row in rows], "headers": [row.header.hex() for row in rows]}
 
 
+def _read_election(data: bytes) -> election.Elected:
+    """Count [seats, [[[candidate...], members]...]]."""
+    value = codec.decode(data)
+    try:
+        seats, ballots = value
+        rankings = [election.Ranking(tuple(ranked), weight) for ranked, weight in ballots]
+        fits = type(seats) is int and 1 <= seats <= 64 and len(rankings) <= 1000
+    except (TypeError, ValueError):
+        fits, rankings = False, []
+    for ranking in rankings:
+        fits = fits and type(ranking.weight) is int and 1 <= ranking.weight <= 1000
+        fits = fits and all(type(name) is bytes for name in ranking.ranked)
+        fits = fits and len(set(ranking.ranked)) == len(ranking.ranked) <= 64
+    if not fits:
+        raise FormatError("vector.not_an_election", "[seats, [[[candidate...], members]...]]")
+    return election.elect(seats, rankings)
+
+
+def _election_facts(elected: election.Elected) -> dict[str, Any]:
+    return {
+        "elected": hexed(elected.members),
+        "tie": elected.is_tie,
+        "rounds": [[hexed(part) for part in step] for step in elected.rounds],
+    }
+
+
 TARGETS: dict[str, Target] = {
     "codec": Target(codec.decode, codec.encode),
     "header": Target(
@@ -194,7 +230,31 @@ TARGETS: dict[str, Target] = {
     "link": Target(lambda data: invitation.parse_link(_text(data)), facts=_link_facts),
     "member.join": Target(joining.decode, joining.encode),
     "member.leave": Target(leaving.decode, leaving.encode),
+    "member.sponsor": Target(sponsoring.decode, sponsoring.encode),
+    "member.recover": Target(recovering.decode, recovering.encode),
+    "voter.ready": Target(voters.decode_ready, voters.encode_ready),
+    "voter.leave": Target(voters.decode_leave, voters.encode_leave),
+    "voter.return": Target(voters.decode_return, lambda _: voters.encode_return()),
+    "voter.suspend": Target(
+        voters.decode_suspend, lambda value: voters.encode_suspend(value.height, value.absent)
+    ),
+    "device.add": Target(devices.decode_add, devices.encode_add),
+    "device.revoke": Target(devices.decode_revoke, devices.encode_revoke),
+    "device.object": Target(devices.decode_object, devices.encode_object),
+    "key.rotate": Target(devices.decode_rotate, devices.encode_rotate),
     "ack": Target(acknowledgement.decode),
+    "proposal.open": Target(proposal.decode_open, proposal.encode_open),
+    "proposal.withdraw": Target(proposal.decode_withdraw, proposal.encode_withdraw),
+    "proposal.answer": Target(proposal.decode_answer, proposal.encode_answer),
+    "ballot.cast": Target(ballot.decode_cast, ballot.encode_cast),
+    "ballot.delegate": Target(ballot.decode_delegate, ballot.encode_delegate),
+    "ballot.codes": Target(ballot.decode_codes, ballot.encode_codes),
+    "ballot.confirm": Target(ballot.decode_confirm, ballot.encode_confirm),
+    "mandate.sign": Target(mandate.decode_sign, mandate.encode_sign),
+    "decision_rule": Target(
+        lambda data: decision_rule.rule_of_row(codec.decode(data)), lambda rule: codec.encode(rule.value)
+    ),
+    "election": Target(_read_election, facts=_election_facts),
     "sealed": Target(sealed.decode, sealed.encode),
     "epoch.key": Target(epoch_key.decode, epoch_key.encode),
     "batch": Target(
@@ -231,6 +291,14 @@ TARGETS: dict[str, Target] = {
             "message": convocation.closing_message(bytes(32), 1, closing.height, closing.lock).hex()
         },
     ),
+    "trie_node": Target(proofs.read_node, facts=proofs.node_facts),
+    "row_proof": Target(proofs.read_row),
+    "snapshot_chunk": Target(proofs.read_chunk, facts=proofs.chunk_facts),
+    "final": Target(proofs.read_final, facts=proofs.final_facts),
+    "double_vote": Target(faults.decode_double_vote, faults.encode_double_vote),
+    "schism": Target(faults.decode_schism, faults.encode_schism, proofs.schism_facts),
+    "proof": Target(proving.verify_proof, facts=proofs.proof_facts),
+    "proof_from_block": Target(proofs.read_proof_from_block, facts=proofs.proof_facts),
     "run": Target(lambda data: run.decode_runs(data, compressed=False), facts=_run_facts),
     "run_compressed": Target(lambda data: run.decode_runs(data, compressed=True), facts=_run_facts),
     "sync_message": Target(_read_message, facts=lambda message: {"message": type(message).__name__}),

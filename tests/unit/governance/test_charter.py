@@ -15,7 +15,6 @@ from p2pnode.governance.decision_rule import (
     DecisionRule,
     rule_of_row,
     rule_of_value,
-    strictest,
 )
 from tests.vectors.cases.material import TEMPLATE, circle_charter
 
@@ -149,11 +148,12 @@ def test_roles() -> None:
 
 def test_amendments_change_what_they_name() -> None:
     charter = circle_charter(motto="x")
-    after = amended(charter, {"purpose": "to share", "motto": None})
-    assert after.value["purpose"] == "to share"
-    assert "motto" not in after.value
+    after = amended(charter, {"purpose": "to share", "motto": "y"})
     assert after.hash != charter.hash
-    assert {name for name in after.value if after.value[name] != charter.value.get(name)} == {"purpose"}
+    assert {name: after.value[name] for name in after.value if after.value[name] != charter.value[name]} == {
+        "purpose": "to share",
+        "motto": "y",
+    }
 
 
 def test_two_amendments_of_one_table_do_not_undo_each_other() -> None:
@@ -193,15 +193,15 @@ def test_amendments_that_are_none(changes: Any, rule: str) -> None:
     assert caught.value.rule == rule
 
 
-def test_the_strictest_of_some_rules() -> None:
+def test_the_strictest_of_some_rules_keeps_its_own_times() -> None:
     loose = _rule(window_hours=1, early=True)
     two_thirds = _rule(rule="supermajority", share=[2, 3], quorum=[1, 3], window_hours=5)
-    three_quarters = _rule(rule="supermajority", share=[3, 4], quorum=[1, 4], grace_hours=50)
-    both = strictest([loose, two_thirds, three_quarters])
-    assert (both.rule, both.share, both.quorum) == ("supermajority", (3, 4), (1, 2))
-    assert (both.window_hours, both.grace_hours, both.early) == (72, 50, False)
-    assert strictest([two_thirds, _rule(rule="consent")]).rule == "consent"
-    assert strictest([loose]) == loose
+    three_quarters = _rule(rule="supermajority", share=[3, 4], quorum=[3, 4], grace_hours=50)
+    both = loose.at_least([two_thirds, three_quarters])
+    assert both.threshold == ("supermajority", (3, 4), (3, 4))
+    assert (both.window_hours, both.grace_hours, both.early) == (1, 48, True)
+    assert two_thirds.at_least([_rule(rule="consent")]).threshold == ("consent", (1, 2), (1, 2))
+    assert loose.at_least([]) == loose
 
 
 @pytest.mark.parametrize("subject", sorted(DEFAULT_RULES))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import json
 
-from tests.vectors.cases import consensus, core, economy, governance, protocols, replication, state
+from tests.vectors.cases import consensus, core, deciding, economy, governance, members, protocols, replication, state
 from tests.vectors.cases.vector_file import Document
 
 
 @functools.cache
 def documents() -> dict[str, Document]:
     found: dict[str, Document] = {}
-    for module in (core, governance, economy, consensus, replication, protocols, state):
+    for module in (core, governance, members, economy, consensus, replication, protocols, state):
         for name, document in module.documents().items():
             assert name not in found, f"two files of the name {name}"
             found[name] = document
