@@ -461,7 +461,7 @@ class Node:
                     kept += 1
         came = [annex for annex in event.annexes if sha256(annex) in bodies]
         effects: list[Effect] = [Reply(event.request, kept)]
-        if any([log.chain.take_body(body) for body in came]):
+        if sum(log.chain.take_body(body) for body in came):
             # What a block names is taken now, so it may be asked for again.
             effects.append(Regrouped(log.group, log.state, log.frontier.epoch))
         return effects

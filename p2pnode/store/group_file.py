@@ -178,7 +178,8 @@ class GroupQueries:
     def undecided(self) -> list[Governed]:
         """Entries that call for an order and lie above the last final cut."""
         rows = self._connection.execute(
-            "SELECT position, header, signature, payload, entry.checked FROM governed JOIN entry USING (position)"
+            "SELECT position, header, signature, payload, entry.checked"
+            " FROM governed JOIN entry USING (position)"
             f" JOIN lane ON number = position >> {SEQ_BITS}"
             f" WHERE (position & {SEQ_MAX}) > decided ORDER BY position"
         )
