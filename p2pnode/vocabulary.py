@@ -20,6 +20,8 @@ from p2pnode.economy.batch import BATCH_TYPE, Batch
 from p2pnode.economy.claim import CLAIM_TYPE
 from p2pnode.economy.contribution import CONTRIBUTION_TYPE
 from p2pnode.governance import end_of_block, epoch_key, executing, founding, sealed
+from p2pnode.governance.deciding import close_due
+from p2pnode.governance.deciding_types import DECIDING_TYPES
 from p2pnode.governance.epoch_key import EPOCH_KEY_TYPE
 from p2pnode.governance.keys import exec_seal
 from p2pnode.governance.member_types import MEMBER_TYPES
@@ -32,6 +34,7 @@ _FACTS = frozenset({Lane.LOCAL.value, Lane.OPEN.value})
 ENTRY_TYPES: tuple[EntryType, ...] = (
     EntryType(FOUNDING_TYPE, _LOCAL, founding.decode, governed=True),
     *MEMBER_TYPES,
+    *DECIDING_TYPES,
     EntryType(ACK_TYPE, _LOCAL, acknowledgement.decode),
     EntryType(SEALED_TYPE, _FACTS, sealed.decode),
     EntryType(EPOCH_KEY_TYPE, _LOCAL, epoch_key.decode),
@@ -75,10 +78,6 @@ def records_of(header: Header, payload: bytes) -> tuple[tuple[str, bytes, str | 
     return tuple((held.type, record, void_rule_of(record_header, record)) for record in held.payloads)
 
 
-def _close_due(state: State, context: BlockContext) -> None:
-    """Nothing is put to the vote yet."""
-
-
 def execute_entry(state: State, entry: Entry, context: BlockContext) -> str | None:
     """What an ordered entry does to the rows of its group, or the rule that makes it void."""
     return executing.execute_entry(TYPES, state, entry, context)
@@ -86,7 +85,7 @@ def execute_entry(state: State, entry: Entry, context: BlockContext) -> str | No
 
 def end_block(state: State, context: BlockContext) -> tuple[Outcome, ...]:
     """What the end of a block brings. Shapes: the outcomes of parked entries. Errors: LaterRules."""
-    return end_of_block.end_block(TYPES, _close_due, state, context)
+    return end_of_block.end_block(TYPES, close_due, state, context)
 
 
 BLOCK_RULES = BlockRules(exec_seal, execute_entry, end_block)

@@ -265,15 +265,16 @@ class Height:
         """R3, for every view up to the present one."""
         casts = []
         for view in self._votes.notarized_views(self._attempt):
-            for block in self._votes.notarized(self._attempt, view):
-                may = rules.may_finalize(
-                    self._mine.get((self._attempt, view), Mine()),
-                    is_notarized=view <= self._view,
-                    attempt=self._attempt,
-                    is_closed=self._is_closed,
-                )
-                if may and blocks.verdict(block, is_fresh=False) == "valid":
+            may_finalize = rules.finalizable(
+                self._mine.get((self._attempt, view), Mine()),
+                self._votes.notarized(self._attempt, view) if view <= self._view else (),
+                attempt=self._attempt,
+                is_closed=self._is_closed,
+            )
+            for block in may_finalize:
+                if blocks.verdict(block, is_fresh=False) == "valid":
                     casts.append(self._cast("F", view, block))
+                    break
         return casts
 
     # ---- proposals

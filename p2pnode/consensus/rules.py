@@ -78,12 +78,14 @@ def after(mine: Mine, kind: Kind, block: bytes) -> Mine:
     return mine._replace(is_skipped=True) if kind == "S" else mine._replace(finalized=block)
 
 
-def may_finalize(mine: Mine, *, is_notarized: bool, attempt: int, is_closed: bool) -> bool:
-    """Whether a voter may finalize a block (R3): a quorum notarized it, and the voter did not skip the view.
+def finalizable(
+    mine: Mine, notarized: Sequence[bytes], *, attempt: int, is_closed: bool
+) -> tuple[bytes, ...]:
+    """Which of the blocks that a quorum notarized in a view a voter may finalize there (R3).
 
     A voter that finalized before a quorum notarized could never skip a split view.
     """
-    return is_notarized and may_cast("F", mine, attempt=attempt, is_closed=is_closed)
+    return tuple(notarized) if may_cast("F", mine, attempt=attempt, is_closed=is_closed) else ()
 
 
 def is_over(*, is_notarized: bool, is_skipped: bool) -> bool:

@@ -104,7 +104,10 @@ _ROOMS = {
         own=("p2pnode.core", "p2pnode.importers", "p2pnode.local.service"), never=frozenset({"sqlite3"})
     ),
     "p2pnode.exporters": Room(
-        own=("p2pnode.core", "p2pnode.exporters", "p2pnode.local.service"), never=frozenset({"sqlite3"})
+        # An export is checked by the rules themselves, on a machine that has neither network nor database.
+        own=(*_PURE, "p2pnode.exporters", "p2pnode.local.service"),
+        others=("typst",),
+        never=_HIDDEN_INPUTS | {"sqlite3"},
     ),
     "p2pnode.commands": Room(
         own=(

@@ -5,14 +5,36 @@ from __future__ import annotations
 import functools
 import json
 
-from tests.vectors.cases import consensus, core, deciding, economy, governance, members, protocols, replication, state
+from tests.vectors.cases import (
+    consensus,
+    core,
+    deciding,
+    economy,
+    governance,
+    members,
+    proofs,
+    protocols,
+    replication,
+    state,
+)
 from tests.vectors.cases.vector_file import Document
 
 
 @functools.cache
 def documents() -> dict[str, Document]:
     found: dict[str, Document] = {}
-    for module in (core, governance, members, economy, consensus, replication, protocols, state):
+    for module in (
+        core,
+        governance,
+        deciding,
+        members,
+        economy,
+        consensus,
+        proofs,
+        replication,
+        protocols,
+        state,
+    ):
         for name, document in module.documents().items():
             assert name not in found, f"two files of the name {name}"
             found[name] = document
