@@ -28,8 +28,8 @@ class BlockContext:
 
     Shapes: previous is the id of the block before; signers are the member ids under the parent's
     certificate, ascending; moved are the authors whose lanes the cut moved, ascending. Provisional: nothing
-    is ordered yet, the same rules are asked what would follow (J37). is_convoked must follow from the block
-    alone, never from how it was decided. Units: time_ms is the block's time.
+    is ordered yet, the same rules are asked what would follow (J37). Everything follows from the block alone,
+    nothing from the attempt in which it was decided. Units: time_ms is the block's time.
     """
 
     group: bytes
@@ -37,7 +37,6 @@ class BlockContext:
     time_ms: int
     previous: bytes
     is_provisional: bool = False
-    is_convoked: bool = False
     signers: tuple[bytes, ...] = ()
     moved: tuple[bytes, ...] = ()
 

@@ -91,6 +91,7 @@ class Height:
         self._previous_id = previous_id
         self._me = me if me is not None and rules.counts(me, self.voters) else None
         self._leaders = leader.leaders(self.voters, recent_signers, previous_id, height)
+        self._ranks = leader.ranks(self.voters, previous_id, height, FIRST_ATTEMPT)
         self._votes = Votes(height, configuration)
         self._convocation = Convocation(self.voters)
         self._mine: dict[tuple[int, int], Mine] = {}
@@ -215,6 +216,8 @@ class Height:
             self._work_since_ms = min(self._work_since_ms, now_ms)
 
     def _enter(self, attempt: int, view: int, now_ms: int) -> None:
+        if attempt != self._attempt:
+            self._ranks = leader.ranks(self.voters, self._previous_id, self.height, attempt)
         self._attempt, self._view = attempt, view
         self._view_began_ms, self._visible_since_ms = now_ms, None
 
@@ -288,7 +291,7 @@ class Height:
         )
 
     def _rank(self, proposer: bytes, moment: _Moment) -> int:
-        return leader.rank(proposer, moment.present, self._previous_id, self.height, self._attempt)
+        return leader.rank(proposer, moment.present, self._ranks)
 
     def _is_fresh(self, proposal: Proposal) -> bool:
         return proposal.justifying_view == FRESH and self.lock is None

@@ -12,12 +12,14 @@ from p2pnode.core.crypto import tagged_hash
 _NUMBER_BYTES = 8
 
 
-def rank(proposer: bytes, present: Collection[bytes], previous_id: bytes, height: int, attempt: int) -> int:
-    """How many of the voters present stand before a proposer in the open view 0; 0 proposes at once."""
-    own = _place(previous_id, height, attempt, proposer)
-    return sum(
-        _place(previous_id, height, attempt, member) < own for member in sorted(present) if member != proposer
-    )
+def ranks(voters: Sequence[bytes], previous_id: bytes, height: int, attempt: int) -> tuple[bytes, ...]:
+    """The order in which voters may propose in the open view 0 of an attempt."""
+    return tuple(sorted(voters, key=lambda member: _place(previous_id, height, attempt, member)))
+
+
+def rank(proposer: bytes, present: Collection[bytes], order: Sequence[bytes]) -> int:
+    """How many of the voters present stand before a proposer; 0 proposes at once."""
+    return sum(member in present for member in order[: order.index(proposer)])
 
 
 def leaders(

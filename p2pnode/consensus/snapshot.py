@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 from p2pnode.consensus.rows import KEY_BYTES_MAX, VALUE_BYTES_MAX
 from p2pnode.consensus.trie import (
@@ -82,19 +81,26 @@ class SnapshotReader:
 
         Errors: those of `check_chunk`; the reader then stands where it stood.
         """
-        chunk = check_chunk(self._root, self.end, data)
-        nodes = {}
-        for key, value in chunk.rows:
-            leaf = leaf_of(key, value)
-            name = sha256(leaf.node)
-            nodes[name] = leaf.node
-            self._builder.add(place_of(leaf.key_hash), name)
-            self.end = leaf.key_hash
+        chunk = decode_chunk(data)
+        leaves = [leaf_of(key, value) for key, value in chunk.rows]
+        _check_start(chunk, leaves, self.end)
+        named = [(leaf, sha256(leaf.node)) for leaf in leaves]
+        # What stands to the left is known already, better than the chunk could tell.
+        builder = self._builder.copy()
+        _add_all(builder, [Part(place_of(leaf.key_hash), name) for leaf, name in named])
+        whole = builder.copy()
+        _add_all(whole, _right_of(chunk, leaves))
+        if whole.finish() != self._root:
+            raise FormatError("snapshot.other_root", "these are not the rows of this state")
+        nodes = {name: leaf.node for leaf, name in named}
+        nodes.update(builder.new)
+        builder.new = {}
+        if leaves:
+            self.end = leaves[-1].key_hash
         if chunk.is_last:
-            self._builder.finish()
+            nodes.update(whole.new)
             self.is_complete = True
-        nodes.update(self._builder.new)
-        self._builder.new.clear()
+        self._builder = builder
         return chunk.rows, nodes
 
 
@@ -130,11 +136,11 @@ def check_chunk(root: bytes, after: bytes | None, data: bytes) -> Chunk:
     """
     chunk = decode_chunk(data)
     leaves = [leaf_of(key, value) for key, value in chunk.rows]
-    if chunk.before is not None and (after is None or chunk.before.key_hash > after):
-        raise FormatError("snapshot.other_place", "rows are left out at the start")
-    if after is not None and leaves and leaves[0].key_hash <= after:
-        raise FormatError("snapshot.other_place", "rows that were not asked for")
-    if _root_of(chunk, leaves) != root:
+    _check_start(chunk, leaves, after)
+    shown = leaves if chunk.before is None else [chunk.before, *leaves]
+    builder = RootBuilder()
+    _add_all(builder, [*_left_of(chunk, shown), *(leaf.part for leaf in shown), *_right_of(chunk, shown)])
+    if builder.finish() != root:
         raise FormatError("snapshot.other_root", "these are not the rows of this state")
     return chunk
 
@@ -172,25 +178,32 @@ def decode_chunk(data: bytes) -> Chunk:
     return chunk
 
 
-def _root_of(chunk: Chunk, leaves: list[Leaf]) -> bytes:
-    """The root that follows from a chunk."""
-    shown = leaves if chunk.before is None else [chunk.before, *leaves]
-    if not shown:
-        return EMPTY_ROOT
-    first, last = place_of(shown[0].key_hash), place_of(shown[-1].key_hash)
-    left = [
-        part_beside(first, bit, name) for bit, name in zip(chunk.left.bits, chunk.left.hashes, strict=True)
-    ]
-    right = [
-        part_beside(last, bit, name) for bit, name in zip(chunk.right.bits, chunk.right.hashes, strict=True)
-    ]
-    parts = [*left, *(leaf.part for leaf in shown), *reversed(right)]
-    if any(one.place >= other.place for one, other in pairwise(parts)):
-        raise FormatError("snapshot.bad_chunk", "rows or hashes not in ascending order")
-    builder = RootBuilder()
-    for part in parts:
-        builder.add(part.place, part.hash)
-    return builder.finish()
+def _check_start(chunk: Chunk, leaves: list[Leaf], after: bytes | None) -> None:
+    """Check that a chunk begins right behind a key hash, or with the very first row."""
+    if chunk.before is not None and (after is None or chunk.before.key_hash > after):
+        raise FormatError("snapshot.other_place", "rows are left out at the start")
+    if after is not None and leaves and leaves[0].key_hash <= after:
+        raise FormatError("snapshot.other_place", "rows that were not asked for")
+
+
+def _left_of(chunk: Chunk, shown: list[Leaf]) -> list[Part]:
+    """The subtrees to the left of the first leaf."""
+    pairs = zip(chunk.left.bits, chunk.left.hashes, strict=True)
+    return [part_beside(place_of(shown[0].key_hash), bit, name) for bit, name in pairs]
+
+
+def _right_of(chunk: Chunk, shown: list[Leaf]) -> list[Part]:
+    """The subtrees to the right of the last leaf, which stand from below to the root."""
+    pairs = zip(reversed(chunk.right.bits), reversed(chunk.right.hashes), strict=True)
+    return [part_beside(place_of(shown[-1].key_hash), bit, name) for bit, name in pairs]
+
+
+def _add_all(builder: RootBuilder, parts: list[Part]) -> None:
+    try:
+        for place, name in parts:
+            builder.add(place, name)
+    except ValueError as error:
+        raise FormatError("snapshot.bad_chunk", "rows or hashes not in ascending order") from error
 
 
 def _leaves_after(root: bytes, after: int, node_at: NodeAt) -> tuple[Leaf | None, Iterator[Leaf]]:

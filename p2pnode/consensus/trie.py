@@ -31,6 +31,8 @@ _BITS = 8 * HASH_BYTES
 _LEAF = b"\x00"
 _BRANCH = b"\x01"
 _LEAF_BYTES = 1 + 2 * HASH_BYTES
+_GONE = b""
+"""In the place of a leaf's hash: the row is taken away."""
 
 NodeAt = Callable[[bytes], bytes]
 """The bytes of the node with a hash."""
@@ -105,10 +107,10 @@ def node_of(data: bytes, name: bytes) -> Leaf | Branch:
     if data[:1] == _LEAF and len(data) == _LEAF_BYTES:
         return Leaf(data[1 : 1 + HASH_BYTES], data[1 + HASH_BYTES :])
     if data[:1] == _BRANCH and len(data) > 2:
-        prefix, children = data[2 : -2 * HASH_BYTES], data[-2 * HASH_BYTES :]
-        if len(data) == 2 + -(-data[1] // 8) + 2 * HASH_BYTES:
-            place = place_of(prefix.ljust(HASH_BYTES, b"\0"))
-            return Branch(data[1], place, children[:HASH_BYTES], children[HASH_BYTES:])
+        size = -(-data[1] // 8)
+        if len(data) == 2 + size + 2 * HASH_BYTES:
+            place = int.from_bytes(data[2 : 2 + size], "big") << (_BITS - 8 * size)
+            return Branch(data[1], place, data[2 + size : -HASH_BYTES], data[-HASH_BYTES:])
     raise FormatError("trie.bad_node", f"{name.hex()} is no node")
 
 
@@ -128,12 +130,19 @@ class RootBuilder:
         """Add the node with a hash. Errors: ValueError for a place that is not behind the one before."""
         bit = -1
         if self._open:
-            before = self._open[-1][1]
+            before_bit, before, _ = self._open[-1]
             if place <= before:
                 raise ValueError("parts of a trie are added in ascending order")
             bit = _first_difference(before, place)
-            self._close(bit)
+            if before_bit > bit:
+                self._close(bit)
         self._open.append((bit, place, name))
+
+    def copy(self) -> RootBuilder:
+        """A builder that goes on from here, with nothing in `new`."""
+        other = RootBuilder()
+        other._open = self._open.copy()
+        return other
 
     def finish(self) -> bytes:
         """The root over everything that was added."""
@@ -142,13 +151,14 @@ class RootBuilder:
 
     def _close(self, bit: int) -> None:
         """Join the last open parts as long as they differ at a later bit than the given one."""
-        while len(self._open) > 1 and self._open[-1][0] > bit:
-            own_bit, _, right = self._open.pop()
-            before_bit, place, left = self._open[-1]
+        parts = self._open
+        while len(parts) > 1 and parts[-1][0] > bit:
+            own_bit, _, right = parts.pop()
+            before_bit, place, left = parts[-1]
             node = _branch_node(own_bit, place, left, right)
             name = sha256(node)
             self.new[name] = node
-            self._open[-1] = (before_bit, place, name)
+            parts[-1] = (before_bit, place, name)
 
 
 def update(root: bytes, changes: Mapping[bytes, bytes | None], node_at: NodeAt) -> TrieChange:
@@ -156,16 +166,20 @@ def update(root: bytes, changes: Mapping[bytes, bytes | None], node_at: NodeAt) 
 
     Errors: FormatError trie.bad_node for a stored node that is damaged.
     """
-    targets = sorted(
-        (place_of(sha256(key)), None if value is None else leaf_of(key, value))
-        for key, value in changes.items()
-    )
-    parts, opened = _open(root, targets, node_at)
     builder = RootBuilder()
+    targets: list[tuple[int, bytes]] = []
+    for key, value in changes.items():
+        name = _GONE
+        if value is not None:
+            node = leaf_of(key, value).node
+            name = sha256(node)
+            builder.new[name] = node
+        targets.append((place_of(sha256(key)), name))
+    targets.sort()
+    parts, opened = _open(root, targets, node_at)
     for place, name in parts:
         builder.add(place, name)
-    changed = builder.finish()
-    new = {**{sha256(leaf.node): leaf.node for _, leaf in targets if leaf is not None}, **builder.new}
+    changed, new = builder.finish(), builder.new
     stale = tuple(sorted(name for name in opened if name not in new))
     return TrieChange(changed, {name: node for name, node in new.items() if name not in opened}, stale)
 
@@ -257,15 +271,15 @@ def _decode_proof(proof: bytes) -> tuple[bytes, list[bytes], Leaf | None]:
 
 
 def _open(
-    root: bytes, targets: list[tuple[int, Leaf | None]], node_at: NodeAt
-) -> tuple[list[Part], set[bytes]]:
+    root: bytes, targets: list[tuple[int, bytes]], node_at: NodeAt
+) -> tuple[list[tuple[int, bytes]], set[bytes]]:
     """The parts of a trie after the changes, whole where nothing changes, and the nodes that were opened."""
     places = [place for place, _ in targets]
-    parts: list[Part] = []
+    parts: list[tuple[int, bytes]] = []
     opened: set[bytes] = set()
 
     def add(first: int, last: int) -> None:
-        parts.extend(leaf.part for _, leaf in targets[first:last] if leaf is not None)
+        parts.extend(target for target in targets[first:last] if target[1] != _GONE)
 
     # What is still to be looked at, the leftmost on top: a node, its place, the changes that fall to it.
     waiting = [(root, 0, 0, len(targets))]
@@ -275,7 +289,7 @@ def _open(
             add(first, last)
             continue
         if first == last:
-            parts.append(Part(place, name))
+            parts.append((place, name))
             continue
         node = node_of(node_at(name), name)
         if isinstance(node, Leaf):
@@ -285,15 +299,17 @@ def _open(
             if middle < last and places[middle] == own:
                 opened.add(name)
             else:
-                parts.append(Part(own, name))
+                parts.append((own, name))
             add(middle, last)
             continue
         begin = bisect_left(places, node.place, first, last)
         end = bisect_left(places, node.end, begin, last)
-        add(first, begin)
-        waiting.append((EMPTY_ROOT, 0, end, last))
+        if first < begin:
+            add(first, begin)
+        if end < last:
+            waiting.append((EMPTY_ROOT, 0, end, last))
         if begin == end:
-            parts.append(Part(node.place, name))
+            parts.append((node.place, name))
             continue
         opened.add(name)
         middle = bisect_left(places, node.right_place, begin, end)

@@ -43,7 +43,10 @@ class Elected(NamedTuple):
 
 
 class _Paper(NamedTuple):
+    """Equal ballots, each of some value: each is cut off by itself, however they are grouped."""
+
     ranked: tuple[bytes, ...]
+    weight: int
     value: int
 
 
@@ -57,7 +60,9 @@ class _Count:
     rounds: list[Round] = field(default_factory=list)
 
     def votes(self) -> dict[bytes, int]:
-        return {name: sum(paper.value for paper in self.piles[name]) for name in sorted(self.piles)}
+        return {
+            name: sum(paper.weight * paper.value for paper in self.piles[name]) for name in sorted(self.piles)
+        }
 
     def note(self, elected: Sequence[bytes], excluded: Sequence[bytes]) -> None:
         self.rounds.append(Round(tuple(self.votes().items()), tuple(elected), tuple(excluded)))
@@ -78,7 +83,7 @@ def elect(seats: int, rankings: Sequence[Ranking]) -> Elected:
     candidates = sorted({name for ranking in rankings for name in ranking.ranked})
     votes = sum(ranking.weight for ranking in rankings if ranking.ranked)
     count = _Count(seats, (votes // (seats + 1) + 1) * SCALE, candidates, {name: [] for name in candidates})
-    count.give([_Paper(ranking.ranked, ranking.weight * SCALE) for ranking in sorted(rankings)])
+    count.give([_Paper(*ranking, SCALE) for ranking in rankings])
     surplus: list[bytes] = []
     while count.hopeful and len(count.elected) < seats:
         if len(count.elected) + len(count.hopeful) <= seats:
@@ -120,7 +125,7 @@ def _pass_on(count: _Count, names: Sequence[bytes]) -> None:
     for name in names:
         above = votes[name] - count.quota
         papers = count.piles.pop(name)
-        moved += [_Paper(paper.ranked, paper.value * above // votes[name]) for paper in papers]
+        moved += [paper._replace(value=paper.value * above // votes[name]) for paper in papers]
     count.give(moved)
 
 

@@ -200,7 +200,7 @@ def _broken_rule(
     header, invitation = entry.header, join.invitation
     author = tables.author_of(state, header.author)
     is_rival = author is not None and author[1].status == "provisional"
-    inviter = tables.author_of(state, invitation.inviter)
+    inviter = tables.speaker_of(state, invitation.inviter)
     judged_ms = header.time_ms if context.is_provisional else context.time_ms
     rules = (
         ("join.wrong_group", header.group != context.group or invitation.group != context.group),

@@ -254,15 +254,19 @@ def member_of_device(rows: Rows, key: bytes) -> tuple[bytes, MemberRow] | None:
 
 
 def author_of(rows: Rows, key: bytes) -> tuple[bytes, MemberRow] | None:
-    """The present member for whom an active device key speaks now, or None.
+    """The present member who wrote an entry with a key, or None.
 
-    Shapes: also one that is only provisionally there, or through a provisional device.
+    Shapes: also one that is only provisionally there, and of a struck key, whose entries up to where they
+    count are the member's; those beyond never get here.
     """
+    found = member_of_device(rows, key)
+    return found if found is not None and found[1].status in ("member", "provisional") else None
+
+
+def speaker_of(rows: Rows, key: bytes) -> tuple[bytes, MemberRow] | None:
+    """The present member for whom a device key speaks now, or None."""
     held = device(rows, key)
-    if held is None or held.status not in ("active", "provisional"):
-        return None
-    row = member(rows, held.member)
-    return (held.member, row) if row is not None and row.status in ("member", "provisional") else None
+    return author_of(rows, key) if held is not None and held.status in ("active", "provisional") else None
 
 
 def roll(rows: Rows) -> tuple[int, int]:

@@ -1,41 +1,63 @@
 """Entries about the voting role: `voter.ready`, `voter.leave`, `voter.return` and `voter.suspend`.
 
 They say what a voter wants, or, in a second convocation, who did not answer; who votes in the end follows in
-`voting.py`.
+`voting.py`. A suspension carries the closes of a majority, so that it holds or not by what the block says and
+never by the attempt in which the block was decided.
 
 Source: C 5.8, 5.9.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
+from p2pnode.consensus.convocation import closing_message
 from p2pnode.consensus.execution import BlockContext
-from p2pnode.consensus.rows import State
+from p2pnode.consensus.rows import State, row_key
+from p2pnode.consensus.rules import Lock
 from p2pnode.core import codec
-from p2pnode.core.crypto import HASH_BYTES
+from p2pnode.core.codec import Value
+from p2pnode.core.crypto import HASH_BYTES, SIGNATURE_BYTES, is_signed
 from p2pnode.core.entry import Entry
 from p2pnode.core.errors import FormatError
 from p2pnode.core.fields import Fields
-from p2pnode.core.limits import MEMBERS_MAX, PAYLOAD_BYTES_MAX
+from p2pnode.core.limits import COUNTER_MAX, MEMBERS_MAX, PAYLOAD_BYTES_MAX
 from p2pnode.governance import tables, voting
+from p2pnode.governance.configuration import configuration_of
 from p2pnode.governance.tables import MemberRow, VoterRow
 
 READY_TYPE = "voter.ready"
 AWAY_TYPE = "voter.leave"
 RETURN_TYPE = "voter.return"
 SUSPEND_TYPE = "voter.suspend"
-ABSENT_MAX = 1000
+
+
+class SeenClose(NamedTuple):
+    """A voter's close of the first attempt, without the certificate of its lock."""
+
+    member: bytes
+    lock: Lock | None
+    signature: bytes
+
+    @property
+    def value(self) -> Value:
+        """The array in payloads."""
+        return [self.member, *(self.lock or (-1, b"")), self.signature]
 
 
 @dataclass(frozen=True, slots=True)
 class Suspend:
-    """Who did not answer the roll call of a height. Shapes: absent are member ids, ascending."""
+    """Who did not answer the roll call of a height.
+
+    Shapes: absent are member ids, closes are in order of member ids, both ascending.
+    """
 
     height: int
     absent: tuple[bytes, ...]
+    closes: tuple[SeenClose, ...]
 
 
 def encode_ready(height: int) -> bytes:
@@ -69,22 +91,39 @@ def decode_return(payload: bytes) -> None:
     Fields(codec.decode(payload, bytes_max=PAYLOAD_BYTES_MAX), "voter", ())
 
 
-def encode_suspend(height: int, absent: Sequence[bytes]) -> bytes:
+def encode_suspend(suspend: Suspend) -> bytes:
     """The payload that names who did not answer a roll call. Errors: FormatError voter.*."""
-    payload = codec.encode({"absent": list(absent), "height": height})
+    closes = [close.value for close in suspend.closes]
+    payload = codec.encode({"absent": list(suspend.absent), "closes": closes, "height": suspend.height})
     decode_suspend(payload)
     return payload
 
 
 def decode_suspend(payload: bytes) -> Suspend:
-    """Who did not answer. Errors: FormatError voter.bad_field, voter.bad_absent, codec.*."""
-    fields = Fields(codec.decode(payload, bytes_max=PAYLOAD_BYTES_MAX), "voter", ("absent", "height"))
-    absent = fields.items("absent", ABSENT_MAX, least=1)
-    if any(type(member_id) is not bytes or len(member_id) != HASH_BYTES for member_id in absent):
-        raise FormatError("voter.bad_absent", "member ids of 32 bytes")
-    if any(left >= right for left, right in pairwise(absent)):
-        raise FormatError("voter.bad_absent", "not in ascending order of distinct ids")
-    return Suspend(fields.uint("height", least=1), tuple(absent))
+    """Who did not answer; signatures of closes are not verified here.
+
+    Errors: FormatError voter.bad_field, voter.bad_absent, voter.bad_close, codec.*.
+    """
+    value = codec.decode(payload, bytes_max=PAYLOAD_BYTES_MAX)
+    fields = Fields(value, "voter", ("absent", "closes", "height"))
+    absent = fields.items("absent", MEMBERS_MAX, least=1)
+    if not all(_is_id(member_id) for member_id in absent) or not _ascending(absent):
+        raise FormatError("voter.bad_absent", "member ids in ascending order")
+    closes = fields.items("closes", MEMBERS_MAX, least=1)
+    if not all(_is_close(close) for close in closes) or not _ascending([close[0] for close in closes]):
+        raise FormatError("voter.bad_close", "[member id, view, block, signature] each, ascending")
+    seen = (
+        SeenClose(member_id, None if view < 0 else Lock(view, block), signature)
+        for member_id, view, block, signature in closes
+    )
+    return Suspend(fields.uint("height", least=1), tuple(absent), tuple(seen))
+
+
+def suspended_in(changes: Mapping[bytes, bytes | None]) -> tuple[bytes, ...]:
+    """Whom a block suspends for not answering, out of what it changes, ascending."""
+    prefix = row_key("away")
+    rows = ((key[len(prefix) :], value) for key, value in changes.items() if key.startswith(prefix))
+    return tuple(sorted(key for key, value in rows if value and codec.decode(value)[0] == "absent"))
 
 
 def execute_ready(state: State, entry: Entry, context: BlockContext) -> str | None:
@@ -135,24 +174,54 @@ def execute_return(state: State, entry: Entry, context: BlockContext) -> str | N
 
 
 def execute_suspend(state: State, entry: Entry, context: BlockContext) -> str | None:
-    """Let those rest who did not answer the roll call of this height; only a convoked block may."""
+    """Let those rest who did not answer the roll call of this height, once a majority has closed it."""
     suspend = decode_suspend(entry.payload or b"")
-    member_id, _ = _author(state, entry)
-    ids = [voter for voter, _ in tables.voters(state)]
-    remaining = len(ids) - len(suspend.absent)
+    keys = {member_id: row.key for member_id, row in tables.voters(state)}
+    remaining = len(keys) - len(suspend.absent)
+    closed = [close for close in suspend.closes if close.member not in suspend.absent]
+    epoch = configuration_of(state).epoch
     rules = (
-        ("voter.not_convoked", not context.is_convoked),
         ("voter.other_height", suspend.height != context.height),
-        ("voter.no_voter", member_id not in ids or any(absent not in ids for absent in suspend.absent)),
-        ("voter.not_absent", member_id in suspend.absent),
-        ("voter.too_many_absent", remaining < len(ids) // 2 + 1),
+        ("voter.no_voter", any(member_id not in keys for member_id in suspend.absent)),
+        ("voter.not_convoked", len(closed) < len(keys) // 2 + 1),
         ("voter.no_quorum", not voting.may_survive(remaining, tables.lying_voters(state))),
+        (
+            "voter.false_close",
+            not all(
+                close.member in keys and _is_signed(close, keys[close.member], epoch, context)
+                for close in closed
+            ),
+        ),
     )
     broken = next((rule for rule, breaks in rules if breaks), None)
     if broken is None:
         for absent in suspend.absent:
             voting.goes_away(state, absent, "absent", context)
     return broken
+
+
+def _is_signed(close: SeenClose, key: bytes, epoch: int, context: BlockContext) -> bool:
+    message = closing_message(context.group, epoch, context.height, close.lock)
+    return is_signed(key, message, close.signature)
+
+
+def _is_id(value: object) -> bool:
+    return type(value) is bytes and len(value) == HASH_BYTES
+
+
+def _ascending(ids: Sequence[bytes]) -> bool:
+    return all(left < right for left, right in pairwise(ids))
+
+
+def _is_close(value: Value) -> bool:
+    """Whether a value is a close: view -1 without a block, or a lock."""
+    if type(value) is not list or len(value) != 4 or not _is_id(value[0]):
+        return False
+    _, view, block, signature = value
+    if type(view) is not int or type(block) is not bytes or type(signature) is not bytes:
+        return False
+    is_lock = 0 <= view <= COUNTER_MAX and len(block) == HASH_BYTES
+    return (is_lock or (view == -1 and not block)) and len(signature) == SIGNATURE_BYTES
 
 
 def _author(state: State, entry: Entry) -> tuple[bytes, MemberRow]:

@@ -142,9 +142,9 @@ def may_enter(state: State, member_id: bytes, key: bytes) -> bool:
 
 
 def _has_room(state: State) -> bool:
-    """Whether the rate of new voters allows one more (J22)."""
-    voters = len(tables.voters(state))
-    return sum(1 for _ in tables.scan(state, "new_voter")) < max(1, voters // 3)
+    """Whether the rate of new voters allows one more (J22); the new ones do not count for their own rate."""
+    new = sum(1 for _ in tables.scan(state, "new_voter"))
+    return new < max(1, (len(tables.voters(state)) - new) // 3)
 
 
 def _forget_rate(state: State, context: BlockContext) -> None:

@@ -2,7 +2,15 @@
 
 from collections.abc import Callable, Mapping
 
-from tests.bench import w1_append, w2_catch_up, w3_differences, w4_live, w5_start
+from tests.bench import (
+    c1_certificates,
+    c2_snapshot,
+    w1_append,
+    w2_catch_up,
+    w3_differences,
+    w4_live,
+    w5_start,
+)
 from tests.bench.figures import Figure, Options
 
 MEASURES: Mapping[str, Callable[[Options], list[Figure]]] = {
@@ -11,4 +19,6 @@ MEASURES: Mapping[str, Callable[[Options], list[Figure]]] = {
     "w3": w3_differences.measure,
     "w4": w4_live.measure,
     "w5": w5_start.measure,
+    "c1": c1_certificates.measure,
+    "c2": c2_snapshot.measure,
 }

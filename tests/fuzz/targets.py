@@ -235,9 +235,7 @@ TARGETS: dict[str, Target] = {
     "voter.ready": Target(voters.decode_ready, voters.encode_ready),
     "voter.leave": Target(voters.decode_leave, voters.encode_leave),
     "voter.return": Target(voters.decode_return, lambda _: voters.encode_return()),
-    "voter.suspend": Target(
-        voters.decode_suspend, lambda value: voters.encode_suspend(value.height, value.absent)
-    ),
+    "voter.suspend": Target(voters.decode_suspend, voters.encode_suspend),
     "device.add": Target(devices.decode_add, devices.encode_add),
     "device.revoke": Target(devices.decode_revoke, devices.encode_revoke),
     "device.object": Target(devices.decode_object, devices.encode_object),

@@ -53,7 +53,20 @@ def test_a_reader_stands_where_it_stood_after_a_bad_chunk() -> None:
     reader = SnapshotReader(BUILT.root)
     reader.add(chunk_after(None))
     end = reader.end
-    for bad in (chunk_after(None), chunk_after(ORDER[60]), chunk_after(end)[:-1]):
+    good = decode_chunk(chunk_after(end))
+    twice = encode_chunk(replace(good, rows=(good.rows[0], *good.rows)))
+    swapped = encode_chunk(replace(good, rows=(good.rows[1], good.rows[0], *good.rows[2:])))
+    shorter = encode_chunk(replace(good, rows=good.rows[1:]))
+    pretended = encode_chunk(replace(good, right=Beside(b"", ())))
+    for bad in (
+        chunk_after(None),
+        chunk_after(ORDER[60]),
+        chunk_after(end)[:-1],
+        twice,
+        swapped,
+        shorter,
+        pretended,
+    ):
         with pytest.raises(FormatError):
             reader.add(bad)
         assert reader.end == end

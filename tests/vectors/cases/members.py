@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from p2pnode.consensus.convocation import closing_message
+from p2pnode.consensus.rules import Lock
 from p2pnode.core import codec
 from p2pnode.core.crypto import SigningKey
 from p2pnode.governance import devices, recovering, sponsoring, voters
 from p2pnode.governance.devices import Add, Revoke
 from p2pnode.governance.recovering import Recover
+from p2pnode.governance.voters import SeenClose, Suspend
 from tests.vectors.cases.material import (
     ALICE,
     BOB,
@@ -76,12 +79,35 @@ def _voter_return() -> Document:
 
 def _suspend() -> Document:
     file = VectorFile("voter.suspend", "Payloads that name who did not answer a roll call (C 5.8).")
-    file.accept("two who are absent", voters.encode_suspend(9, [_ID, _OTHER_ID]))
-    file.reject("nobody", codec.encode({"absent": [], "height": 9}), "voter.bad_field")
-    file.reject("height 0", codec.encode({"absent": [_ID], "height": 0}), "voter.bad_field")
-    file.reject("a short id", codec.encode({"absent": [b"x"], "height": 9}), "voter.bad_absent")
-    file.reject("out of order", codec.encode({"absent": [_OTHER_ID, _ID], "height": 9}), "voter.bad_absent")
-    file.reject("one of them twice", codec.encode({"absent": [_ID, _ID], "height": 9}), "voter.bad_absent")
+    message = closing_message(CIRCLE.group, 0, 9, None)
+    closes = (
+        SeenClose(_ID, None, ALICE.sign(message)),
+        SeenClose(_OTHER_ID, Lock(3, b"\x66" * 32), bytes(64)),
+    )
+    payload = voters.encode_suspend(Suspend(9, (_ALICE_ID,), closes))
+    file.accept("one who is absent", payload, group=CIRCLE.group.hex(), seed=ALICE.seed.hex())
+    value = codec.decode(payload)
+    for name, absent, rule in (
+        ("nobody", [], "voter.bad_field"),
+        ("a short id", [b"x"], "voter.bad_absent"),
+        ("out of order", [_OTHER_ID, _ID], "voter.bad_absent"),
+        ("one of them twice", [_ID, _ID], "voter.bad_absent"),
+    ):
+        file.reject(name, codec.encode({**value, "absent": absent}), rule)
+    file.reject("height 0", codec.encode({**value, "height": 0}), "voter.bad_field")
+    file.reject("no close", codec.encode({**value, "closes": []}), "voter.bad_field")
+    first, second = value["closes"]
+    for name, bad in (
+        ("closes out of order", [second, first]),
+        ("three fields", [first[:3]]),
+        ("a short member id", [[b"x", *first[1:]]]),
+        ("view -2", [[_ID, -2, b"", bytes(64)]]),
+        ("a bool as view", [[_ID, True, _ID, bytes(64)]]),
+        ("no lock, but a block", [[_ID, -1, _ID, bytes(64)]]),
+        ("a lock without block", [[_ID, 3, b"", bytes(64)]]),
+        ("a short signature", [[_ID, -1, b"", b""]]),
+    ):
+        file.reject(name, codec.encode({**value, "closes": bad}), "voter.bad_close")
     return file.document()
 
 
