@@ -19,8 +19,11 @@ BATCH_BYTES_MAX = 4 * 1024 * 1024
 IDLE_PAUSE_MS = 50
 """How long nothing must have come before spare-time work begins."""
 
-SPARE_TIME_WAIT_MS_MAX = 1000
-"""How long spare-time work is put off while something comes all the time."""
+SLICE_PAUSE_MS = 5
+"""Between two slices of spare-time work, for the threads that wait."""
+
+SPARE_TIME_WAIT_MS_MAX = 250
+"""How long a slice of spare-time work is put off while something comes all the time."""
 
 Deliver = Callable[[list[Effect]], None]
 Fail = Callable[[BaseException], None]
@@ -46,10 +49,10 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="p2pnode-writer")
         self._wake_ms: int | None = None
         self._wake_latest_ms = 0
-        self._busy_ms = 0
+        self._spare_from_ms = 0
 
     def start(self) -> None:
-        self._busy_ms = self._wall_ms()
+        self._spare_from_ms = self._wall_ms() + IDLE_PAUSE_MS
         self._thread.start()
 
     def submit(self, event: Event) -> None:
@@ -94,13 +97,14 @@ class Writer:
                 raise
             self.wake(effects)
             self._deliver(effects)
-            self._busy_ms = self._wall_ms()
+            pause_ms = SLICE_PAUSE_MS if isinstance(batch[0], Woke) else IDLE_PAUSE_MS
+            self._spare_from_ms = self._wall_ms() + pause_ms
         return not is_last
 
     def _next_batch(self) -> tuple[list[Event], bool]:
         timeout = None
         if self._wake_ms is not None:
-            due_ms = min(max(self._wake_ms, self._busy_ms + IDLE_PAUSE_MS), self._wake_latest_ms)
+            due_ms = min(max(self._wake_ms, self._spare_from_ms), self._wake_latest_ms)
             timeout = max(due_ms - self._wall_ms(), 0) / 1000
         batch: list[Event] = []
         size = 0

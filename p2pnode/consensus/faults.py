@@ -35,7 +35,9 @@ from p2pnode.core.errors import FormatError
 from p2pnode.core.limits import COUNTER_MAX
 
 VERSION = 1
-SCHISM_BYTES_MAX = 1024 * 1024
+SCHISM_BYTES_MAX = 4 * 1024 * 1024
+"""Room for all evidence in a group of a thousand voters."""
+
 DOUBLE_VOTE_BYTES_MAX = 1024
 EVIDENCE_MAX = 64
 """Certificates beside the two final ones: one for each view between them, and room."""
@@ -136,6 +138,19 @@ def certificates_in(
         for attempt, view, kind, block in sorted(subjects)
     )
     return tuple(certificate for certificate in made if certificate is not None)
+
+
+def schism_of(
+    configuration: Configuration, one: Final, other: Final, votes: Sequence[tuple[bytes, Vote]]
+) -> Schism:
+    """A schism with the evidence that some voters' votes of its height give.
+
+    Shapes: votes are (member id, vote) with signatures that the caller has verified; the earliest views go
+    first when there is too much.
+    """
+    shown = [_subject(final.certificate) for final in (one, other)]
+    evidence = [item for item in certificates_in(configuration, votes) if _subject(item) not in shown]
+    return Schism(configuration, (one, other), tuple(evidence[:EVIDENCE_MAX]))
 
 
 def encode_schism(schism: Schism) -> bytes:

@@ -265,13 +265,19 @@ def delegate_of(
     rows: Rows, member_id: bytes, proposal_id: bytes, subject: str, deadline_ms: int
 ) -> Delegation | None:
     """To whom a member's vote on a proposal goes: the narrowest scope in which it was given wins (J24)."""
-    for delegating in (Delegating(None, proposal_id), Delegating(None, None, subject), Delegating(None)):
-        in_time = [
-            item for item in delegations(rows, member_id, delegating.scope) if item.time_ms <= deadline_ms
-        ]
+    for scope in scopes_of(proposal_id, subject):
+        in_time = [item for item in delegations(rows, member_id, scope) if item.time_ms <= deadline_ms]
         if in_time and in_time[-1].to is not None:
             return in_time[-1]
     return None
+
+
+def scopes_of(proposal_id: bytes, subject: str) -> tuple[bytes, ...]:
+    """The scopes in which a delegation holds for a proposal, the narrowest first."""
+    return tuple(
+        delegating.scope
+        for delegating in (Delegating(None, proposal_id), Delegating(None, None, subject), Delegating(None))
+    )
 
 
 def drop_ballots(state: State, proposal_id: bytes, members: tuple[bytes, ...]) -> None:

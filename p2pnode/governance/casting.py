@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from p2pnode.consensus.execution import BlockContext
 from p2pnode.consensus.rows import State, row_key
+from p2pnode.core.codec import Value
 from p2pnode.core.entry import Entry
 from p2pnode.governance import tables
 from p2pnode.governance.ballot import (
@@ -25,7 +26,7 @@ from p2pnode.governance.ballot import (
     decode_delegate,
     delegations,
 )
-from p2pnode.governance.decision_rule import CONSENT
+from p2pnode.governance.decision_rule import CONSENT, DecisionRule
 from p2pnode.governance.proposal import (
     ProposalRow,
     course,
@@ -52,7 +53,7 @@ def execute_cast(state: State, entry: Entry, _: BlockContext) -> str | None:
         return "ballot.not_entitled"
     if entry.header.time_ms > course(state, ballot.proposal).deadline_ms:
         return "ballot.late"
-    rule = _void_rule_of_choice(row, ballot)
+    rule = void_rule_of_choice(row.rule, row.subject, row.body, ballot)
     if rule is not None:
         return rule
     new = BallotRow(entry.header.time_ms, entry.id, ballot.choice, ballot.ranked, ballot.annex)
@@ -62,14 +63,15 @@ def execute_cast(state: State, entry: Entry, _: BlockContext) -> str | None:
     return None
 
 
-def _void_rule_of_choice(row: ProposalRow, ballot: Ballot) -> str | None:
-    is_election = row.subject == ELECTION
+def void_rule_of_choice(rule: DecisionRule, subject: str, body: Value, ballot: Ballot) -> str | None:
+    """Why a ballot says nothing to a question, or None."""
+    is_election = subject == ELECTION
     if ballot.choice != ABSTAIN and (ballot.choice == RANKED) != is_election:
         return "ballot.wrong_choice"
-    if is_election and any(candidate not in row.body["candidates"] for candidate in ballot.ranked):
+    if is_election and any(candidate not in body["candidates"] for candidate in ballot.ranked):
         return "ballot.no_candidate"
     # A plain no would neither stop the group nor help it: where consent is asked, who disagrees says why.
-    if row.rule.rule == CONSENT and ballot.choice == NO and not is_election:
+    if rule.rule == CONSENT and ballot.choice == NO and not is_election:
         return "ballot.consent_needs_reason"
     return None
 

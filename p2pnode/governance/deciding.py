@@ -2,19 +2,16 @@
 
 The rows say everything; the log is not read (J30). A tie opens the vote again for another window, with the
 same people and the ballots they have cast; after three windows it stays a tie, and nothing changes.
-
-| table | key | value |
-|---|---|---|
-| `decision` | proposal id | `DecisionRow`, what is kept of a closed proposal |
+What is kept of a closed proposal stands in `decision.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from p2pnode.consensus.execution import BlockContext
-from p2pnode.consensus.rows import Rows, State, row_key
+from p2pnode.consensus.rows import Rows, State
 from p2pnode.core import codec
 from p2pnode.core.codec import Value
 from p2pnode.core.crypto import sha256
@@ -23,6 +20,7 @@ from p2pnode.core.errors import FormatError
 from p2pnode.governance import mandate, tables
 from p2pnode.governance.ballot import BallotRow, Delegation, ballots, delegate_of, drop_ballots
 from p2pnode.governance.carrying_out import apply_decision
+from p2pnode.governance.decision import DecisionRow, put_decision
 from p2pnode.governance.decision_rule import HOUR_MS, DecisionRule
 from p2pnode.governance.proposal import (
     CourseRow,
@@ -44,46 +42,6 @@ ROUNDS_MAX = 3
 
 Apply = Callable[[State, BlockContext, str, Value], "str | None"]
 """Carries out a decision on a subject, or gives the rule that says why it cannot be."""
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionRow:
-    """A closed proposal.
-
-    Shapes: result is one of `tally.Result`; rule says why a passed decision could not be carried out, or is
-    empty; body_hash is SHA-256 of the body's canonical bytes; electorate names a row of that table;
-    decided_by is the value of a `DecisionRule`; counted is `tally.counted_hash`; elected are member ids in
-    the order of their election. Units: times are those of blocks, in ms.
-    """
-
-    author: bytes
-    subject: str
-    body_hash: bytes
-    annex: bytes | None
-    result: str
-    rule: str
-    yes: int
-    no: int
-    abstain: int
-    object: int
-    ranked: int
-    voters: int
-    electorate: bytes
-    decided_by: Value
-    counted: bytes
-    elected: list[bytes]
-    answers: list[bytes]
-    round: int
-    opened_ms: int
-    opened_height: int
-    deadline_ms: int
-    closed_ms: int
-    closed_height: int
-
-    @property
-    def value(self) -> Value:
-        """The row's value: a map with the names of the fields."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +88,6 @@ def vote(rows: Rows, proposal_id: bytes) -> Vote | None:
     return Vote(row, _rule_now(rows, row), now, members, own, delegates)
 
 
-def decision(rows: Rows, proposal_id: bytes) -> DecisionRow | None:
-    """What became of a closed proposal."""
-    value = tables.read(rows, row_key("decision", proposal_id))
-    return None if value is None else DecisionRow(**value)
-
-
-def decisions(rows: Rows) -> Iterator[tuple[bytes, DecisionRow]]:
-    """All closed proposals, ascending by id."""
-    return ((proposal_id, DecisionRow(**value)) for proposal_id, value in tables.scan(rows, "decision"))
-
-
 def close_due(state: State, context: BlockContext, apply: Apply = apply_decision) -> None:
     """Close every proposal whose deadline and grace are over at the block's time, by due time (J24).
 
@@ -162,9 +109,7 @@ def execute_withdraw(state: State, entry: Entry, context: BlockContext) -> str |
     held = vote(state, proposal_id)
     if held is None:
         return "withdraw.no_proposal"
-    _put_decision(
-        state, context, proposal_id, held, replace(held.count, result="withdrawn", elected=None), ""
-    )
+    _conclude(state, context, proposal_id, held, replace(held.count, result="withdrawn", elected=None), "")
     return None
 
 
@@ -183,7 +128,7 @@ def _close(state: State, context: BlockContext, proposal_id: bytes, held: Vote, 
         rule = _carry_out(attempt, context, proposal_id, held.row, elected, apply) or ""
         if not rule:
             state.apply(attempt.changes())
-    _put_decision(state, context, proposal_id, held, counted, rule)
+    _conclude(state, context, proposal_id, held, counted, rule)
 
 
 def _rule_now(rows: Rows, row: ProposalRow) -> DecisionRule:
@@ -214,7 +159,7 @@ def _carry_out(
     return apply(state, context, row.subject, body)
 
 
-def _put_decision(
+def _conclude(
     state: State, context: BlockContext, proposal_id: bytes, held: Vote, counted: Count, rule: str
 ) -> None:
     row, now = held.row, held.course
@@ -234,8 +179,8 @@ def _put_decision(
         electorate=row.electorate,
         decided_by=held.rule.value,
         counted=counted_hash(held.electorate, held.own, held.delegates),
-        elected=[] if counted.elected is None else list(counted.elected.members),
-        answers=list(now.answers),
+        elected=() if counted.elected is None else counted.elected.members,
+        answers=now.answers,
         round=now.round,
         opened_ms=row.opened_ms,
         opened_height=row.opened_height,
@@ -245,4 +190,4 @@ def _put_decision(
     )
     drop_ballots(state, proposal_id, held.electorate)
     drop_proposal(state, proposal_id, row)
-    tables.write(state, row_key("decision", proposal_id), closed.value)
+    put_decision(state, proposal_id, closed)

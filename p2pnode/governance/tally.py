@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from p2pnode.core import codec
 from p2pnode.core.codec import Value
@@ -14,6 +14,7 @@ from p2pnode.governance.decision_rule import CONSENT, SUPERMAJORITY, DecisionRul
 from p2pnode.governance.election import Elected, Ranking, elect
 
 Result = Literal["passed", "rejected", "objected", "no_quorum", "tie", "withdrawn"]
+RESULTS: tuple[Result, ...] = get_args(Result)
 """What came out. A tie means that the group keeps talking; nothing is ever decided by chance."""
 
 
@@ -91,15 +92,15 @@ def counted_hash(
 ) -> bytes:
     """One hash for all that went into a count, so that a count that was done again shows it left nothing out.
 
-    Shapes: for each member of the electorate with anything, [member, entry, entry that confirms it or nil] of
-    the own ballot, else of the delegation.
+    Shapes: for each member of the electorate with anything, [member, entry] of the own ballot, else of the
+    delegation.
     """
     items: list[Value] = []
     for member in electorate:
         if member in own:
-            items.append([member, own[member].entry, own[member].confirmed_by])
+            items.append([member, own[member].entry])
         elif member in delegates:
-            items.append([member, delegates[member].entry, None])
+            items.append([member, delegates[member].entry])
     return tagged_hash("counted", codec.encode(items))
 
 

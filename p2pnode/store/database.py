@@ -24,9 +24,9 @@ MEMORY = ":memory:"
 _CACHE_KIB = 4096
 _PAGE_BYTES = {"group": 8192, "node": 4096}
 """Group files hold long rows of entries; node.db is flushed for one entry at a time."""
-_CHECKPOINT_PAGES = {"group": 2048, "node": 200}
-"""A log that is used again from its beginning is flushed faster than one that grows: node.db, flushed for every
-own entry, keeps a short one. Group files gather what falls on the same pages."""
+_CHECKPOINT_PAGES = {"group": 2048, "node": 1000}
+"""Whoever commits at that length waits while the log is copied: seldom, and so that what falls on one page is
+copied once. But what grows is flushed more slowly than what is used again from its beginning."""
 
 
 def connect(path: str) -> sqlite3.Connection:

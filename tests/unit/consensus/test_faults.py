@@ -7,6 +7,7 @@ import pytest
 
 from p2pnode.consensus.certificate import Convocation, Final
 from p2pnode.consensus.faults import (
+    EVIDENCE_MAX,
     DoubleVote,
     Schism,
     certificates_in,
@@ -17,6 +18,7 @@ from p2pnode.consensus.faults import (
     double_votes,
     encode_double_vote,
     encode_schism,
+    schism_of,
 )
 from p2pnode.consensus.format import Kind
 from p2pnode.core import codec
@@ -119,9 +121,10 @@ def test_i11_the_evidence_names_the_liars_of_two_views_and_nobody_else() -> None
         *FOUR.votes(OTHER, 0, 1, 3, kind="F", view=1),
     ]
     finals = (FOUR.final(ONE, 0, 1, 2), FOUR.final(OTHER, 0, 1, 3, view=1))
+    assert culprits(made(*finals)) == ()
+    assert culprits(schism_of(CONFIGURATION, *finals, lies)) == members(0, 1)
     evidence = certificates_in(CONFIGURATION, lies)
     assert [(item.kind, item.view) for item in evidence] == [("F", 0), ("N", 0), ("S", 0), ("F", 1), ("N", 1)]
-    assert culprits(made(*finals)) == ()
     assert culprits(made(*finals, evidence=evidence)) == members(0, 1)
 
 
@@ -138,6 +141,13 @@ def test_r8_whoever_closed_with_less_than_it_finalized_is_named() -> None:
     second = Final(other, five.certificate(other, 0, 1, 4, attempt=1), Convocation(closes, shown))
     # Voter 4 finalized nothing in the first attempt; 2 and 3 did not close.
     assert culprits(made(first, second, some=five)) == members(0, 1, some=five)
+
+
+def test_evidence_is_bounded() -> None:
+    votes = [vote for view in range(100) for vote in FOUR.votes(ONE, 0, 1, 2, kind="S", view=view)]
+    schism = schism_of(CONFIGURATION, FOUR.final(ONE, view=100), FOUR.final(OTHER, view=101), votes)
+    assert [item.view for item in schism.evidence] == list(range(EVIDENCE_MAX))
+    encode_schism(schism)
 
 
 def test_a_schism_needs_two_final_blocks_of_one_height() -> None:

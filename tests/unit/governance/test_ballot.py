@@ -286,4 +286,4 @@ def test_an_election_that_ballots_cannot_decide_is_a_tie() -> None:
     assembly.cast(3, proposal, ABSTAIN)
     assembly.later(10)
     assembly.end_block()
-    assert assembly.decided(proposal).elected == [IDS[0]]
+    assert assembly.decided(proposal).elected == (IDS[0],)

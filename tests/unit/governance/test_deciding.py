@@ -8,7 +8,8 @@ import pytest
 from p2pnode.consensus.rows import row_key
 from p2pnode.governance import tables
 from p2pnode.governance.ballot import ABSTAIN, NO, OBJECT, YES
-from p2pnode.governance.deciding import ROUNDS_MAX, close_due, decisions
+from p2pnode.governance.deciding import ROUNDS_MAX, close_due
+from p2pnode.governance.decision import decisions
 from p2pnode.governance.proposal import electorate, next_due_ms, open_proposals
 from tests.unit.governance.assembly import HOUR_MS, IDS, OPENED_MS, PEOPLE, Assembly
 
