@@ -166,7 +166,7 @@ class Node:
 
     def _dispatch(self, event: Event, now_ms: int) -> list[Effect]:
         match event:
-            case PeerNoted() | CursorsNoted() | ClockHeard() | ConfirmClock():
+            case PeerNoted() | CursorsNoted() | ClockHeard() | ConfirmClock() | PeersPresent():
                 return self._note(event)
             case Found():
                 return opening.found(self, event, now_ms)
@@ -191,14 +191,14 @@ class Node:
                 return self._append_all(event.group, [Append(event.request, event.group, (item,))], now_ms)
             case Forget():
                 return opening.forget(self, event)
-            case PeersPresent():
-                return self._note_present(event)
             case Woke():
                 return self._spare_time(now_ms)
             case Append() | Received():
                 raise AssertionError("handled in batches")
 
-    def _note(self, event: PeerNoted | CursorsNoted | ClockHeard | ConfirmClock) -> list[Effect]:
+    def _note(
+        self, event: PeerNoted | CursorsNoted | ClockHeard | ConfirmClock | PeersPresent
+    ) -> list[Effect]:
         """Remember something that is no entry."""
         match event:
             case ClockHeard():
@@ -216,6 +216,11 @@ class Node:
                         transaction.put_cursor(*cursor)
                         if cursor[1] in self.logs:
                             transaction.put_moves(cursor[1], self.logs[cursor[1]].changed)
+            case PeersPresent():
+                # Timers of decisions run or stand still by who is here (R6).
+                self.present = event.peers
+                for log in self.logs.values():
+                    log.chain.is_stirred = True
             case ConfirmClock():
                 self._is_clock_confirmed = True
                 return [Reply(event.request)]
@@ -310,13 +315,6 @@ class Node:
         self.node_file.close()
 
     # ---- consensus
-
-    def _note_present(self, event: PeersPresent) -> list[Effect]:
-        """Who is here has changed: timers run or stand still by it (R6)."""
-        self.present = event.peers
-        for log in self.logs.values():
-            log.chain.is_stirred = True
-        return []
 
     def _duties(self, now_ms: int) -> list[Effect]:
         """Vote, propose and commit in the groups where something stirred."""

@@ -81,8 +81,8 @@ class Outcome:
 class GroupState:
     """A group as its governed entries make it; never changed, only made anew.
 
-    Shapes: voters are voting keys, ascending; final are the rows after the last block, rows those of the view,
-    provisional ones included.
+    Shapes: voters are voting keys, ascending; final are the rows after the last block, rows those of the
+    view, provisional ones included.
     """
 
     group: GroupId
@@ -167,8 +167,8 @@ def may_admit(state: GroupState, entry: Entry) -> str | None:
     """Why the first entry of a stranger cannot be taken provisionally, or None.
 
     Shapes: a rule in PETITION_RULES makes it a petition; by any other it would be void. Expiry is judged
-    against the time that the entry claims; the order judges again. What is provisional judges nobody: it comes
-    to nodes in different orders.
+    against the time that the entry claims; the order judges again. What is provisional judges nobody: it
+    comes to nodes in different orders.
     """
     group = bytes(state.group)
     context = BlockContext(group, 1, entry.header.time_ms, group, True)
@@ -209,9 +209,17 @@ def _view(
             standings[key] = member_id, _standing_of(members[member_id], device.status)
     terms = _read_founding(founding)
     charter = tables.charter(kept)
-    views = MappingProxyType(outcomes), MappingProxyType(members)
-    shown = final, kept, MappingProxyType(standings)
-    return GroupState(founding.group, terms, charter, voters, *views, *shown)
+    return GroupState(
+        founding.group,
+        terms,
+        charter,
+        voters,
+        MappingProxyType(outcomes),
+        MappingProxyType(members),
+        final,
+        kept,
+        MappingProxyType(standings),
+    )
 
 
 def _member_of(member_id: MemberId, row: tables.MemberRow) -> Member:
