@@ -20,7 +20,7 @@ from p2pnode import clock, opening
 from p2pnode.announcing import Announcer
 from p2pnode.config import Config
 from p2pnode.core.errors import NodeError, StoreError
-from p2pnode.core.events import Alert, ConfirmClock, Effect, HeaderFound, SignatureFound
+from p2pnode.core.events import Alert, ConfirmClock, Effect, HeaderFound, PeersPresent, SignatureFound
 from p2pnode.core.ids import peer_id_of
 from p2pnode.home import Home
 from p2pnode.keyfile import INCARNATION_BYTES, KeyFile, open_key
@@ -223,16 +223,22 @@ class Daemon:
         _log.info("peer.connected", peer=peer)
         self.book.seen(peer, clock.wall_ms())
         self.context.emit({"event": "peer", "peer_id": peer_id_of(peer), "connected": True})
+        self._tell_present()
         if self._nursery is not None:
             self._nursery.start_soon(self._keep_session, peer)
 
     def _disconnected(self, peer: bytes) -> None:
         _log.info("peer.disconnected", peer=peer)
         self.context.emit({"event": "peer", "peer_id": peer_id_of(peer), "connected": False})
+        self._tell_present()
         self.book.gone(peer, clock.wall_ms())
         scope = self._sessions.pop(peer, None)
         if scope is not None:
             scope.cancel()
+
+    def _tell_present(self) -> None:
+        """Say who is on-line: timers of the group's decisions run while a quorum is."""
+        self.writer.submit(PeersPresent(frozenset(self.host.connected())))
 
     def _banned(self, peer: bytes) -> None:
         if self._nursery is not None:

@@ -12,13 +12,13 @@ from p2pnode.core.annex import annexes_named, decode_annex
 from p2pnode.core.codec import decode
 from p2pnode.core.entry import Entry, read_entry
 from p2pnode.core.errors import FormatError
-from p2pnode.core.ids import did_of
+from p2pnode.core.ids import Lane, did_of
 from p2pnode.economy.claim import Claim
 from p2pnode.economy.contribution import Contribution
 from p2pnode.economy.labels import label_of_unit
 from p2pnode.governance.joining import JOIN_TYPE
 from p2pnode.governance.leaving import LEAVE_TYPE
-from p2pnode.governance.state import GroupState
+from p2pnode.governance.state import PETITION_RULES, GroupState
 from p2pnode.local.service import EntryDetail, EntryRow, LogPage
 from p2pnode.replication.lane import LaneState
 from p2pnode.replication.run import StoredEntry
@@ -137,14 +137,13 @@ class Describer:
         )
 
     def _standing(self, lane: LaneState, seq: int, entry: Entry) -> tuple[str, str | None]:
-        outcome = self._state.outcomes.get(entry.id)
-        if outcome is not None and outcome.state == "void":
-            return "void", outcome.rule
+        if seq <= lane.decided and lane.lane != Lane.VOTES:
+            rule = self._queries.chain.void_rule(position_of(lane.number, seq))
+            return ("final" if rule is None or rule in PETITION_RULES else "void"), rule
         if lane.ended_at is not None and seq >= lane.ended_at:
             return "void", lane.ended_rule
+        outcome = self._state.outcomes.get(entry.id)
         would_be_void = outcome.rule if outcome is not None else self._void_rule(entry)
-        if seq <= lane.decided:
-            return ("void" if would_be_void else "final"), would_be_void
         if seq > lane.delivered:
             return "waiting", "entry.missing_past"
         is_built_on = seq <= lane.acked and lane.author != self._own_key

@@ -6,12 +6,14 @@ needs no undo. Not here: what lives between transactions (`group_log`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
 
 from p2pnode.authoring import rows_of, sign_chain
+from p2pnode.chain.stored import commit as commit_block
+from p2pnode.consensus.format import PROPOSAL_TYPE, body_named
 from p2pnode.core.crypto import ZERO_HASH, sha256
 from p2pnode.core.entry import Entry, Header, decode_header, read_entry
 from p2pnode.core.errors import UsageError
@@ -24,7 +26,7 @@ from p2pnode.replication.fork import ForkProof, branch_headers
 from p2pnode.replication.frontier import Head
 from p2pnode.replication.ingest import Apart, Held, Refused, Taken, decide, end_lane
 from p2pnode.replication.lane import LaneState, has_head, head_of, is_blocked, mark_of
-from p2pnode.replication.run import Run
+from p2pnode.replication.run import Row, Run
 from p2pnode.store.group_file import (
     GroupTransaction,
     lane_values,
@@ -34,6 +36,7 @@ from p2pnode.store.group_file import (
 from p2pnode.vocabulary import GOVERNED_TYPES
 
 if TYPE_CHECKING:
+    from p2pnode.chain.chain import Final
     from p2pnode.group_log import GroupLog
 
 _UNBOUNDED = 1 << 40
@@ -51,11 +54,11 @@ class Change:
         self.changed = log.changed
         self.fork_seqs, self.dead = log.fork_seqs, log.dead
         self.undecided = set(log.undecided)
-        self.named_by_voters, self.vouched = log.named_by_voters, log.vouched
         self.state: GroupState | None = None
         self.own_entries: list[Entry] = []
+        self.final: Final | None = None
         self.has_new_annex_wants = False
-        self._is_governed_changed = False
+        self.is_governed_changed = False
         self._is_state_stale = False
 
     # ---- lanes
@@ -114,31 +117,14 @@ class Change:
         standing = self.group_state.standing(run.author)
         if run.author == self.log.key.public or standing in ("member", "removed"):
             return _UNBOUNDED
-        if standing == "provisional" and self._is_vouched(run):
-            return _UNBOUNDED
         room = self._newcomer_room(run, standing)
         lane = self.lane(run.author, run.lane)
         held = -1 if lane is None else lane.seq
         if run.rows[-1].seq - held <= room:
             return room
         named = self.waited_for()
-        return max([room, *(row.seq - held for row in run.rows if row.id in named)])
-
-    def _is_vouched(self, run: Run) -> bool:
-        """Whether a voter has seen the author, in an entry that still waits here for its causal past.
-
-        That past is what the author and others wrote: with a quota for each until the decision about it is
-        delivered, a group would be fetched one newcomer after the other.
-        """
-        named = self.named_by_voters
-        if run.author in self.vouched or not named:
-            return run.author in self.vouched
-        lane = self.lane(run.author, Lane.LOCAL)
-        held = [] if lane is None else self.transaction.entries(lane.number, 0, NEWCOMER_ENTRIES_MAX)
-        ids = [row.id for row in run.rows] + [sha256(entry.header) for entry in held]
-        if not named.isdisjoint(ids):
-            self.vouched = self.vouched | {run.author}
-        return run.author in self.vouched
+        ordered = self.log.chain.named(run.author, run.lane) - held
+        return max([room, ordered, *(row.seq - held for row in run.rows if row.id in named)])
 
     def waited_for(self) -> frozenset[bytes]:
         """The ids that entries here wait for."""
@@ -184,11 +170,19 @@ class Change:
         for row in taken.rows:
             if row.type in GOVERNED_TYPES:
                 self._govern(lane, row.seq)
-        if lane.author in self.log.voters and lane.lane == Lane.LOCAL:
-            named = [ack for row in taken.rows if row.acks for ack in row.acks]
-            self.named_by_voters = self.named_by_voters.union(named)
+        if lane.lane == Lane.VOTES:
+            self._want_bodies(lane.number, taken.rows)
         if lane.delivered == before < lane.last_deliverable and not any(row.acks for row in taken.rows):
             self._deliver_to(lane, lane.last_deliverable, has_acks=False)
+
+    def _want_bodies(self, number: int, rows: Sequence[Row]) -> None:
+        """Note the bodies of proposed blocks, which travel as annexes do."""
+        for row in rows:
+            if row.type == PROPOSAL_TYPE and row.payload is not None:
+                body_hash = body_named(row.payload)
+                if body_hash is not None:
+                    position = position_of(number, row.seq)
+                    self.has_new_annex_wants |= self.transaction.want_annex(body_hash, position)
 
     def _govern(self, lane: LaneState, seq: int) -> None:
         """Note an entry that changes who belongs to the group. Elsewhere than in lane 0 it is void."""
@@ -196,7 +190,7 @@ class Change:
             position = position_of(lane.number, seq)
             self.transaction.add_governed(position)
             self.undecided.add(position)
-            self._is_governed_changed = self._is_state_stale = True
+            self.is_governed_changed = self._is_state_stale = True
 
     # ---- delivery
 
@@ -286,42 +280,36 @@ class Change:
         return Parent(position, header.depth, header.time_ms, header.author, header.lane)
 
     def _deliver_to(self, lane: LaneState, seq: int, *, has_acks: bool) -> None:
-        """Note that a lane is delivered up to a seq, and what follows when it is a voter's or our own."""
+        """Note that a lane is delivered up to a seq, and what follows when it is our own."""
         before, lane.delivered = lane.delivered, seq
         named = self.transaction.acks_between(lane.number, before, seq) if has_acks else []
-        if lane.author in self.log.voters and lane.lane == Lane.LOCAL:
-            self._decide(lane, named, seq)
         if lane.author == self.log.key.public and lane.lane != Lane.VOTES:
             mark = mark_of(lane.lane)
             for _, targets in named:
                 cover(self.transaction, self, mark, targets, _nothing)
             setattr(lane, mark, seq)
 
-    def _decide(self, voter: LaneState, named: Sequence[tuple[int, list[int]]], until: int) -> None:
-        """Everything in the causal past of a voter's entries is decided, in the order of those entries."""
-        first, last = position_of(voter.number, voter.decided + 1), position_of(voter.number, until)
-        own = [position for position in self.undecided if first <= position <= last]
-        acks = dict(named)
-        for position in sorted({*acks, *own}):
-            held = self.transaction.entry_at(position)
-            assert held is not None
-            header = decode_header(held.header)
-            advance = self._decided_at(header.depth, header.time_ms)
-            advance(voter, number_and_seq(position)[1])
-            cover(self.transaction, self, "decided", acks.get(position, ()), advance)
-            voter.decided = number_and_seq(position)[1]
-        voter.decided = until
+    # ---- final blocks
 
-    def _decided_at(self, order: int, decided_ms: int) -> Callable[[LaneState, int], None]:
-        def advance(lane: LaneState, until: int) -> None:
-            first, last = position_of(lane.number, lane.decided + 1), position_of(lane.number, until)
-            newly = [position for position in self.undecided if first <= position <= last]
-            if newly:
-                self.transaction.decide_governed(lane.decided, until, lane.number, order, decided_ms)
-                self.undecided.difference_update(newly)
-                self._is_governed_changed = True
+    def commit(self, final: Final) -> None:
+        """Write a final block: its rows, its outcomes, and how far each lane is decided."""
+        commit_block(self.transaction.chain, final.made, final.certificate, final.configuration)
+        for number, seq in final.made.lanes:
+            lane = self.get(number)
+            assert lane is not None
+            lane.decided = seq
+        for number, seq in final.votes_over.items():
+            lane = self.get(number)
+            assert lane is not None
+            lane.decided = max(lane.decided, seq)
+        self.undecided = {position for position in self.undecided if self._is_undecided(position)}
+        self.final = final
+        self.is_governed_changed = self._is_state_stale = True
 
-        return advance
+    def _is_undecided(self, position: int) -> bool:
+        number, seq = number_and_seq(position)
+        lane = self._peek(number)
+        return lane is None or seq > lane.decided
 
     # ---- own entries
 
@@ -449,10 +437,16 @@ class Change:
             # Both branches lie on one that parted from ours earlier: there is a lower fork to be found.
             return False
         self.transaction.put_fork(proof.author, proof.lane, encoded)
-        end_lane(lane, proof.seq, prev, "lane.fork")
+        if proof.seq > lane.decided:
+            end_lane(lane, proof.seq, prev, "lane.fork")
+        else:
+            # What is final stands, whatever comes to light later.
+            last = self._id_at(lane.number, lane.decided)
+            assert last is not None
+            end_lane(lane, lane.decided + 1, last, "lane.fork")
         self.fork_seqs = {**self.fork_seqs, key: proof.seq}
         self.dead = {**self.dead, **branch_headers(proof)}
-        self._is_governed_changed = self._is_state_stale = True
+        self.is_governed_changed = self._is_state_stale = True
         if lane.delivered > lane.last_deliverable:
             self._walk_again()
         return True
@@ -480,24 +474,17 @@ class Change:
         for number in self.log.lanes:
             lane = self.get(number)
             if lane is not None:
-                lane.delivered = lane.decided = lane.acked = lane.acked_open = lane.viewed = -1
-        self.undecided = {item.position for item in self.transaction.governed()}
+                lane.delivered = lane.acked = lane.acked_open = lane.viewed = -1
 
     def _forked(self) -> frozenset[bytes]:
         return frozenset(author for author, _ in self.fork_seqs)
 
     # ---- the end of the transaction
 
-    def _has_waiting_voter(self) -> bool:
-        lanes = (self.lane(voter, Lane.LOCAL) for voter in self.log.voters)
-        return any(lane is not None and is_blocked(lane) for lane in lanes)
-
     def finish(self) -> None:
         """Deliver, fold members again where needed, and write the lanes that moved."""
         self.deliver_all()
-        if self.named_by_voters and not self._has_waiting_voter():
-            self.named_by_voters = self.vouched = frozenset()
-        if self._is_governed_changed:
+        if self.is_governed_changed:
             self.state = self.log.fold_state(self.transaction, self.get)
         for number in sorted(self.lanes):
             lane = self.lanes[number]

@@ -10,24 +10,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+from p2pnode.chain.chain import Chain
+from p2pnode.chain.stored import begin, is_begun, read_tip, tip_after
+from p2pnode.consensus.execution import BlockContext, Seal, read_cut
+from p2pnode.consensus.format import Configuration
+from p2pnode.consensus.format import decode_header as decode_block
 from p2pnode.core.crypto import SigningKey, sha256
 from p2pnode.core.entry import Entry, decode_header, read_entry
-from p2pnode.core.ids import Lane
-from p2pnode.governance.founding import read_founding
-from p2pnode.governance.ordering import voters
-from p2pnode.governance.state import GroupState, fold
+from p2pnode.governance import tables
+from p2pnode.governance.state import GroupState, state_of
 from p2pnode.group_change import Change
 from p2pnode.replication.fork import branch_headers, check_fork_proof
 from p2pnode.replication.frontier import Frontier
 from p2pnode.replication.lane import LaneState, has_head, head_of, is_blocked, is_unacked
 from p2pnode.replication.run import stored_entry
 from p2pnode.store.group_file import (
-    SEQ_BITS,
     GroupFile,
     GroupQueries,
     number_and_seq,
     position_of,
 )
+from p2pnode.vocabulary import execute_entry
 
 
 class GroupLog:
@@ -39,16 +42,18 @@ class GroupLog:
         founding = file.founding()
         self.founding = read_entry(founding.header, founding.signature, founding.payload)
         self.group = bytes(self.founding.group)
-        self.voters = voters(read_founding(self.founding))
         self.lanes = {lane.number: lane for lane in file.lanes()}
         self.numbers = {lane.key: lane.number for lane in self.lanes.values()}
-        self.state = self.fold_state(file, self.lanes.get)
+        if not is_begun(file.chain):
+            with file.write(durable=False) as transaction:
+                begin(transaction.chain, self.founding)
         proofs = [check_fork_proof(encoded) for encoded in file.fork_proofs().values()]
         self.fork_seqs = {(proof.author, proof.lane): proof.seq for proof in proofs}
         self.dead = {sha256(header): decode_header(header) for header in file.dead_headers()}
         for proof in proofs:
             self.dead.update(branch_headers(proof))
-        self.undecided = {item.position for item in file.governed() if item.decided_order is None}
+        self.undecided = {item.position for item in file.undecided()}
+        self.state = self.fold_state(file, self.lanes.get)
         epoch = file.setting("epoch") or bytes(16)
         self.frontier = Frontier(
             self.group, epoch, [head_of(lane) for lane in self.lanes.values() if has_head(lane)]
@@ -56,29 +61,29 @@ class GroupLog:
         self.changed = self.frontier.changed
         self.blocked = {lane.number for lane in self.lanes.values() if is_blocked(lane)}
         self.unacked = {lane.number for lane in self.lanes.values() if is_unacked(lane)}
-        self.named_by_voters = self._named_by_voters()
-        self.vouched: frozenset[bytes] = frozenset()
+        tip, voted_by = read_tip(file.chain, self.founding)
+        self.voters = _keys_of(tip.configuration)
+        self.chain = Chain(self, tip, voted_by)
 
     def fold_state(self, reader: GroupQueries, lane_of: Callable[[int], LaneState | None]) -> GroupState:
-        """The members as the governed entries make them, read through a connection."""
-        decided: list[tuple[tuple[int, int, bytes], Entry, int]] = []
+        """The group as its last final block and what is provisional make it, read through a connection."""
         provisional: list[tuple[tuple[int, bytes], Entry]] = []
-        for item in reader.governed():
+        for item in reader.undecided():
             entry = stored_entry(item.entry)
             number, seq = number_and_seq(item.position)
             lane = lane_of(number)
-            if lane is not None and lane.ended_at is not None and seq >= lane.ended_at:
-                continue
-            if item.decided_order is None or item.decided_ms is None:
+            if lane is not None and lane.decided < seq and (lane.ended_at is None or seq < lane.ended_at):
                 provisional.append(((entry.header.depth, entry.id), entry))
-            else:
-                order = (item.decided_order, entry.header.depth, entry.id)
-                decided.append((order, entry, item.decided_ms))
-        return fold(
-            self.founding,
-            [(entry, decided_ms) for _, entry, decided_ms in sorted(decided, key=lambda row: row[0])],
-            [entry for _, entry in sorted(provisional, key=lambda row: row[0])],
+        rows = reader.chain
+        last = rows.tip()
+        above = BlockContext(
+            group=self.group,
+            height=1 if last is None else last.height + 1,
+            time_ms=self.founding.header.time_ms if last is None else decode_block(last.header).time_ms,
+            previous=self.group if last is None else last.id,
         )
+        entries = [entry for _, entry in sorted(provisional, key=lambda row: row[0])]
+        return state_of(rows, self.founding, {}, entries, above, execute_entry)
 
     def lane(self, author: bytes, lane: int) -> LaneState | None:
         number = self.numbers.get((author, lane))
@@ -104,19 +109,6 @@ class GroupLog:
                 ids.update(decode_header(held.header).acks)
         return frozenset(ids)
 
-    def _named_by_voters(self) -> frozenset[bytes]:
-        """The ids that waiting entries of voters name: those they have seen, and so decided on."""
-        ids: set[bytes] = set()
-        for number in self.blocked:
-            lane = self.lanes[number]
-            seq = lane.delivered if lane.author in self.voters and lane.lane == Lane.LOCAL else None
-            while seq is not None:
-                seq = self.file.next_ack(number, seq, lane.seq)
-                held = None if seq is None else self.file.entry_at(position_of(number, seq))
-                if held is not None:
-                    ids.update(decode_header(held.header).acks)
-        return frozenset(ids)
-
     def missing_headers(self) -> list[bytes]:
         """Ids that waiting entries name and that may lie on a dead branch, which no run brings (J17)."""
         if not self.fork_seqs:
@@ -128,25 +120,27 @@ class GroupLog:
             if id_ != self.founding.id and id_ not in self.dead and self.file.position_of_id(id_) is None
         ]
 
-    @property
-    def is_voter(self) -> bool:
-        return self.key.public in self.voters
+    def unsealed_proofs(self) -> list[bytes]:
+        """Proofs of forks by keys that the group knows and has not struck yet, one for each key."""
+        proofs: dict[bytes, bytes] = {}
+        if not self.fork_seqs:
+            return []
+        for (author, _), proof in self.file.fork_proofs().items():
+            held = tables.device(self.file.chain, author)
+            if held is not None and held.status != "sealed":
+                proofs.setdefault(author, proof)
+        return [proofs[author] for author in sorted(proofs)]
 
-    @property
-    def has_duty(self) -> bool:
-        """Whether we are the one to decide on an entry that waits for it, and an ack of ours would.
-
-        A key that was used twice gets no more acks (J17): what it left undecided stays so.
-        """
-        if not self.undecided or not self.is_voter:
-            return False
-        forked = self.forked
-        return any(
-            (lane := self.lanes[position >> SEQ_BITS]).author != self.key.public
-            and lane.author not in forked
-            and position - position_of(lane.number, 0) <= lane.last_usable
-            for position in self.undecided
-        )
+    def seals_of(self, proofs: Iterable[bytes]) -> list[Seal]:
+        """What the seals in a block strike: a forked lane counts up to the fork, or as far as it was final
+        (J17)."""
+        seals: list[Seal] = []
+        for encoded in proofs:
+            proof = check_fork_proof(encoded)
+            final = read_cut(self.file.chain, proof.author, proof.lane)
+            keep = max(proof.seq - 1, -1 if final is None else final[0])
+            seals.append(Seal(proof.author, proof.lane, keep))
+        return seals
 
     @contextmanager
     def change(self, *, durable: bool = True) -> Iterator[Change]:
@@ -166,10 +160,19 @@ class GroupLog:
         self.changed = change.changed
         self.fork_seqs, self.dead = change.fork_seqs, change.dead
         self.undecided = change.undecided
-        self.named_by_voters, self.vouched = change.named_by_voters, change.vouched
         if change.state is not None:
             self.state = change.state
         self.frontier.apply(change.heads)
+        if change.final is not None:
+            self.voters = _keys_of(change.final.made.configuration)
+            self.chain.advance(tip_after(self.chain.tip, change.final.made, change.final.certificate))
+        self.chain.hear(sorted(change.lanes))
+        self.chain.has_moved = True
+        self.chain.is_stirred |= change.is_governed_changed or self.chain.blocks.is_waiting
+
+
+def _keys_of(configuration: Configuration) -> frozenset[bytes]:
+    return frozenset(key for _, key in configuration.voters)
 
 
 def _keep(numbers: set[int], number: int, is_member: bool) -> None:

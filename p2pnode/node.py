@@ -14,9 +14,11 @@ from typing import NamedTuple
 
 from p2pnode import opening, views
 from p2pnode.authoring import check_items
+from p2pnode.chain.duties import items_due
+from p2pnode.consensus.format import BODY_BYTES_MAX
 from p2pnode.core.annex import annexes_named
 from p2pnode.core.crypto import SigningKey, is_signed, sha256
-from p2pnode.core.entry import ACK_TYPE, ENTRY_TAG, Entry, check_alone
+from p2pnode.core.entry import ENTRY_TAG, Entry, check_alone
 from p2pnode.core.errors import FormatError, UsageError
 from p2pnode.core.events import (
     Alert,
@@ -42,6 +44,7 @@ from p2pnode.core.events import (
     Leave,
     Moved,
     PeerNoted,
+    PeersPresent,
     Penalize,
     PrepareJoin,
     Received,
@@ -66,6 +69,12 @@ from p2pnode.replication.run import decode_runs
 from p2pnode.store.group_file import number_and_seq, position_of
 from p2pnode.store.node_file import NodeFile, PeerRow
 from p2pnode.store.shelf import Shelf
+
+STEPS_MAX = 64
+"""How often a chain goes on in one batch of events before others have their turn."""
+
+RETRY_MS = 10_000
+"""When to try again what could not be signed."""
 
 PROMISES_MAX = 4096
 """Promises kept in node.db before the group's file is put on disk and they are forgotten."""
@@ -115,6 +124,7 @@ class Node:
         self.random = random
         self.logs: dict[bytes, GroupLog] = {}
         self.restored: set[bytes] = set()
+        self.present: frozenset[bytes] = frozenset()
         self._promised: dict[bytes, _Promised] = {}
         self._clock_offsets_ms: dict[bytes, int] = {}
         self._headers_asked_ms: dict[bytes, int] = {}
@@ -156,7 +166,7 @@ class Node:
 
     def _dispatch(self, event: Event, now_ms: int) -> list[Effect]:
         match event:
-            case PeerNoted() | CursorsNoted() | ClockHeard() | ConfirmClock():
+            case PeerNoted() | CursorsNoted() | ClockHeard() | ConfirmClock() | PeersPresent():
                 return self._note(event)
             case Found():
                 return opening.found(self, event, now_ms)
@@ -186,7 +196,9 @@ class Node:
             case Append() | Received():
                 raise AssertionError("handled in batches")
 
-    def _note(self, event: PeerNoted | CursorsNoted | ClockHeard | ConfirmClock) -> list[Effect]:
+    def _note(
+        self, event: PeerNoted | CursorsNoted | ClockHeard | ConfirmClock | PeersPresent
+    ) -> list[Effect]:
         """Remember something that is no entry."""
         match event:
             case ClockHeard():
@@ -204,6 +216,11 @@ class Node:
                         transaction.put_cursor(*cursor)
                         if cursor[1] in self.logs:
                             transaction.put_moves(cursor[1], self.logs[cursor[1]].changed)
+            case PeersPresent():
+                # Timers of decisions run or stand still by who is here (R6).
+                self.present = event.peers
+                for log in self.logs.values():
+                    log.chain.is_stirred = True
             case ConfirmClock():
                 self._is_clock_confirmed = True
                 return [Reply(event.request)]
@@ -297,14 +314,42 @@ class Node:
             self.logs[group].file.close()
         self.node_file.close()
 
+    # ---- consensus
+
     def _duties(self, now_ms: int) -> list[Effect]:
-        """As a voter, decide on governed entries by acknowledging them (governance/ordering.py)."""
+        """Vote, propose and commit in the groups where something stirred."""
         effects: list[Effect] = []
         for group in sorted(self.logs):
-            log = self.logs[group]
-            if log.has_duty and self._refusal(log, now_ms) is None and self.key.public not in log.forked:
-                effects += self._append_all(group, [Append(None, group, (Item(ACK_TYPE, b""),))], now_ms)
+            if self.logs[group].chain.is_due(now_ms):
+                effects += self._decide(self.logs[group], now_ms)
         return effects
+
+    def _decide(self, log: GroupLog, now_ms: int) -> list[Effect]:
+        """Go on with a group's chain until nothing follows at once."""
+        effects: list[Effect] = []
+        for _ in range(STEPS_MAX):
+            may_sign = self._refusal(log, now_ms) is None and self.key.public not in log.forked
+            step = log.chain.step(now_ms, self.present, may_sign=may_sign)
+            if step.final is not None:
+                with log.change(durable=False) as change:
+                    change.commit(step.final)
+                effects += self.effects_of(log, change)
+            items = step.items if step.final is None else self._sayings_of(log, may_sign)
+            if items:
+                done = self._append_all(log.group, [Append(None, log.group, tuple(items))], now_ms)
+                effects += done
+                if any(isinstance(effect, Reply) and effect.error is not None for effect in done):
+                    log.chain.begin_again()
+                    return [*effects, WakeAt(now_ms + RETRY_MS)]
+            elif step.final is None:
+                if step.wake_at_ms is not None:
+                    effects.append(WakeAt(step.wake_at_ms))
+                return effects
+        return [*effects, WakeAt(now_ms)]
+
+    def _sayings_of(self, log: GroupLog, may_sign: bool) -> list[Item]:
+        """What this device says of itself once a block is final: that it is ready to vote."""
+        return items_due(log.file.chain, self.key.public, log.chain.tip.height) if may_sign else []
 
     # ---- what peers send
 
@@ -407,12 +452,20 @@ class Node:
         if log is None:
             return [Reply(event.request, 0)]
         kept = 0
+        bodies = log.chain.bodies_wanted
         with log.change(durable=False) as change:
             for annex in event.annexes:
-                if len(annex) <= ANNEX_BYTES_MAX and change.transaction.is_wanted_annex(sha256(annex)):
+                annex_hash = sha256(annex)
+                bytes_max = BODY_BYTES_MAX if annex_hash in bodies else ANNEX_BYTES_MAX
+                if len(annex) <= bytes_max and change.transaction.is_wanted_annex(annex_hash):
                     change.add_annex(annex)
                     kept += 1
-        return [Reply(event.request, kept)]
+        came = [annex for annex in event.annexes if sha256(annex) in bodies]
+        effects: list[Effect] = [Reply(event.request, kept)]
+        if sum(log.chain.take_body(body) for body in came):
+            # What a block names is taken now, so it may be asked for again.
+            effects.append(Regrouped(log.group, log.state, log.frontier.epoch))
+        return effects
 
     def _confirm_heads(self, event: HeadsConfirmed) -> list[Effect]:
         log = self.logs.get(event.group)
@@ -451,6 +504,8 @@ class Node:
 
     def _spare_time(self, now_ms: int) -> list[Effect]:
         """One slice of work that nobody waits for."""
+        for log in self.logs.values():
+            log.chain.is_stirred |= log.chain.has_moved
         for group in sorted(self.logs):
             log = self.logs[group]
             if views.is_behind(log):
@@ -528,4 +583,6 @@ class Node:
         if change.heads:
             effects.append(Moved(log.group, tuple(change.heads), len(change.own_entries)))
             effects.append(WakeAt(0))
+        if change.has_new_annex_wants:
+            effects.append(AnnexesWanted(log.group))
         return effects

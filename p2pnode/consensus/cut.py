@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from p2pnode.core.crypto import sha256
@@ -49,6 +49,30 @@ class Bounds:
         return max(1, self.entries_max // AUTHOR_SHARE)
 
 
+@dataclass(slots=True)
+class _Load:
+    """How full a block is. One owner."""
+
+    bounds: Bounds
+    entries: int = 0
+    payload_bytes: int = 0
+    authors: dict[bytes, int] = field(default_factory=dict)
+
+    def takes(self, candidate: Candidate) -> bool:
+        """Add a candidate if there is room for it."""
+        count = self.authors.get(candidate.author, 0)
+        payload_bytes = self.payload_bytes + candidate.payload_bytes
+        if (
+            self.entries >= self.bounds.entries_max
+            or count >= self.bounds.author_entries_max
+            or payload_bytes > PAYLOAD_BYTES_MAX
+        ):
+            return False
+        self.entries, self.payload_bytes = self.entries + 1, payload_bytes
+        self.authors[candidate.author] = count + 1
+        return True
+
+
 def in_order(candidates: Sequence[Candidate], previous: bytes) -> list[Candidate]:
     """The order of execution: topological over prev and acks, the smallest SHA-256(previous, id) first
     (J10).
@@ -60,25 +84,8 @@ def in_order(candidates: Sequence[Candidate], previous: bytes) -> list[Candidate
 
 def choose(candidates: Sequence[Candidate], previous: bytes, bounds: Bounds) -> list[Candidate]:
     """As many candidates as one block may order, with everything that they name (J8)."""
-    chosen: list[Candidate] = []
-    left_bytes = PAYLOAD_BYTES_MAX
-    authors: dict[bytes, int] = {}
-
-    def is_taken(candidate: Candidate) -> bool:
-        nonlocal left_bytes
-        count = authors.get(candidate.author, 0)
-        if len(chosen) >= bounds.entries_max or count >= bounds.author_entries_max:
-            return False
-        if candidate.payload_bytes > left_bytes:
-            return False
-        authors[candidate.author] = count + 1
-        left_bytes -= candidate.payload_bytes
-        chosen.append(candidate)
-        return True
-
-    for _ in _walk(candidates, previous, is_taken):
-        pass
-    return chosen
+    load = _Load(bounds)
+    return list(_walk(candidates, previous, load.takes))
 
 
 def bounds_fault(candidates: Iterable[Candidate], bounds: Bounds) -> str | None:

@@ -262,6 +262,15 @@ def decode_proposal(payload: bytes) -> Proposal:
     return Proposal(height, attempt, view, justifying_view, block, header, tuple(votes))
 
 
+def body_named(payload: bytes) -> bytes | None:
+    """The hash of the body under a proposal's header; None where it has no header or cannot be read."""
+    try:
+        header = decode_proposal(payload).header
+        return decode_header(header).body_hash if header else None
+    except FormatError:
+        return None
+
+
 def certificate_of_value(value: Value) -> Certificate:
     """The certificate in a decoded value; nothing is verified here.
 

@@ -135,6 +135,13 @@ class HeadsConfirmed:
 
 
 @dataclass(frozen=True, slots=True)
+class PeersPresent:
+    """Who is on-line as far as this node knows. Shapes: device keys."""
+
+    peers: frozenset[bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class ClockHeard:
     """A peer told its time. Units: offset_ms is its wall clock minus ours."""
 
@@ -215,6 +222,7 @@ Event = (
     | Leave
     | Forget
     | ConfirmClock
+    | PeersPresent
     | Woke
 )
 

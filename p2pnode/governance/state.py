@@ -81,7 +81,8 @@ class Outcome:
 class GroupState:
     """A group as its governed entries make it; never changed, only made anew.
 
-    Shapes: voters are voting keys, ascending; rows are those of the view, provisional ones included.
+    Shapes: voters are voting keys, ascending; final are the rows after the last block, rows those of the
+    view, provisional ones included.
     """
 
     group: GroupId
@@ -90,6 +91,7 @@ class GroupState:
     voters: tuple[DeviceKey, ...]
     outcomes: Mapping[EntryId, Outcome]
     members: Mapping[MemberId, Member]
+    final: MemoryRows = field(repr=False, compare=False)
     rows: MemoryRows = field(repr=False, compare=False)
     _standings: Mapping[bytes, tuple[MemberId, Standing]] = field(repr=False)
 
@@ -140,7 +142,8 @@ def state_of(
         would_be = run(overlay, entry, above)
         known[entry.id] = Outcome("petition" if would_be in PETITION_RULES else "provisional", would_be)
     voters = tuple(sorted(DeviceKey(key) for _, key in configuration_of(rows).voters))
-    return _view(overlay, founding, voters, known)
+    final = _kept(rows)
+    return _view(final, _kept(overlay) if overlay.changes() else final, founding, voters, known)
 
 
 def fold(founding: Entry, decided: Sequence[tuple[Entry, int]], provisional: Sequence[Entry]) -> GroupState:
@@ -164,11 +167,12 @@ def may_admit(state: GroupState, entry: Entry) -> str | None:
     """Why the first entry of a stranger cannot be taken provisionally, or None.
 
     Shapes: a rule in PETITION_RULES makes it a petition; by any other it would be void. Expiry is judged
-    against the time that the entry claims; the order judges again.
+    against the time that the entry claims; the order judges again. What is provisional judges nobody: it
+    comes to nodes in different orders.
     """
     group = bytes(state.group)
     context = BlockContext(group, 1, entry.header.time_ms, group, True)
-    return _execute(State(state.rows), entry, context)
+    return _execute(State(state.final), entry, context)
 
 
 def _execute(state: State, entry: Entry, context: BlockContext) -> str | None:
@@ -185,11 +189,17 @@ def _outcome_of(rows: Rows, entry_id: bytes, rule: str) -> Outcome:
     return Outcome("final") if is_admitted else Outcome("void", rule)
 
 
+def _kept(rows: Rows) -> MemoryRows:
+    return MemoryRows({key: value for table in _TABLES for key, value in rows.scan(row_key(table))})
+
+
 def _view(
-    rows: Rows, founding: Entry, voters: tuple[DeviceKey, ...], outcomes: dict[EntryId, Outcome]
+    final: MemoryRows,
+    kept: MemoryRows,
+    founding: Entry,
+    voters: tuple[DeviceKey, ...],
+    outcomes: dict[EntryId, Outcome],
 ) -> GroupState:
-    held = {key: value for table in _TABLES for key, value in rows.scan(row_key(table))}
-    kept = MemoryRows(held)
     ordered = sorted(tables.members(kept), key=lambda item: item[1].number)
     members = {MemberId(member_id): _member_of(MemberId(member_id), row) for member_id, row in ordered}
     standings: dict[bytes, tuple[MemberId, Standing]] = {}
@@ -199,8 +209,17 @@ def _view(
             standings[key] = member_id, _standing_of(members[member_id], device.status)
     terms = _read_founding(founding)
     charter = tables.charter(kept)
-    views = MappingProxyType(outcomes), MappingProxyType(members)
-    return GroupState(founding.group, terms, charter, voters, *views, kept, MappingProxyType(standings))
+    return GroupState(
+        founding.group,
+        terms,
+        charter,
+        voters,
+        MappingProxyType(outcomes),
+        MappingProxyType(members),
+        final,
+        kept,
+        MappingProxyType(standings),
+    )
 
 
 def _member_of(member_id: MemberId, row: tables.MemberRow) -> Member:

@@ -110,7 +110,7 @@ def _admit_ready(state: State, context: BlockContext) -> None:
     """Make voters of those who are ready, first come, first served, as fast as the rate allows."""
     asking = sorted((value[1], member_id, value[0]) for member_id, value in tables.scan(state, "ready"))
     for _, member_id, key in asking:
-        if not _may_enter(state, member_id, key):
+        if not may_enter(state, member_id, key):
             continue
         if len(tables.voters(state)) >= FREE_VOTERS:
             if not _has_room(state):
@@ -121,7 +121,7 @@ def _admit_ready(state: State, context: BlockContext) -> None:
         _enter(state, member_id, key, context)
 
 
-def _may_enter(state: State, member_id: bytes, key: bytes) -> bool:
+def may_enter(state: State, member_id: bytes, key: bytes) -> bool:
     """Whether somebody who is ready may have the role, were there room."""
     row = tables.member(state, member_id)
     device = tables.device(state, key)

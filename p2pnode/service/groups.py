@@ -46,8 +46,7 @@ class GroupsService:
 
     async def _summary(self, held: HeldGroup) -> shapes.GroupSummary:
         def read(queries: GroupQueries) -> tuple[int, int, int]:
-            undecided = sum(item.decided_order is None for item in queries.governed())
-            return undecided, len(queries.wanted_annexes(1000)), len(queries.fork_proofs())
+            return len(queries.undecided()), len(queries.wanted_annexes(1000)), len(queries.fork_proofs())
 
         undecided, wanted, forks = await self.context.query(held, read)
         heads = held.frontier.heads.values()

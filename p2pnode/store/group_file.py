@@ -13,6 +13,7 @@ from p2pnode.core.crypto import sha256
 from p2pnode.core.limits import SEQ_MAX
 from p2pnode.replication.lane import LaneState
 from p2pnode.replication.run import Row, StoredEntry
+from p2pnode.store.chain_tables import ChainQueries, ChainTransaction
 from p2pnode.store.database import Connect, Writing, connect, is_sound, open_database, reported
 
 Place = tuple[int, int]
@@ -35,12 +36,10 @@ _PUT_LANE = f"UPDATE lane SET {', '.join(f'{name}=?' for name in _LANE_FIELDS[3:
 
 
 class Governed(NamedTuple):
-    """An entry that changes who belongs to the group, and when a voter's lane first covered it."""
+    """An entry that calls for an order."""
 
     position: int
     entry: StoredEntry
-    decided_order: int | None
-    decided_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +71,11 @@ class GroupQueries:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+
+    @property
+    def chain(self) -> ChainQueries:
+        """The tables of the group's chain."""
+        return ChainQueries(self._connection)
 
     def close(self) -> None:
         self._connection.close()
@@ -164,11 +168,22 @@ class GroupQueries:
         return None if row is None else number_and_seq(row[0])[1]
 
     def governed(self) -> list[Governed]:
+        """Entries that call for an order, decided or not."""
         rows = self._connection.execute(
-            "SELECT position, header, signature, payload, checked, decided_order, decided_ms"
+            "SELECT position, header, signature, payload, checked"
             " FROM governed JOIN entry USING (position) ORDER BY position"
         )
-        return [Governed(row[0], StoredEntry(*row[1:5]), row[5], row[6]) for row in rows]
+        return [Governed(row[0], StoredEntry(*row[1:])) for row in rows]
+
+    def undecided(self) -> list[Governed]:
+        """Entries that call for an order and lie above the last final cut."""
+        rows = self._connection.execute(
+            "SELECT position, header, signature, payload, entry.checked"
+            " FROM governed JOIN entry USING (position)"
+            f" JOIN lane ON number = position >> {SEQ_BITS}"
+            f" WHERE (position & {SEQ_MAX}) > decided ORDER BY position"
+        )
+        return [Governed(row[0], StoredEntry(*row[1:])) for row in rows]
 
     def fork_proofs(self) -> dict[tuple[bytes, int], bytes]:
         """The proof of each forked lane, by author and lane."""
@@ -242,6 +257,11 @@ class GroupQueries:
 class GroupTransaction(GroupQueries):
     """Everything that one transaction may change."""
 
+    @property
+    def chain(self) -> ChainTransaction:
+        """The tables of the group's chain."""
+        return ChainTransaction(self._connection)
+
     def add_lane(self, author: bytes, lane: int) -> LaneState:
         """A new empty lane with the next number."""
         number = int(self._connection.execute("SELECT COALESCE(MAX(number), 0) + 1 FROM lane").fetchone()[0])
@@ -278,14 +298,6 @@ class GroupTransaction(GroupQueries):
     def add_governed(self, position: int) -> None:
         self._connection.execute("INSERT OR IGNORE INTO governed (position) VALUES (?)", (position,))
 
-    def decide_governed(self, after: int, until: int, number: int, order: int, decided_ms: int) -> int:
-        """Mark governed entries of a lane in (after, until] as decided; the number of them."""
-        return self._connection.execute(
-            "UPDATE governed SET decided_order=?, decided_ms=? WHERE position BETWEEN ? AND ? AND "
-            "decided_order IS NULL",
-            (order, decided_ms, position_of(number, after + 1), position_of(number, until)),
-        ).rowcount
-
     def set_checked(self, position: int, checked: int) -> None:
         self._connection.execute("UPDATE entry SET checked=? WHERE position=?", (checked, position))
 
@@ -304,11 +316,8 @@ class GroupTransaction(GroupQueries):
         self._connection.execute("INSERT OR IGNORE INTO dead VALUES (?, ?)", (entry_id, header))
 
     def forget_walks(self) -> None:
-        """Forget what acks resolve to, what voters covered, and the views: all follow from the entries
-        again.
-        """
+        """Forget what acks resolve to and the views: both follow from the entries again."""
         self._connection.execute("UPDATE ack SET targets=NULL")
-        self._connection.execute("UPDATE governed SET decided_order=NULL, decided_ms=NULL")
         self.clear_views()
 
     def want_annex(self, annex_hash: bytes, position: int) -> bool:

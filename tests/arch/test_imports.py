@@ -48,6 +48,7 @@ _HOME = (
 )
 _WRITER = (
     "p2pnode.authoring",
+    "p2pnode.chain",
     "p2pnode.group_change",
     "p2pnode.group_log",
     "p2pnode.node",
@@ -74,8 +75,19 @@ _ROOMS = {
     "p2pnode.consensus": _pure("p2pnode.consensus"),
     "p2pnode.economy": _pure("p2pnode.economy"),
     "p2pnode.federation": _pure("p2pnode.federation"),
-    # nacl seals boxes (J12), tomllib reads a charter as people write it.
-    "p2pnode.governance": _pure("p2pnode.governance", "nacl", "tomllib"),
+    # nacl seals boxes (J12), tomllib reads a charter as people write it. What a group decides is what consensus
+    # agrees on: its entries are executed on consensus rows.
+    "p2pnode.governance": Room(
+        own=(
+            "p2pnode.consensus.execution",
+            "p2pnode.consensus.format",
+            "p2pnode.consensus.rows",
+            "p2pnode.core",
+            "p2pnode.governance",
+        ),
+        others=("msgpack", "msgspec", "nacl", "tomllib"),
+        standard=_PURE_STANDARD | {"tomllib"},
+    ),
     "p2pnode.replication": _pure("p2pnode.replication", "zlib"),  # runs travel compressed
     "p2pnode.penalties": Room(own=("p2pnode.core",), standard=_PURE_STANDARD),
     "p2pnode.vocabulary": Room(own=_PURE, standard=_PURE_STANDARD),

@@ -84,14 +84,15 @@ def test_what_three_members_write_is_on_all_of_them(make: Make, tmp_path: Path) 
     assert (again["written"], again["known"]) == (0, count)
 
 
-def test_entries_become_final_once_the_voter_has_seen_them(make: Make) -> None:
+def test_entries_become_final_with_the_next_decision(make: Make) -> None:
     nodes = [make(name).start() for name in ("alice", "bob")]
     alice, bob = nodes
     group = form_group(nodes)
     entry = bob.contribute(group, "pruning")
     eventually("alice holds it", lambda: entry in alice.entries(group))
-    alice.contribute(group, "mowing")
-    for node in nodes:
+    carol = make("carol").start()
+    carol.join(alice.invite(group))
+    for node in (*nodes, carol):
         eventually("it is final", lambda node=node: node.entries(group)[entry]["state"] == "final")
 
 

@@ -49,7 +49,7 @@ class History:
         alice, bob, carol, dave, erin = self.machines
         self.group = alice.found()
         bob.join(alice, self.group)
-        alice.give(bob, self.group)
+        alice.share(bob, self.group)
         self.now_ms = NOW_MS + 1
         carol.join(bob, self.group)
         link = alice.link(self.group, uses=1)

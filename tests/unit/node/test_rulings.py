@@ -31,6 +31,7 @@ from p2pnode.core.events import (
 from p2pnode.opening import run_of
 from p2pnode.replication.fork import Branch, encode_fork_proof
 from p2pnode.replication.run import StoredEntry, encode_run, pack_runs
+from p2pnode.store.group_file import position_of
 from tests.unit.node.world import DAY_MS, NOW_MS, Machine
 
 MachineOf = Callable[[str], Machine]
@@ -292,7 +293,8 @@ def test_j21_a_newcomer_is_admitted_by_a_voter_and_uses_are_counted(machine: Mac
 def test_j21_a_member_who_is_no_voter_admits_provisionally_and_bounds_the_newcomer(
     machine: MachineOf,
 ) -> None:
-    _, bob, group = pair(machine)
+    alice, bob, group = pair(machine)
+    alice.share(bob, group)
     carol = machine("carol")
     carol.join(bob, group)
     assert bob.node.logs[group].state.standing(carol.key) == "provisional"
@@ -314,10 +316,11 @@ def test_j21_expiry_is_judged_when_decided(machine: MachineOf) -> None:
     late = NOW_MS + DAY_MS
     bob.knock(alice, prepared, late)
     assert alice.node.logs[group].state.standing(bob.key) is None
-    outcomes = [
-        outcome.rule for outcome in alice.node.logs[group].state.outcomes.values() if outcome.state == "void"
-    ]
-    assert outcomes == ["invite.expired"]
+    log = alice.node.logs[group]
+    lane = log.lane(bob.key, 0)
+    assert lane is not None
+    assert lane.decided == 0
+    assert log.file.chain.void_rule(position_of(lane.number, 0)) == "invite.expired"
 
 
 def test_j31_a_clock_ahead_of_two_peers_or_after_a_long_silence_does_not_sign(machine: MachineOf) -> None:

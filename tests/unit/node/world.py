@@ -11,6 +11,7 @@ from p2pnode.core.codec import encode
 from p2pnode.core.crypto import SigningKey
 from p2pnode.core.entry import Entry
 from p2pnode.core.events import (
+    AnnexesReceived,
     Append,
     Effect,
     Event,
@@ -151,6 +152,16 @@ class Machine:
                 if held is None or held.seq < state.seq:
                     frame = self.frame(group, author, lane, 0 if held is None else held.seq + 1)
                     other.ask(Received(1, group, self.key, frame, False, False), now_ms)
+
+    def share(self, other: Machine, group: bytes, now_ms: int = NOW_MS) -> None:
+        """Send everything that the other lacks, the bodies of blocks too, until it has followed the chain."""
+        for _ in range(50):
+            self.give(other, group, now_ms)
+            wanted = other.node.logs[group].file.wanted_annexes(100)
+            bodies = tuple(self.node.logs[group].file.annexes(wanted))
+            if not bodies:
+                return
+            other.ask(AnnexesReceived(1, group, self.key, bodies), now_ms)
 
     def receive(
         self, group: bytes, frame: bytes, peer: bytes, now_ms: int = NOW_MS, pushed: bool = False

@@ -1,0 +1,377 @@
+"""Blocks on this node: making the next one out of what is here, and judging what others propose.
+
+A proposed block is judged once, and what running it gave is kept until the height is over: a block is run
+before it is voted for, and not a second time when it becomes final.
+
+Source: C 5.3 and 5.4, J8, J28 to J30.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from p2pnode.chain.candidates import LANES_ORDERED, Found, read_all, read_lane
+from p2pnode.consensus.actions import Verdict
+from p2pnode.consensus.block import (
+    AHEAD_MS_MAX,
+    Roots,
+    Tip,
+    body_fault,
+    header_fault,
+    next_block,
+    roots_fault,
+    time_after,
+)
+from p2pnode.consensus.certificate import check_certificate
+from p2pnode.consensus.cut import Bounds, bounds_fault, choose, closure_fault, in_order
+from p2pnode.consensus.execution import BlockContext, Execution, execute
+from p2pnode.consensus.format import (
+    BlockHeader,
+    Body,
+    Configuration,
+    CutEntry,
+    decode_body,
+    ops_root,
+)
+from p2pnode.consensus.rows import State
+from p2pnode.consensus.trie import TrieChange, update
+from p2pnode.core.entry import Entry
+from p2pnode.core.errors import FormatError
+from p2pnode.governance.configuration import configuration_of
+from p2pnode.governance.due import next_due_ms
+from p2pnode.governance.executing import LaterRules
+from p2pnode.governance.voters import SUSPEND_TYPE, decode_suspend
+from p2pnode.replication.fork import check_fork_proof
+from p2pnode.vocabulary import BLOCK_RULES, GOVERNED_TYPES
+
+if TYPE_CHECKING:
+    from p2pnode.group_log import GroupLog
+
+CHECKPOINT_ENTRIES = 1000
+CHECKPOINT_MS = 7 * 24 * 3_600_000
+"""When a block is made although nothing calls for an order: so many entries, or one and so long ago."""
+
+OLD_MS = 10 * 60_000
+"""A block that leaves out what a voter has held for longer gets no N of that voter (J29)."""
+
+
+class Made(NamedTuple):
+    """A block with what running it gives.
+
+    Shapes: voids are (position, rule); lanes are (number, last seq).
+    """
+
+    header: BlockHeader
+    body: bytes
+    execution: Execution
+    trie: TrieChange
+    configuration: Configuration
+    lanes: tuple[tuple[int, int], ...]
+    voids: tuple[tuple[int, str], ...]
+    suspended: tuple[bytes, ...]
+
+
+@dataclass(slots=True)
+class Proposed:
+    """A block that somebody put to the vote.
+
+    Shapes: fault is the rule it breaks; made is None until it was judged.
+    """
+
+    header: BlockHeader
+    fault: str | None = None
+    made: Made | None = None
+
+
+class Blocks:
+    """The blocks of one height."""
+
+    def __init__(self, log: GroupLog, tip: Tip, voted_by: Configuration | None) -> None:
+        self._log = log
+        self.tip = tip
+        self._voted_by = voted_by
+        self._proposed: dict[bytes, Proposed] = {}
+        self._work_began_ms: int | None = None
+        self._usable_since: dict[int, tuple[int, int]] = {}
+        self.due_ms = next_due_ms(log.file.chain)
+        self.now_ms = 0
+        self.has_own_vote = False
+
+    # ---- what the rules of voting ask
+
+    def verdict(self, block_id: bytes, *, is_fresh: bool) -> Verdict:
+        """Whether a block holds, is wrong, or cannot be judged yet."""
+        proposed = self._proposed.get(block_id)
+        if proposed is None:
+            return "unknown"
+        if proposed.fault is None and proposed.made is None:
+            self._judge(proposed)
+        if proposed.fault is not None:
+            return "invalid"
+        if proposed.made is None:
+            return "unknown"
+        # What has votes behind it is not judged by the clock (J31).
+        is_early = is_fresh and proposed.header.time_ms > self.now_ms + AHEAD_MS_MAX
+        return "unknown" if is_early else "valid"
+
+    def has_work(self) -> bool:
+        """Whether there is something to decide that could stand in a block made now (J28)."""
+        is_work = (
+            self.has_own_vote
+            or any(proposed.made is not None for proposed in self._proposed.values())
+            or self._is_called_for()
+        )
+        if not is_work:
+            self._work_began_ms = None
+        elif self._work_began_ms is None:
+            self._work_began_ms = self.now_ms
+        return is_work
+
+    def work_began_ms(self) -> int | None:
+        """Since when there has been work."""
+        return self._work_began_ms
+
+    def omits_something_old(self, block_id: bytes) -> bool:
+        """Whether a block leaves out what could have stood in it and was here for long (J29)."""
+        proposed = self._proposed.get(block_id)
+        if proposed is None or proposed.made is None:
+            return False
+        made = proposed.made
+        ordered = len(made.execution.outcomes)
+        if ordered >= self._bounds.author_entries_max:
+            return False  # it may be full: the next one orders what is left
+        cut = dict(made.lanes)
+        for number, (seq, since_ms) in self._usable_since.items():
+            lane = self._log.lanes[number]
+            if since_ms + OLD_MS < self.now_ms and seq > cut.get(number, lane.decided):
+                return True
+        return False
+
+    def suspends(self, block_id: bytes) -> tuple[bytes, ...]:
+        """The voters whom a block suspends for not answering the roll call."""
+        proposed = self._proposed.get(block_id)
+        return () if proposed is None or proposed.made is None else proposed.made.suspended
+
+    # ---- what is known
+
+    def note_usable(self) -> None:
+        """Remember since when entries can stand in a block."""
+        for number, lane in self._log.lanes.items():
+            if lane.lane not in LANES_ORDERED or lane.last_usable <= lane.decided:
+                self._usable_since.pop(number, None)
+                continue
+            held = self._usable_since.get(number)
+            if held is None or held[0] <= lane.decided:
+                self._usable_since[number] = (lane.decided + 1, self.now_ms)
+
+    def put_to_vote(self, header: BlockHeader) -> None:
+        """A header came with a proposal."""
+        self._proposed.setdefault(header.id, Proposed(header))
+
+    @property
+    def bodies_wanted(self) -> list[bytes]:
+        """The bodies of blocks that cannot be judged without them."""
+        return [
+            proposed.header.body_hash
+            for proposed in self._proposed.values()
+            if proposed.fault is None and proposed.made is None
+        ]
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether some block cannot be judged yet."""
+        return bool(self.bodies_wanted)
+
+    def fault_of(self, block: bytes) -> str | None:
+        """The rule that a proposed block breaks."""
+        proposed = self._proposed.get(block)
+        return None if proposed is None else proposed.fault
+
+    def made(self, block: bytes) -> Made | None:
+        """A block that was judged to hold."""
+        proposed = self._proposed.get(block)
+        return None if proposed is None else proposed.made
+
+    # ---- work
+
+    @property
+    def _bounds(self) -> Bounds:
+        return Bounds(int(str(self._log.state.charter.value["block_entries_max"])))
+
+    def _is_called_for(self) -> bool:
+        log = self._log
+        if any(self._is_usable(position) for position in log.undecided) or self._seals():
+            return True
+        if self.due_ms is not None and self.due_ms <= self.now_ms:
+            return True
+        above = sum(
+            lane.last_usable - lane.decided
+            for lane in log.lanes.values()
+            if lane.lane in LANES_ORDERED and lane.last_usable > lane.decided
+        )
+        return above >= CHECKPOINT_ENTRIES or (above > 0 and self.now_ms >= self.tip.time_ms + CHECKPOINT_MS)
+
+    def _is_usable(self, position: int) -> bool:
+        number, seq = position >> 40, position & ((1 << 40) - 1)
+        return seq <= self._log.lanes[number].last_usable
+
+    def _has_reason(self, found: Sequence[Found], seals: Sequence[bytes], time_ms: int) -> bool:
+        """Whether a block may exist: one without a reason would keep the group busy for nothing (R0)."""
+        return (
+            bool(seals)
+            or any(item.entry.header.type in GOVERNED_TYPES for item in found)
+            or (self.due_ms is not None and self.due_ms <= time_ms)
+            or len(found) >= CHECKPOINT_ENTRIES
+            or (bool(found) and time_ms >= self.tip.time_ms + CHECKPOINT_MS)
+        )
+
+    def _seals(self) -> tuple[bytes, ...]:
+        """Proofs of forks that no block holds yet."""
+        return tuple(self._log.unsealed_proofs())
+
+    # ---- making and judging
+
+    def make(self) -> Made | None:
+        """The block that this node would propose now, or None when nothing calls for one."""
+        log, bounds = self._log, self._bounds
+        found = read_all(log.file, log.lanes.values(), bounds.author_entries_max, log.lanes.get, log.dead)
+        chosen = {
+            candidate.id for candidate in choose([item.candidate for item in found], self.tip.id, bounds)
+        }
+        taken = [item for item in found if item.candidate.id in chosen]
+        seals = self._seals()
+        if not self._has_reason(taken, seals, time_after(self.tip, self.now_ms)):
+            return None
+        ends: dict[tuple[bytes, int], CutEntry] = {}
+        for item in taken:
+            candidate = item.candidate
+            key = (candidate.author, candidate.lane)
+            if key not in ends or ends[key].seq < candidate.seq:
+                ends[key] = CutEntry(candidate.author, candidate.lane, candidate.seq, candidate.id)
+        moved = tuple(sorted(ends.values()))
+        made = self._run(None, moved, seals, taken)
+        self._proposed[made.header.id] = Proposed(made.header, made=made)
+        return made
+
+    def _judge(self, proposed: Proposed) -> None:
+        header = proposed.header
+        proposed.fault = header_fault(header, self.tip)
+        if proposed.fault is not None:
+            return
+        blobs = self._log.file.annexes([header.body_hash])
+        if not blobs:
+            return
+        try:
+            body = decode_body(blobs[0])
+            proposed.fault = self._body_fault(header, body)
+            if proposed.fault is None:
+                self._judge_entries(proposed, body)
+        except FormatError as error:
+            proposed.fault = error.rule
+        except LaterRules:
+            return  # whoever upgrades judges it then (J6)
+
+    def _body_fault(self, header: BlockHeader, body: Body) -> str | None:
+        """The rule that a body breaks without its entries. Errors: FormatError certificate.*, fork.*."""
+        fault = body_fault(header, body, self.tip)
+        if fault is not None:
+            return fault
+        if body.parent is not None and body.parent != self.tip.certificate and self._voted_by is not None:
+            check_certificate(body.parent, self._voted_by, self.tip.group, self._voted_by.epoch, self.tip.id)
+        for proof in body.seals:
+            if check_fork_proof(proof).group != self.tip.group:
+                return "block.other_group"
+        return None
+
+    def _judge_entries(self, proposed: Proposed, body: Body) -> None:
+        log = self._log
+        found: list[Found] = []
+        for entry in body.cut:
+            lane = log.lane(entry.key, entry.lane)
+            if lane is None or lane.last_usable < entry.seq:
+                return  # it is still to come, or lies on a branch that this node does not hold
+            part = read_lane(log.file, lane, entry.seq, log.lanes.get, log.dead)
+            if not part or part[-1].candidate.id != entry.id:
+                return
+            if any(item.entry.payload is None for item in part):
+                return
+            found += part
+        candidates = [item.candidate for item in found]
+        proposed.fault = closure_fault(candidates) or bounds_fault(candidates, self._bounds)
+        if proposed.fault is None and not self._has_reason(found, body.seals, proposed.header.time_ms):
+            proposed.fault = "block.no_reason"
+        if proposed.fault is None:
+            made = self._run(proposed, body.cut, body.seals, found)
+            proposed.fault = roots_fault(proposed.header, _roots(made))
+            proposed.made = made if proposed.fault is None else None
+
+    def _run(
+        self,
+        proposed: Proposed | None,
+        moved: Sequence[CutEntry],
+        seals: Sequence[bytes],
+        found: Sequence[Found],
+    ) -> Made:
+        """Run a block on top of the tip; without `proposed`, make its header too."""
+        log, tip = self._log, self.tip
+        by_id = {item.candidate.id: item for item in found}
+        ordered = [by_id[item.id] for item in in_order([item.candidate for item in found], tip.id)]
+        time_ms = time_after(tip, self.now_ms) if proposed is None else proposed.header.time_ms
+        context = BlockContext(
+            group=tip.group,
+            height=tip.height + 1,
+            time_ms=time_ms,
+            previous=tip.id,
+            signers=self._signers(),
+            moved=tuple(sorted({entry.key for entry in moved})),
+        )
+        execution = execute(
+            log.file.chain,
+            context,
+            moved,
+            log.seals_of(seals),
+            [item.entry for item in ordered],
+            BLOCK_RULES,
+        )
+        trie = update(tip.state_root, execution.changes, log.file.chain.trie_node)
+        after = State(log.file.chain)
+        after.apply(execution.changes)
+        configuration = configuration_of(after)
+        outcomes_root = ops_root(execution.outcomes)
+        roots = Roots(outcomes_root, trie.root, configuration.hash)
+        if proposed is None:
+            header, body = next_block(tip, moved, seals, roots, self.now_ms)
+        else:
+            header, body = proposed.header, log.file.annexes([proposed.header.body_hash])[0]
+        rules = dict(execution.outcomes)
+        return Made(
+            header,
+            body,
+            execution,
+            trie,
+            configuration,
+            tuple((log.numbers[entry.key, entry.lane], entry.seq) for entry in moved),
+            tuple((item.position, rules[item.candidate.id]) for item in ordered if rules[item.candidate.id]),
+            _suspended(item.entry for item in ordered if not rules[item.candidate.id]),
+        )
+
+    def _signers(self) -> tuple[bytes, ...]:
+        """The members whose signatures stand under the block before."""
+        if self.tip.certificate is None or self._voted_by is None:
+            return ()
+        return tuple(self._voted_by.voters[index][0] for index in self.tip.certificate.signers)
+
+
+def _suspended(entries: Iterable[Entry]) -> tuple[bytes, ...]:
+    """The voters whom entries that hold suspend for not answering the roll call."""
+    absent: set[bytes] = set()
+    for entry in entries:
+        if entry.header.type == SUSPEND_TYPE:
+            absent.update(decode_suspend(entry.payload or b"").absent)
+    return tuple(sorted(absent))
+
+
+def _roots(made: Made) -> Roots:
+    return Roots(ops_root(made.execution.outcomes), made.trie.root, made.configuration.hash)

@@ -1,0 +1,365 @@
+"""One group's chain: what lane 1 says, what is to be said there, and which block is final.
+
+The rules of voting (`consensus/height.py`) know nothing of entries, the group's log nothing of votes; here
+they meet. Nothing is written from here: `step` says what to write, and `node.py` writes and commits it.
+
+Source: C 5, J18, J28 to J32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from p2pnode.chain.blocks import Blocks, Made
+from p2pnode.consensus.block import Tip
+from p2pnode.consensus.certificate import assemble
+from p2pnode.consensus.convocation import (
+    CLOSE_TYPE,
+    ROLL_TYPE,
+    Closing,
+    RollAnswer,
+    decode_closing,
+    decode_roll,
+    encode_closing,
+    encode_roll,
+    is_closing_signed,
+    sign_closing,
+)
+from p2pnode.consensus.format import (
+    PROPOSAL_TYPE,
+    VOTE_TYPE,
+    Certificate,
+    Configuration,
+    Proposal,
+    Vote,
+    body_named,
+    decode_body,
+    decode_header,
+    decode_proposal,
+    decode_votes,
+    encode_header,
+    encode_proposal,
+    encode_votes,
+    is_vote_signed,
+    sign_vote,
+)
+from p2pnode.consensus.height import AskToClose, Cast, Close, Commit, Height, Propose, Roll, Schism, Wake
+from p2pnode.core.crypto import sha256
+from p2pnode.core.errors import FormatError
+from p2pnode.core.events import Item
+from p2pnode.core.ids import Lane
+from p2pnode.replication.run import stored_header
+
+if TYPE_CHECKING:
+    from p2pnode.group_log import GroupLog
+
+DELTA_MS = 30_000
+"""How long a message may take between members who are on-line, when the charter says nothing."""
+
+
+class _Saying(NamedTuple):
+    """An entry of lane 1."""
+
+    author: bytes
+    type: str
+    time_ms: int
+    payload: bytes
+
+    def read(self) -> tuple[Vote, ...] | Proposal | RollAnswer | Closing:
+        """What it says. Errors: FormatError."""
+        match self.type:
+            case t if t == PROPOSAL_TYPE:
+                return decode_proposal(self.payload)
+            case t if t == ROLL_TYPE:
+                return decode_roll(self.payload)
+            case t if t == CLOSE_TYPE:
+                return decode_closing(self.payload)
+            case _:
+                return decode_votes(self.payload)
+
+
+def _heights_of(saying: _Saying) -> list[int]:
+    if saying.type not in (PROPOSAL_TYPE, VOTE_TYPE, ROLL_TYPE, CLOSE_TYPE):
+        return []
+    try:
+        said = saying.read()
+    except FormatError:
+        return []
+    return sorted({vote.height for vote in said}) if isinstance(said, tuple) else [said.height]
+
+
+class Final(NamedTuple):
+    """A block that became final, with its certificate and what running it gave.
+
+    Shapes: configuration is the one that voted on it; votes_over says for lanes of votes, by number, up to
+    where they speak of nothing above this height.
+    """
+
+    made: Made
+    certificate: Certificate
+    configuration: Configuration
+    votes_over: dict[int, int]
+
+
+@dataclass(slots=True)
+class Step:
+    """What follows now: entries for lane 1, or a final block; and when to look again."""
+
+    items: list[Item] = field(default_factory=list)
+    final: Final | None = None
+    wake_at_ms: int | None = None
+    asks: AskToClose | None = None
+    schism: Schism | None = None
+
+
+class Chain:
+    """The chain of one group; mutable, owned by the group's log."""
+
+    def __init__(self, log: GroupLog, tip: Tip, voted_by: Configuration | None) -> None:
+        self._log = log
+        self.tip = tip
+        self.is_stirred = True
+        self.has_moved = False
+        self.wake_at_ms: int | None = None
+        self._is_signing = False
+        self._voted_by = voted_by
+        self._now: list[_Saying] = []
+        self._heard: dict[int, int] = {}
+        self._said: dict[int, list[_Saying]] = {}
+        self._heights: dict[int, list[tuple[int, int]]] = {}
+        self.bodies_wanted: set[bytes] = set()
+        self._named: dict[tuple[bytes, int], int] = {}
+        self._begin()
+        self.hear(sorted(log.lanes))
+
+    def _begin(self) -> None:
+        """Begin the height above the tip."""
+        self._members = {key: member for member, key in self.tip.configuration.voters}
+        self.blocks = Blocks(self._log, self.tip, self._voted_by)
+        self._now = self._said.pop(self.tip.height + 1, [])
+        self.begin_again()
+
+    def begin_again(self) -> None:
+        """Make the state of this height anew from what was said: also when own votes could not be stored."""
+        tip = self.tip
+        signers = () if self._voted_by is None or tip.certificate is None else tip.certificate.signers
+        self._votes_heard: set[tuple[bytes, Vote]] = set()
+        self.is_stirred = True
+        self.height = Height(
+            group=tip.group,
+            height=tip.height + 1,
+            previous_id=tip.id,
+            configuration=tip.configuration,
+            me=self._members.get(self._log.key.public) if self._is_signing else None,
+            recent_signers=[self._voted_by.voters[index][0] for index in signers] if self._voted_by else (),
+            delta_ms=DELTA_MS,
+        )
+        for saying in self._now:
+            self._take(saying)
+
+    # ---- what lane 1 says
+
+    def hear(self, numbers: Iterable[int]) -> None:
+        """Read what is new in some lanes, as far as they are lanes of votes."""
+        for number in numbers:
+            lane = self._log.lanes[number]
+            if lane.lane != Lane.VOTES:
+                continue
+            first = self._heard.get(number, lane.decided) + 1
+            for seq, stored in enumerate(self._log.file.entries(number, first, lane.last_usable), first):
+                header = stored_header(stored.header)
+                self._hear(
+                    number, seq, _Saying(lane.author, header.type, header.time_ms, stored.payload or b"")
+                )
+                self._heard[number] = seq
+                self.is_stirred = True
+
+    def _hear(self, number: int, seq: int, saying: _Saying) -> None:
+        """Take one entry at the heights that it speaks of; what is malformed or over counts for nothing."""
+        heights = _heights_of(saying)
+        if saying.type == PROPOSAL_TYPE and heights and heights[0] > self.tip.height:
+            self._want_body(saying)
+        self._heights.setdefault(number, []).append((seq, max(heights, default=0)))
+        for height in heights:
+            if height == self.tip.height + 1:
+                self._now.append(saying)
+                self._take(saying)
+            elif height > self.tip.height:
+                self._said.setdefault(height, []).append(saying)
+
+    def _want_body(self, saying: _Saying) -> None:
+        """Look at the body of a proposed block, now or when it comes."""
+        body_hash = body_named(saying.payload)
+        if body_hash is None or saying.author not in self._log.voters:
+            return
+        held = self._log.file.annexes([body_hash])
+        if held:
+            self.take_body(held[0])
+        else:
+            self.bodies_wanted.add(body_hash)
+
+    def take_body(self, body: bytes) -> bool:
+        """Note what a proposed block names: it is fetched whatever quota its author has (J16).
+
+        Shapes: whether it names anything new.
+        """
+        self.bodies_wanted.discard(sha256(body))
+        self.is_stirred = True
+        try:
+            cut = decode_body(body).cut
+        except FormatError:
+            return False
+        is_new = False
+        for entry in cut:
+            key = (entry.key, entry.lane)
+            if entry.seq > self._named.get(key, -1):
+                self._named[key] = entry.seq
+                is_new = True
+        return is_new
+
+    def named(self, author: bytes, lane: int) -> int:
+        """The last seq of a lane that a block of the group's voters names, -1 for none."""
+        return self._named.get((author, lane), -1)
+
+    def _take(self, saying: _Saying) -> None:
+        """Take what a voter said of the height above the tip."""
+        member = self._members.get(saying.author)
+        if member is None:
+            return
+        tip = self.tip
+        match saying.read():
+            case Proposal() as proposal:
+                if proposal.header:
+                    self.blocks.put_to_vote(decode_header(proposal.header))
+                self.height.add_proposal(member, proposal)
+            case RollAnswer():
+                self.height.add_roll(member, saying.time_ms)
+            case Closing() as closing:
+                if is_closing_signed(saying.author, tip.group, tip.configuration.epoch, closing):
+                    self.height.add_close(member, closing)
+            case votes:
+                for vote in votes:
+                    if vote.height == tip.height + 1:
+                        self._take_vote(saying.author, member, vote)
+
+    def _take_vote(self, author: bytes, member: bytes, vote: Vote) -> None:
+        if (author, vote) in self._votes_heard:
+            return
+        if is_vote_signed(author, self.tip.group, self.tip.configuration.epoch, vote):
+            self._votes_heard.add((author, vote))
+            self.height.add_vote(member, vote)
+            self.blocks.has_own_vote |= author == self._log.key.public
+
+    def _votes_over(self, height: int) -> dict[int, int]:
+        """Up to where lanes of votes speak of nothing above a height: what need not be read again."""
+        over: dict[int, int] = {}
+        for number, heights in self._heights.items():
+            for seq, last in heights:
+                if last > height:
+                    break
+                over[number] = seq
+        return over
+
+    # ---- what follows
+
+    def step(self, now_ms: int, reachable: Collection[bytes], *, may_sign: bool) -> Step:
+        """What the rules say now. Shapes: reachable holds device keys.
+
+        What cannot be stored has to be taken back by `begin_again`: the rules say each thing once.
+        """
+        if may_sign != self._is_signing:
+            self._is_signing = may_sign
+            self.begin_again()
+        self.blocks.now_ms = now_ms
+        self.is_stirred = self.has_moved = False
+        self.wake_at_ms = None
+        self.blocks.note_usable()
+        members = sorted(self._members[key] for key in self._members if key in reachable)
+        step = Step()
+        votes: list[Vote] = []
+        for action in self.height.step(now_ms, members, self.blocks):
+            match action:
+                case Commit():
+                    step.final = self._final(action)
+                    if step.final is not None:
+                        return step
+                case Wake(at_ms):
+                    step.wake_at_ms = self.wake_at_ms = at_ms
+                case Schism():
+                    step.schism = action
+                case AskToClose():
+                    step.asks = action
+                case Cast():
+                    votes.append(self._sign(action))
+                case Propose():
+                    step.items += self._propose(action)
+                case Roll():
+                    payload = encode_roll(RollAnswer(self.tip.height + 1))
+                    step.items.append(Item(ROLL_TYPE, payload, lane=Lane.VOTES.value))
+                case Close():
+                    step.items.append(self._close(action))
+        if votes:
+            step.items.append(Item(VOTE_TYPE, encode_votes(votes), lane=Lane.VOTES.value))
+        return step
+
+    def _sign(self, action: Cast) -> Vote:
+        unsigned = Vote(
+            self.tip.height + 1, action.attempt, action.view, action.kind, action.block, bytes(64)
+        )
+        epoch = self.tip.configuration.epoch
+        signature = sign_vote(self._log.key, self.tip.group, epoch, unsigned)
+        return Vote(
+            unsigned.height, unsigned.attempt, unsigned.view, unsigned.kind, unsigned.block, signature
+        )
+
+    def _propose(self, action: Propose) -> list[Item]:
+        made = self.blocks.make() if action.block is None else self.blocks.made(action.block)
+        if made is None:
+            return []
+        header, annexes = (encode_header(made.header), (made.body,)) if action.block is None else (b"", ())
+        proposal = Proposal(
+            made.header.height,
+            action.attempt,
+            action.view,
+            action.justifying_view,
+            made.header.id,
+            header,
+            (),
+        )
+        return [Item(PROPOSAL_TYPE, encode_proposal(proposal), lane=Lane.VOTES.value, annexes=annexes)]
+
+    def _close(self, action: Close) -> Item:
+        tip = self.tip
+        certificate = None
+        if action.lock is not None:
+            certificate = assemble(
+                tip.configuration, action.votes, "N", action.lock.view, 0, action.lock.block
+            )
+        closing = sign_closing(self._log.key, tip.group, tip.configuration.epoch, tip.height + 1, certificate)
+        return Item(CLOSE_TYPE, encode_closing(closing), lane=Lane.VOTES.value)
+
+    def _final(self, action: Commit) -> Final | None:
+        made = self.blocks.made(action.block)
+        certificate = assemble(
+            self.tip.configuration, action.votes, "F", action.view, action.attempt, action.block
+        )
+        if made is None or certificate is None:
+            return None
+        return Final(made, certificate, self.tip.configuration, self._votes_over(made.header.height))
+
+    def is_due(self, now_ms: int) -> bool:
+        """Whether something came, or the time has come, since the last step."""
+        return self.is_stirred or (self.wake_at_ms is not None and self.wake_at_ms <= now_ms)
+
+    def advance(self, tip: Tip) -> None:
+        """A block was committed: go on with the next height."""
+        self._voted_by = self.tip.configuration
+        self.tip = tip
+        self.is_stirred = True
+        self._heights = {
+            number: [(seq, last) for seq, last in heights if last > tip.height]
+            for number, heights in self._heights.items()
+        }
+        self._begin()

@@ -1,0 +1,90 @@
+"""A chain as its file keeps it: the rows it begins with, its last block, and what a final block changes."""
+
+from __future__ import annotations
+
+from p2pnode.chain.blocks import Made
+from p2pnode.consensus.block import Tip, cut_after
+from p2pnode.consensus.certificate import configuration_of_value, configuration_value
+from p2pnode.consensus.format import (
+    Certificate,
+    Configuration,
+    certificate_of_value,
+    decode_body,
+    decode_header,
+    encode_header,
+)
+from p2pnode.consensus.rows import row_key
+from p2pnode.consensus.trie import EMPTY_ROOT, update
+from p2pnode.core import codec
+from p2pnode.core.entry import Entry
+from p2pnode.governance.configuration import configuration_of
+from p2pnode.governance.genesis import genesis_rows
+from p2pnode.store.chain_tables import BlockRow, ChainQueries, ChainTransaction
+
+_CUT_PREFIX = row_key("cut")
+
+
+def begin(chain: ChainTransaction, founding: Entry) -> None:
+    """Write the rows of height 0 and their trie."""
+    rows = genesis_rows(founding)
+    changes: dict[bytes, bytes | None] = dict(rows)
+    chain.put_rows(changes)
+    chain.put_trie(update(EMPTY_ROOT, changes, chain.trie_node).new, ())
+
+
+def is_begun(chain: ChainQueries) -> bool:
+    """Whether the rows of height 0 were written."""
+    return chain.get(row_key("epoch")) is not None
+
+
+def read_tip(chain: ChainQueries, founding: Entry) -> tuple[Tip, Configuration | None]:
+    """The last final block, and who voted on it; before the first one what the founding says."""
+    group = bytes(founding.group)
+    configuration = configuration_of(chain)
+    cut = {}
+    for key, value in chain.scan(_CUT_PREFIX):
+        seq, entry_id = codec.decode(value)
+        place = key[len(_CUT_PREFIX) :]
+        cut[place[:-1], place[-1]] = (seq, entry_id)
+    last = chain.tip()
+    if last is None:
+        rows: dict[bytes, bytes | None] = dict(genesis_rows(founding))
+        root = update(EMPTY_ROOT, rows, chain.trie_node).root
+        return Tip(group, 0, group, founding.header.time_ms, None, configuration, cut, root), None
+    header = decode_header(last.header)
+    certificate = certificate_of_value(codec.decode(last.certificate))
+    tip = Tip(group, last.height, last.id, header.time_ms, certificate, configuration, cut, header.state_root)
+    return tip, configuration_of_value(codec.decode(last.configuration))
+
+
+def commit(chain: ChainTransaction, made: Made, certificate: Certificate, voted_by: Configuration) -> None:
+    """Write a final block and what it changes."""
+    header = made.header
+    chain.add_block(
+        BlockRow(
+            header.height,
+            header.id,
+            encode_header(header),
+            made.body,
+            codec.encode(certificate.value),
+            codec.encode(configuration_value(voted_by)),
+        )
+    )
+    chain.put_rows(made.execution.changes)
+    chain.put_trie(made.trie.new, made.trie.stale)
+    chain.add_void(made.voids)
+
+
+def tip_after(tip: Tip, made: Made, certificate: Certificate) -> Tip:
+    """The tip once a block is final."""
+    header = made.header
+    return Tip(
+        tip.group,
+        header.height,
+        header.id,
+        header.time_ms,
+        certificate,
+        made.configuration,
+        cut_after(tip, decode_body(made.body).cut),
+        header.state_root,
+    )
