@@ -79,9 +79,11 @@ _ROOMS = {
     # agrees on: its entries are executed on consensus rows.
     "p2pnode.governance": Room(
         own=(
+            "p2pnode.consensus.convocation",
             "p2pnode.consensus.execution",
             "p2pnode.consensus.format",
             "p2pnode.consensus.rows",
+            "p2pnode.consensus.rules",
             "p2pnode.core",
             "p2pnode.governance",
         ),
