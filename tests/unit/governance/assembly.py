@@ -12,8 +12,8 @@ from p2pnode.core.entry import Entry
 from p2pnode.governance import ballot, proposal
 from p2pnode.governance.ballot import CAST_TYPE, CODES_TYPE, CONFIRM_TYPE, DELEGATE_TYPE, Ballot
 from p2pnode.governance.deciding import close_due, vote
-from p2pnode.governance.decision import DecisionRow, decision
 from p2pnode.governance.deciding_types import DECIDING_TYPES
+from p2pnode.governance.decision import DecisionRow, decision
 from p2pnode.governance.executing import execute_entry
 from p2pnode.governance.genesis import genesis_rows
 from p2pnode.governance.mandate import SIGN_TYPE, Signing, encode_sign
