@@ -28,12 +28,12 @@ def measure(options: Options) -> list[Figure]:
         return [run[name] for run in runs]
 
     return [
-        figure("c2.newcomer.s", f"s to check and build {count:,} rows", values("take"), values("plain")),
-        figure("c2.newcomer.rate", "rows/s", [count / value for value in values("take")]),
-        figure("c2.serve.s", "s to make all chunks", values("make")),
+        figure("c2.newcomer.ms", f"ms to check and build {count:,} rows", values("take"), values("plain")),
+        figure("c2.newcomer.rate", "rows/s", [count / value * 1000 for value in values("take")]),
+        figure("c2.serve.ms", "ms to make all chunks", values("make")),
         figure("c2.chunks", "chunks", values("chunks")),
         figure("c2.bytes", "bytes a row", values("bytes")),
-        figure("c2.build.s", "s to build the trie at once", values("build")),
+        figure("c2.build.ms", "ms to build the trie at once", values("build")),
         figure("c2.block.ms", f"ms for {options.scaled(_CHANGES):,} changed rows", values("block")),
     ]
 
@@ -63,15 +63,15 @@ def _run(count: int, changes: int) -> dict[str, float]:
     changed = {key: b"changed" for key, _ in map(_row, range(0, count, max(1, count // changes)))}
     start = time.perf_counter()
     update(built.root, changed, nodes.__getitem__)
-    block = (time.perf_counter() - start) * 1000
+    block = time.perf_counter() - start
     return {
-        "build": build,
-        "make": make,
-        "take": take,
-        "block": block,
+        "build": build * 1000,
+        "make": make * 1000,
+        "take": take * 1000,
+        "block": block * 1000,
         "chunks": len(chunks),
         "bytes": sum(map(len, chunks)) / count,
-        "plain": _plain(chunks),
+        "plain": _plain(chunks) * 1000,
     }
 
 
