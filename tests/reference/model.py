@@ -314,7 +314,7 @@ class Model:
         return Finding(len(visited), seconds, fault, not waiting or fault is not None, frozenset(decided))
 
     def hunt(self) -> Finding:
-        """Look for a fault, first in many short explorations: they meet most faults sooner than one long one."""
+        """Look for a fault, first in short explorations: they meet most faults sooner than one long one."""
         for states_max in _SHORT_STATES:
             for seed in range(_SHORT_TRIES):
                 finding = self.explore(states_max, seed=seed)
