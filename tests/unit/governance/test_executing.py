@@ -20,6 +20,7 @@ from p2pnode.governance import (
     sealed,
     sponsoring,
     tables,
+    voters,
 )
 from p2pnode.governance.epoch_key import EpochKey
 from p2pnode.governance.executing import LaterRules, check_rules
@@ -226,6 +227,13 @@ def test_the_suspended_have_no_vote_of_either_kind_for_a_while() -> None:
     assert chain.votes(BOB)
 
 
+def test_the_suspended_sponsor_nobody() -> None:
+    chain = Chain(ALICE, BOB, CAROL, admission="sponsors")
+    join = chain.join(EVE, ALICE)
+    chain.run(join, decide=[("suspend", {"days": 10, "member": id_of(BOB)})])
+    assert chain.run(_sponsor(chain, BOB, join)) == ["sponsor.no_member"]
+
+
 def test_a_suspension_is_lifted_by_a_decision() -> None:
     chain = Chain(ALICE, BOB, CAROL)
     reinstate = ("reinstate", {"member": id_of(BOB)})
@@ -364,6 +372,22 @@ def test_j37_a_device_that_was_added_shows_at_once() -> None:
     assert view.standing(phone.public) == "member"
     assert view.member_of(phone.public) == view.member_of(ALICE.public)
     assert view.outcomes[entry.id].state == "final"
+
+
+def test_j21_a_provisional_newcomer_neither_votes_nor_brings_devices() -> None:
+    chain = Chain(ALICE)
+    phone = key(50)
+    join = chain.join(BOB, ALICE)
+    signature = devices.sign_device(phone, chain.group, id_of(BOB))
+    add = devices.encode_add(devices.Add(DeviceKey(phone.public), signature))
+    added = chain.entry(BOB, devices.DEVICE_ADD_TYPE, add)
+    ready = chain.entry(BOB, "voter.ready", voters.encode_ready(0))
+    view = _view(chain, join, added, ready)
+    assert (view.outcomes[added.id].rule, view.outcomes[ready.id].rule) == (
+        "device.no_member",
+        "voter.no_member",
+    )
+    assert view.standing(phone.public) is None
 
 
 def test_the_view_says_what_became_of_a_petition() -> None:

@@ -190,6 +190,15 @@ def test_a_voter_without_its_key_is_out_until_another_device_takes_over() -> Non
     assert dict(chain.configuration.voters)[id_of(ALICE)] == PHONE.public
 
 
+def test_a_struck_device_does_not_take_the_role_back() -> None:
+    chain = Chain(ALICE, BOB, CAROL)
+    chain.run(_add(chain, ALICE, PHONE))
+    back = chain.entry(PHONE, voters.RETURN_TYPE, voters.encode_return())
+    chain.run(_revoke(chain, ALICE, ALICE), _revoke(chain, NEW, PHONE, keep=((0, 5),), recovery=RECOVERY))
+    assert chain.run(back) == ["voter.device"]
+    assert not chain.votes(ALICE)
+
+
 def test_j20_the_last_voters_key_stays_in_the_configuration() -> None:
     chain = Chain(ALICE)
     chain.run(_add(chain, ALICE, PHONE))

@@ -42,6 +42,13 @@ def test_j22_membership_is_not_the_voting_role() -> None:
     assert chain.votes(CAROL)
 
 
+def test_j22_whom_a_removed_founder_invited_needs_a_decision() -> None:
+    chain = Chain(ALICE, BOB)
+    chain.admit(CAROL, by=BOB)
+    chain.run(chain.ready(CAROL), decide=[("remove", {"member": id_of(BOB)})])
+    assert not chain.votes(CAROL)
+
+
 def test_j22_asking_and_granting_may_come_in_either_order() -> None:
     ways = []
     for grant_first in (True, False):
