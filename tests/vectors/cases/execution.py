@@ -57,7 +57,7 @@ def documents() -> dict[str, Document]:
     cases = [
         _case(name, make) for name, make in (("people", _people), ("keys", _keys), ("sponsors", _sponsors))
     ]
-    about = "Blocks over the rows of a founding. Rows are [key, value or nil], ascending; a block moves its entries' lanes."
+    about = "Blocks over the rows of a founding. Rows are [key, value or nil], ascending; entries move lanes."
     return {"execution": {"about": about, "cases": cases}}
 
 
