@@ -15,6 +15,7 @@ from typing import NamedTuple
 from p2pnode import opening, views
 from p2pnode.authoring import check_items
 from p2pnode.chain.duties import items_due
+from p2pnode.chain.report import report_of
 from p2pnode.consensus.format import BODY_BYTES_MAX
 from p2pnode.core.annex import annexes_named
 from p2pnode.core.crypto import SigningKey, is_signed, sha256
@@ -26,6 +27,7 @@ from p2pnode.core.events import (
     AnnexesWanted,
     Append,
     CatchUp,
+    ChainAsked,
     ClockHeard,
     ConfirmClock,
     CursorsNoted,
@@ -35,6 +37,7 @@ from p2pnode.core.events import (
     ForkFound,
     ForkShown,
     Found,
+    FoundTogether,
     HeaderFound,
     HeaderWanted,
     HeadsConfirmed,
@@ -166,9 +169,9 @@ class Node:
 
     def _dispatch(self, event: Event, now_ms: int) -> list[Effect]:
         match event:
-            case PeerNoted() | CursorsNoted() | ClockHeard() | ConfirmClock() | PeersPresent():
+            case PeerNoted() | CursorsNoted() | ClockHeard() | ConfirmClock() | PeersPresent() | ChainAsked():
                 return self._note(event)
-            case Found():
+            case Found() | FoundTogether():
                 return opening.found(self, event, now_ms)
             case PrepareJoin():
                 return opening.prepare_join(self, event, now_ms)
@@ -197,9 +200,9 @@ class Node:
                 raise AssertionError("handled in batches")
 
     def _note(
-        self, event: PeerNoted | CursorsNoted | ClockHeard | ConfirmClock | PeersPresent
+        self, event: PeerNoted | CursorsNoted | ClockHeard | ConfirmClock | PeersPresent | ChainAsked
     ) -> list[Effect]:
-        """Remember something that is no entry."""
+        """Remember, or tell, something that is no entry."""
         match event:
             case ClockHeard():
                 # Strangers are many and cost nothing: their clocks must not keep anybody from signing.
@@ -224,6 +227,8 @@ class Node:
             case ConfirmClock():
                 self._is_clock_confirmed = True
                 return [Reply(event.request)]
+            case ChainAsked():
+                return [Reply(event.request, report_of(self.logs.get(event.group)))]
         return []
 
     # ---- own entries

@@ -20,6 +20,7 @@ from p2pnode.core.events import (
     Effect,
     Forget,
     Found,
+    FoundTogether,
     Joined,
     Moved,
     PrepareJoin,
@@ -252,20 +253,48 @@ def is_behind_marks(node: Node, log: GroupLog) -> bool:
     return False
 
 
-def found(node: Node, event: Found, now_ms: int) -> list[Effect]:
-    """Found a group of which this device is the only founder."""
+def found(node: Node, event: Found | FoundTogether, now_ms: int) -> list[Effect]:
+    """Found a group of which this device is the only founder, or open one that several founded."""
+    if isinstance(event, FoundTogether):
+        return _found_together(node, event)
     annex_hash = sha256(event.annex)
     inception = Inception(DeviceKey(node.key.public), event.recovery_commitment, annex_hash)
     proposed = terms.propose(charter_of_value(dict(event.charter)), event.nonce, [inception])
     payload = terms.found(proposed, [terms.sign_terms(node.key, proposed)])
     entry = terms.founding_entry(node.key, payload, now_ms)
-    founding = FoundingBytes(entry.header_bytes, entry.signature or b"", payload)
+    return _open_founded(node, event.request, entry, [event.annex])
+
+
+def _found_together(node: Node, event: FoundTogether) -> list[Effect]:
+    """Open a group that this device and others founded; opening it again changes nothing."""
+    entry = check_alone(*event.founding)
+    founders = [inception.device_key for inception in terms.read_founding(entry).inceptions]
+    if node.key.public not in founders:
+        raise UsageError(
+            "founding.not_a_founder",
+            "this device is none of the founders",
+            "ask a founder for an invitation: p2pnode invite",
+        )
+    if entry.group in node.logs:
+        return [Reply(event.request, bytes(entry.group))]
+    if node.node_file.marks(entry.group):
+        raise UsageError(
+            "join.was_here",
+            "this device's key has written in this group before, and its log was deleted here",
+            "join with a new key: p2pnode --profile NAME join LINK",
+        )
+    return _open_founded(node, event.request, entry, event.annexes)
+
+
+def _open_founded(node: Node, request: object, entry: Entry, annexes: Sequence[bytes]) -> list[Effect]:
+    founding = FoundingBytes(entry.header_bytes, entry.signature or b"", entry.payload or b"")
     with node.node_file.write() as transaction:
         transaction.put_membership(entry.group, Membership("member", founding=founding))
     log = _begin(node, entry.group, founding)
     with log.change() as change:
-        change.add_annex(event.annex)
-    return [Reply(event.request, bytes(entry.group)), *_introduce(log)]
+        for annex in annexes:
+            change.add_annex(annex)
+    return [Reply(request, bytes(entry.group)), *_introduce(log)]
 
 
 def _begin(node: Node, group: bytes, founding: FoundingBytes) -> GroupLog:
