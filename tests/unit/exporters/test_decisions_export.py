@@ -7,13 +7,19 @@ from typing import Any
 
 import pytest
 
+from p2pnode.consensus.proof import Link, Proof, RowProof, encode_proof
+from p2pnode.consensus.rows import MemoryRows
+from p2pnode.consensus.trie import EMPTY_ROOT, prove, update
 from p2pnode.core.entry import sign_entry
 from p2pnode.core.errors import FormatError
 from p2pnode.exporters.decisions_export import Checked, Export, read_export, recompute, write_export
 from p2pnode.governance.ballot import ABSTAIN, NO, OBJECT, RANKED, YES, Ballot, encode_cast
-from p2pnode.governance.decision import decode_decision, encode_decision
+from p2pnode.governance.configuration import configuration_of
+from p2pnode.governance.decision import decision_key, decode_decision, encode_decision
+from p2pnode.governance.genesis import genesis_rows
 from tests.unit.exporters.meeting import WORDS, evidence_of, export_of, meeting
 from tests.unit.governance.assembly import HOUR_MS, IDS, OPENED_MS, PEOPLE, Assembly
+from tests.vectors.cases.decided import Voters, header_of
 from tests.vectors.cases.material import first_entry
 
 
@@ -265,3 +271,42 @@ def test_a_row_survives_its_bytes() -> None:
     assembly, proposal = meeting()
     row = assembly.decided(proposal)
     assert decode_decision(encode_decision(row)) == row
+
+
+def _proven(assembly: Assembly, proposal: bytes, row_of: bytes | None = None, signers: int = 4) -> Any:
+    """An export with a proof of the decision's row under a block that the founders certified."""
+    rows = dict(assembly.state.scan(b""))
+    built = update(EMPTY_ROOT, rows, {}.__getitem__)
+    configuration = configuration_of(MemoryRows(genesis_rows(assembly.founding)))
+    founders = Voters(configuration, PEOPLE[:6])
+    group = assembly.founding.group
+    header = header_of(configuration, group=group, previous=group, state_root=built.root)
+    key = decision_key(row_of or proposal)
+    shown = RowProof(key, rows.get(key), prove(built.root, key, built.new.__getitem__))
+    link = Link(founders.final(header, *range(signers)))
+    proof = encode_proof(Proof(assembly.founding, (link,), None, shown))
+    export = export_of(assembly)
+    return replace(export, decisions=(replace(export.decisions[0], proof=proof),))
+
+
+def test_a_row_is_proven_to_be_the_groups_by_the_founding_and_a_certificate() -> None:
+    assembly, proposal = meeting()
+    export = read_export(write_export(_proven(assembly, proposal)))
+    checked = _only(export)
+    assert (checked.proof, checked.holds) == ("ordinary", True)
+    assert recompute(export, trusted=export.group)[0].holds
+    assert recompute(export, trusted=b"\x01" * 32)[0].proof == "proof.other_trust"
+
+
+def test_a_proof_of_something_else_proves_nothing() -> None:
+    assembly, proposal = meeting()
+    checked = _only(_proven(assembly, proposal, row_of=b"\x01" * 32))
+    assert (checked.proof, checked.holds) == ("export.other_proof", False)
+    assert _only(_proven(assembly, proposal, signers=3)).proof.startswith("certificate.")
+    # The row that somebody invented is not the one that the proof shows.
+    export = _proven(assembly, proposal)
+    (decided,) = export.decisions
+    forged = replace(
+        decided, evidence=replace(decided.evidence, row=replace(decided.evidence.row, closed_height=9))
+    )
+    assert _only(replace(export, decisions=(forged,))).proof == "export.other_proof"

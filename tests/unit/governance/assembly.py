@@ -72,10 +72,13 @@ class Assembly:
             seq=len(self.entries) + 1,
             prev=REASON,
         )
-        rule = execute_entry(_TYPES, self.state, entry, self.context)
+        rule = self.execute(entry)
         if rule is None:
             self.entries.append(entry)
         return rule, bytes(entry.id)
+
+    def execute(self, entry: Entry) -> str | None:
+        return execute_entry(_TYPES, self.state, entry, self.context)
 
     def write(self, who: int, type_: str, payload: bytes, at_ms: int | None = None) -> bytes:
         rule, entry_id = self.try_write(who, type_, payload, at_ms)
