@@ -37,7 +37,6 @@ from p2pnode.core.events import (
     ForkFound,
     ForkShown,
     Found,
-    FoundTogether,
     HeaderFound,
     HeaderWanted,
     HeadsConfirmed,
@@ -46,6 +45,7 @@ from p2pnode.core.events import (
     Joined,
     Leave,
     Moved,
+    OpenGroup,
     PeerNoted,
     PeersPresent,
     Penalize,
@@ -171,7 +171,7 @@ class Node:
         match event:
             case PeerNoted() | CursorsNoted() | ClockHeard() | ConfirmClock() | PeersPresent() | ChainAsked():
                 return self._note(event)
-            case Found() | FoundTogether():
+            case Found() | OpenGroup():
                 return opening.found(self, event, now_ms)
             case PrepareJoin():
                 return opening.prepare_join(self, event, now_ms)

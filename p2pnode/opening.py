@@ -20,9 +20,9 @@ from p2pnode.core.events import (
     Effect,
     Forget,
     Found,
-    FoundTogether,
     Joined,
     Moved,
+    OpenGroup,
     PrepareJoin,
     Regrouped,
     Reply,
@@ -253,10 +253,10 @@ def is_behind_marks(node: Node, log: GroupLog) -> bool:
     return False
 
 
-def found(node: Node, event: Found | FoundTogether, now_ms: int) -> list[Effect]:
-    """Found a group of which this device is the only founder, or open one that several founded."""
-    if isinstance(event, FoundTogether):
-        return _found_together(node, event)
+def found(node: Node, event: Found | OpenGroup, now_ms: int) -> list[Effect]:
+    """Found a group of which this device is the only founder, or open one whose founding entry is here."""
+    if isinstance(event, OpenGroup):
+        return _open_founding(node, event)
     annex_hash = sha256(event.annex)
     inception = Inception(DeviceKey(node.key.public), event.recovery_commitment, annex_hash)
     proposed = terms.propose(charter_of_value(dict(event.charter)), event.nonce, [inception])
@@ -265,16 +265,10 @@ def found(node: Node, event: Found | FoundTogether, now_ms: int) -> list[Effect]
     return _open_founded(node, event.request, entry, [event.annex])
 
 
-def _found_together(node: Node, event: FoundTogether) -> list[Effect]:
-    """Open a group that this device and others founded; opening it again changes nothing."""
+def _open_founding(node: Node, event: OpenGroup) -> list[Effect]:
+    """Open a group by its founding entry; opening it again changes nothing."""
     entry = check_alone(*event.founding)
-    founders = [inception.device_key for inception in terms.read_founding(entry).inceptions]
-    if node.key.public not in founders:
-        raise UsageError(
-            "founding.not_a_founder",
-            "this device is none of the founders",
-            "ask a founder for an invitation: p2pnode invite",
-        )
+    terms.read_founding(entry)
     if entry.group in node.logs:
         return [Reply(event.request, bytes(entry.group))]
     if node.node_file.marks(entry.group):

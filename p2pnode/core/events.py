@@ -37,9 +37,9 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class FoundTogether:
-    """Open a group that several founded. Shapes: founding is (header, signature, payload); annexes hold their
-    names.
+class OpenGroup:
+    """Open a group of which the founding entry is here: one that this device founded with others, or in which
+    another device of its member is. Shapes: founding is (header, signature, payload); annexes hold names.
     """
 
     request: Request
@@ -224,7 +224,7 @@ class Woke:
 
 Event = (
     Found
-    | FoundTogether
+    | OpenGroup
     | ChainAsked
     | PrepareJoin
     | Joined
