@@ -325,8 +325,12 @@ class Node:
         """Vote, propose and commit in the groups where something stirred."""
         effects: list[Effect] = []
         for group in sorted(self.logs):
-            if self.logs[group].chain.is_due(now_ms):
+            chain = self.logs[group].chain
+            if chain.is_due(now_ms):
                 effects += self._decide(self.logs[group], now_ms)
+            elif chain.wake_at_ms is not None:
+                # Asked for again: whoever keeps one time keeps the earliest, and this one was the later.
+                effects.append(WakeAt(chain.wake_at_ms))
         return effects
 
     def _decide(self, log: GroupLog, now_ms: int) -> list[Effect]:

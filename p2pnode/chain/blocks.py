@@ -251,7 +251,7 @@ class Blocks:
             if key not in ends or ends[key].seq < candidate.seq:
                 ends[key] = CutEntry(candidate.author, candidate.lane, candidate.seq, candidate.id)
         moved = tuple(sorted(ends.values()))
-        made = self._run(None, moved, seals, taken)
+        made = self._run(None, Body(moved, seals, self.tip.certificate), taken)
         self._proposed[made.header.id] = Proposed(made.header, made=made)
         return made
 
@@ -303,19 +303,13 @@ class Blocks:
         if proposed.fault is None and not self._has_reason(found, body.seals, proposed.header.time_ms):
             proposed.fault = "block.no_reason"
         if proposed.fault is None:
-            made = self._run(proposed, body.cut, body.seals, found)
+            made = self._run(proposed, body, found)
             proposed.fault = roots_fault(proposed.header, _roots(made))
             proposed.made = made if proposed.fault is None else None
 
-    def _run(
-        self,
-        proposed: Proposed | None,
-        moved: Sequence[CutEntry],
-        seals: Sequence[bytes],
-        found: Sequence[Found],
-    ) -> Made:
+    def _run(self, proposed: Proposed | None, body: Body, found: Sequence[Found]) -> Made:
         """Run a block on top of the tip; without `proposed`, make its header too."""
-        log, tip = self._log, self.tip
+        log, tip, moved, seals = self._log, self.tip, body.cut, body.seals
         by_id = {item.candidate.id: item for item in found}
         ordered = [by_id[item.id] for item in in_order([item.candidate for item in found], tip.id)]
         time_ms = time_after(tip, self.now_ms) if proposed is None else proposed.header.time_ms
@@ -324,7 +318,7 @@ class Blocks:
             height=tip.height + 1,
             time_ms=time_ms,
             previous=tip.id,
-            signers=self._signers(),
+            signers=self._signers(body),
             moved=tuple(sorted({entry.key for entry in moved})),
         )
         execution = execute(
@@ -342,13 +336,13 @@ class Blocks:
         outcomes_root = ops_root(execution.outcomes)
         roots = Roots(outcomes_root, trie.root, configuration.hash)
         if proposed is None:
-            header, body = next_block(tip, moved, seals, roots, self.now_ms)
+            header, encoded = next_block(tip, moved, seals, roots, self.now_ms)
         else:
-            header, body = proposed.header, log.file.annexes([proposed.header.body_hash])[0]
+            header, encoded = proposed.header, log.file.annexes([proposed.header.body_hash])[0]
         rules = dict(execution.outcomes)
         return Made(
             header,
-            body,
+            encoded,
             execution,
             trie,
             configuration,
@@ -357,11 +351,11 @@ class Blocks:
             _suspended(item.entry for item in ordered if not rules[item.candidate.id]),
         )
 
-    def _signers(self) -> tuple[bytes, ...]:
-        """The members whose signatures stand under the block before."""
-        if self.tip.certificate is None or self._voted_by is None:
+    def _signers(self, body: Body) -> tuple[bytes, ...]:
+        """The members in the certificate inside a body: what this node's own holds may be more or fewer."""
+        if body.parent is None or self._voted_by is None:
             return ()
-        return tuple(self._voted_by.voters[index][0] for index in self.tip.certificate.signers)
+        return tuple(self._voted_by.voters[index][0] for index in body.parent.signers)
 
 
 def _suspended(entries: Iterable[Entry]) -> tuple[bytes, ...]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from p2pnode.chain.blocks import Blocks, Made
+from p2pnode.chain.stored import recent_signers
 from p2pnode.consensus.block import Tip
 from p2pnode.consensus.certificate import assemble
 from p2pnode.consensus.convocation import (
@@ -144,7 +145,6 @@ class Chain:
     def begin_again(self) -> None:
         """Make the state of this height anew from what was said: also when own votes could not be stored."""
         tip = self.tip
-        signers = () if self._voted_by is None or tip.certificate is None else tip.certificate.signers
         self._votes_heard: set[tuple[bytes, Vote]] = set()
         self.is_stirred = True
         self.height = Height(
@@ -153,7 +153,7 @@ class Chain:
             previous_id=tip.id,
             configuration=tip.configuration,
             me=self._members.get(self._log.key.public) if self._is_signing else None,
-            recent_signers=[self._voted_by.voters[index][0] for index in signers] if self._voted_by else (),
+            recent_signers=recent_signers(self._log.file.chain, tip.height),
             delta_ms=DELTA_MS,
         )
         for saying in self._now:
