@@ -160,6 +160,15 @@ def test_j28_a_proposal_found_valid_is_work_and_so_is_an_own_vote() -> None:
     assert scene.said(4 * DELTA_MS) == [Cast("S", 0, 0, b"")]
 
 
+def test_j28_a_valid_proposal_that_is_not_notarized_is_work_all_the_same() -> None:
+    scene = Scene(4, 1, me=3)
+    scene.known.works = False
+    scene.known.omitting = (X,)
+    scene.propose(scene.order[0], X)
+    assert scene.said() == []
+    assert scene.said(4 * DELTA_MS) == [Cast("S", 0, 0, b"")]
+
+
 def test_j28_own_votes_on_disk_are_work_after_a_restart() -> None:
     scene = Scene(4, 1, mine=[Vote(7, 0, 0, "N", X, b"")])
     scene.known.works = False
@@ -293,6 +302,18 @@ def test_r3_every_earlier_view_is_finalized_too() -> None:
     scene.vote(scene.others, "N", X, view=3)
     assert scene.said() == [Cast("F", 0, 1, X), Cast("F", 0, 3, X)]
     assert scene.height.view == 4
+
+
+def test_r3_a_view_not_reached_yet_is_neither_finalized_nor_proposed_again() -> None:
+    scene = Scene(4, 1)
+    assert scene.me is not None
+    view = _view_led_by(scene, scene.me)
+    for earlier in range(view - 1):
+        scene.vote(scene.others, "S", view=earlier)
+    scene.vote(scene.others, "N", X, view=view - 1)
+    scene.vote(scene.others, "N", X, view=view + 2)
+    assert scene.said() == [Cast("F", 0, view - 1, X)]
+    assert scene.said(2 * DELTA_MS) == [Propose(0, view, view - 1, X)]
 
 
 # ---- R4: notarizing
@@ -514,6 +535,41 @@ def test_r5_nothing_fresh_is_proposed_without_work() -> None:
     assert scene.said(DELTA_MS) == []
 
 
+def test_r5_an_own_proposal_on_disk_is_not_made_again_in_a_later_view() -> None:
+    scene = Scene(4, 1)
+    assert scene.me is not None
+    view = _view_led_by(scene, scene.me)
+    for earlier in range(view):
+        scene.vote(scene.others, "S", view=earlier)
+    scene.propose(scene.me, X, view=view)
+    assert scene.said() == [Cast("N", 0, view, X)]
+
+
+def test_r5_a_notarized_block_that_is_invalid_here_is_not_proposed_again() -> None:
+    scene = Scene(4, 1)
+    assert scene.me is not None
+    view = _view_led_by(scene, scene.me)
+    scene.known.invalid = (X,)
+    for earlier in range(view - 1):
+        scene.vote(scene.others, "S", view=earlier)
+    scene.vote(scene.others, "N", X, view=view - 1)
+    assert scene.said(3 * DELTA_MS) == []
+
+
+def test_r5_an_own_block_is_notarized_whatever_it_had_to_leave_out() -> None:
+    scene = Scene(4, 1)
+    assert scene.me is not None
+    scene.known.omitting = (X,)
+    scene.propose(scene.me, X)
+    assert scene.said() == [Cast("N", 0, 0, X)]
+
+
+def test_proposals_of_other_heights_are_ignored() -> None:
+    scene = Scene(4, 1, me=1)
+    scene.height.add_proposal(scene.order[0], Proposal(8, 0, 0, -1, X, b"", ()))
+    assert scene.said() == []
+
+
 # ---- R6, R7: skipping
 
 
@@ -550,6 +606,56 @@ def test_r6_the_timer_begins_anew_when_a_quorum_is_seen_again() -> None:
     assert scene.said(1) == [Cast("S", 0, 0, b"")]
 
 
+def test_r6_the_voter_itself_counts_as_visible() -> None:
+    scene = Scene(4, 1, me=3)
+    scene.propose(scene.order[0], X)
+    scene.known.unknown = (X,)
+    scene.here = scene.order[:2]
+    assert scene.said() == []
+    assert scene.said(4 * DELTA_MS) == [Cast("S", 0, 0, b"")]
+
+
+def test_r6_each_view_has_its_own_time() -> None:
+    scene = Scene(4, 1, me=0)
+    view = next(view for view in range(1, 5) if scene.leader(view) != scene.me)
+    scene.propose(scene.order[1], X)
+    scene.known.unknown = (X,)
+    scene.said(3 * DELTA_MS)
+    for earlier in range(view):
+        scene.vote(scene.others, "S", view=earlier)
+    assert scene.said() == []
+    wait_ms = timing.skip_after_ms(view, 4, 3, DELTA_MS)
+    assert scene.said(wait_ms - 1) == []
+    assert scene.said(1) == [Cast("S", 0, view, b"")]
+
+
+def test_r6_two_days_count_from_the_beginning_of_the_view_and_of_the_work() -> None:
+    scene = Scene(4, 1, me=3)
+    scene.here = scene.order[3:]
+    scene.known.unknown = (X,)
+    scene.propose(scene.order[0], X)
+    scene.known.works, scene.known.since_ms = False, START_MS + 5 * DAY_MS
+    assert scene.said(5 * DAY_MS) == []
+    scene.known.works = True
+    assert scene.said() == []
+    assert scene.said(2 * DAY_MS - 1) == []
+    assert scene.said(1) == [Cast("S", 0, 0, b"")]
+    scene.vote(scene.others, "S")
+    assert not any(isinstance(action, Cast) for action in scene.said())
+    assert not any(isinstance(action, Cast) for action in scene.said(2 * DAY_MS - 1))
+    assert Cast("S", 0, 1, b"") in scene.said(1)
+
+
+def test_r6_a_clock_set_back_without_a_visible_quorum() -> None:
+    scene = Scene(4, 1, me=3)
+    scene.here = scene.order[3:]
+    scene.known.unknown = (X,)
+    scene.propose(scene.order[0], X)
+    assert scene.said() == []
+    assert scene.said(-100 * DAY_MS) == []
+    assert scene.said(2 * DAY_MS) == [Cast("S", 0, 0, b"")]
+
+
 def test_r6_a_finalized_view_is_never_skipped() -> None:
     scene = Scene(4, 1, me=3, mine=[Vote(7, 0, 0, "F", X, b"")])
     assert not any(isinstance(action, Cast) for action in scene.said(100 * DAY_MS))
@@ -584,7 +690,6 @@ def test_r7_who_has_not_notarized_waits_for_the_timer() -> None:
     scene.vote([scene.order[0]], "N", X)
     scene.vote([scene.order[1]], "N", Y)
     scene.vote([scene.order[2]], "N", Z)
-    scene.known.works = False
     assert scene.said() == []
 
 
@@ -620,6 +725,75 @@ def test_r8_j32_the_roll_is_called_after_work_has_waited_a_fortnight() -> None:
     assert _rolls(scene.said(14 * DAY_MS - 1)) == 0
     assert _rolls(scene.said(1)) == 1
     assert _rolls(scene.said(DAY_MS)) == 0
+
+
+def test_j32_the_fortnight_counts_at_this_height_only() -> None:
+    scene = _short_of_voters()
+    scene.known.since_ms = START_MS - 20 * DAY_MS
+    assert _rolls(scene.said()) == 0
+    assert _rolls(scene.said(14 * DAY_MS)) == 1
+
+
+def test_r8_no_roll_is_called_in_the_second_attempt() -> None:
+    scene = _short_of_voters()
+    scene.close(scene.order[1:4])
+    assert _rolls(scene.said(15 * DAY_MS)) == 0
+
+
+def test_r8_nobody_closes_before_its_own_answer_is_written() -> None:
+    scene = _short_of_voters()
+    scene.roll(scene.order[1:4])
+    scene.now_ms += 28 * DAY_MS
+    assert _closes(scene) == []
+
+
+def test_r8_nobody_agrees_before_being_asked() -> None:
+    scene = _short_of_voters()
+    scene.roll(scene.order[:3])
+    scene.height.agree_to_close()
+    scene.now_ms += 14 * DAY_MS
+    assert [type(action) for action in _closes(scene)] == [AskToClose]
+
+
+def test_r8_a_close_binds_from_the_moment_it_is_given() -> None:
+    scene = _short_of_voters()
+    scene.roll(scene.order[:3])
+    scene.now_ms += 14 * DAY_MS
+    _closes(scene)
+    scene.height.agree_to_close()
+    assert _closes(scene) == [Close(None, ())]
+    scene.vote(scene.order[1:], "N", X)
+    assert scene.said() == []
+
+
+def test_closes_of_other_heights_are_ignored() -> None:
+    scene = Scene(5, 1, me=4)
+    for member in scene.order[:4]:
+        scene.height.add_close(member, Closing(8, None, None, b""))
+    scene.step()
+    assert scene.height.attempt == 0
+
+
+def test_j32_a_decision_that_cannot_be_shown_yet_waits_for_closes() -> None:
+    scene = Scene(5, 1, me=None)
+    scene.close(scene.order[:2])
+    scene.close(scene.order[2:3], Lock(0, Y))
+    scene.vote(scene.order[:3], "F", X, attempt=1)
+    assert scene.step() == []
+    scene.close(scene.order[3:4])
+    commit = scene.step()[0]
+    assert isinstance(commit, Commit)
+    assert {closing.lock for _, closing in commit.closes} == {None}
+
+
+def test_r9_ranks_wait_from_the_opening_of_the_second_attempt() -> None:
+    order = leader.ranks(Scene(5, 1).order, PREVIOUS, 7, 1)
+    scene = Scene(5, 1, me=Scene(5, 1).order.index(order[1]))
+    scene.now_ms += DAY_MS
+    scene.close([order[0], *order[2:4]])
+    assert scene.said() == []
+    assert scene.said(DELTA_MS // 2 - 1) == []
+    assert scene.said(1) == [Propose(1, 0, -1, None)]
 
 
 def test_j32_work_that_pauses_begins_to_wait_anew() -> None:
