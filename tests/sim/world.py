@@ -166,6 +166,8 @@ class World:
             if line is not None:
                 left.ends[b], right.ends[a] = End(left, right, line), End(right, left, line)
                 self.log(f"line {a} {b}")
+                left.tell_present()
+                right.tell_present()
                 left.ends[b].start()
                 right.ends[a].start()
             self._dial(a, b, REDIAL_MS if line is not None else min(2 * pause_ms, REDIAL_MS_MAX))
@@ -178,6 +180,7 @@ class World:
             end = self.machines[own].ends.pop(other, None)
             if end is not None and self.machines[own].node is not None:
                 end.broken()
+                self.machines[own].tell_present()
 
 
 @contextmanager
