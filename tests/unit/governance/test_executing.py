@@ -111,7 +111,7 @@ def test_j6_a_thousand_entries_are_parked_and_strangers_park_nothing(monkeypatch
     monkeypatch.setattr(executing, "PARKED_MAX", 3)
     chain = Chain(ALICE)
     entries = [chain.entry(ALICE, "unknown", b"") for _ in range(5)]
-    assert chain.run(*entries, chain.entry(EVE, "unknown", b"")) == ["type.unknown"] * 6
+    assert chain.run(chain.entry(EVE, "unknown", b""), *entries) == ["type.unknown"] * 6
     parked = [value[0] for _, value in tables.scan(chain.rows, "parked")]
     assert parked == [entry.header_bytes for entry in entries[:3]]
 
@@ -388,6 +388,26 @@ def test_j21_a_provisional_newcomer_neither_votes_nor_brings_devices() -> None:
         "voter.no_member",
     )
     assert view.standing(phone.public) is None
+
+
+def test_j21_provisional_joins_use_no_invitation_up() -> None:
+    chain = Chain(ALICE)
+    first = chain.join(BOB, ALICE)
+    chain._seeds -= 1
+    second = chain.join(CAROL, ALICE)
+    view = _view(chain, first, second)
+    assert {view.standing(BOB.public), view.standing(CAROL.public)} == {"provisional"}
+    assert chain.run(first, second) == ["", "invite.spent"]
+
+
+def test_j21_provisional_sponsors_admit_nobody() -> None:
+    chain = Chain(ALICE, BOB, admission="sponsors")
+    join = chain.join(EVE, ALICE)
+    chain.run(join)
+    sponsors = [_sponsor(chain, ALICE, join), _sponsor(chain, BOB, join)]
+    view = _view(chain, *sponsors)
+    assert [view.outcomes[entry.id].rule for entry in sponsors] == [None, None]
+    assert view.standing(EVE.public) is None
 
 
 def test_the_view_says_what_became_of_a_petition() -> None:

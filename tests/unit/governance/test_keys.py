@@ -129,6 +129,9 @@ def test_j25_the_recovery_key_revokes_at_once_through_any_author() -> None:
     chain = Chain(ALICE, BOB)
     chain.run(_add(chain, ALICE, PHONE))
     assert chain.run(_revoke(chain, NEW, PHONE, recovery=NEXT_RECOVERY)) == ["device.bad_recovery"]
+    forged = Revoke(DeviceKey(PHONE.public), (), (RECOVERY.public, bytes(64)))
+    entry = chain.entry(NEW, devices.DEVICE_REVOKE_TYPE, devices.encode_revoke(forged))
+    assert chain.run(entry) == ["device.bad_recovery"]
     assert _status(chain, PHONE) == "active"
     assert chain.run(_revoke(chain, NEW, PHONE, recovery=RECOVERY)) == [""]
     assert _status(chain, PHONE) == "revoked"

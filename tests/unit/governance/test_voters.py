@@ -114,6 +114,15 @@ def test_j19_admissions_raise_the_tolerated_liars_and_absence_does_not_lower_the
     assert (len(chain.voter_ids), chain.configuration.lying_voters) == (3, 1)
 
 
+def test_j19_a_new_voter_in_a_shrunken_group_lowers_nothing() -> None:
+    chain = _large(7)
+    rest = [chain.entry(person, voters.AWAY_TYPE, voters.encode_leave()) for person in PEOPLE[4:7]]
+    chain.run(*rest)
+    assert (len(chain.voter_ids), chain.configuration.lying_voters) == (4, 2)
+    chain.run(chain.entry(PEOPLE[4], voters.RETURN_TYPE, voters.encode_return()))
+    assert (len(chain.voter_ids), chain.configuration.lying_voters) == (5, 2)
+
+
 def test_j19_a_decision_lowers_the_tolerated_liars() -> None:
     chain = Chain(ALICE, BOB, CAROL, EVE)
     assert chain.configuration.lying_voters == 1
@@ -289,14 +298,13 @@ def test_j26_three_voters_stay_whoever_is_silent() -> None:
 
 
 def test_j26_the_longest_silent_goes_first() -> None:
-    chain = _large(6)
-    chain.run(hours=DAY, signers=[*PEOPLE[:4], PEOPLE[5]])
-    for _ in range(8):
-        chain.run(hours=5 * DAY, signers=PEOPLE[:4])
-        if len(chain.voter_ids) < 6:
-            break
-    assert not chain.votes(PEOPLE[4])
-    assert chain.votes(PEOPLE[5])
+    for first, second in ((4, 5), (5, 4)):
+        chain = _large(6)
+        chain.run(hours=DAY, signers=[*PEOPLE[:4], PEOPLE[second]])
+        _silent(chain, PEOPLE[4:6], 9, DAY)
+        assert len(chain.voter_ids) == 6
+        _silent(chain, PEOPLE[4:6], 1, 40 * DAY)
+        assert (chain.votes(PEOPLE[first]), chain.votes(PEOPLE[second])) == (False, True)
 
 
 # ---- the second convocation
