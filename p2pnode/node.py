@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from p2pnode import opening, views
 from p2pnode.authoring import check_items
+from p2pnode.chain import branches
+from p2pnode.chain.chain import Step
 from p2pnode.chain.duties import items_due
 from p2pnode.chain.report import report_of
 from p2pnode.consensus.format import BODY_BYTES_MAX
@@ -343,6 +345,9 @@ class Node:
                 with log.change(durable=False) as change:
                     change.commit(step.final)
                 effects += self.effects_of(log, change)
+            has_learned = bool(step.proofs or step.follow)
+            if has_learned:
+                effects += self._learn(log, step)
             items = step.items if step.final is None else self._sayings_of(log, may_sign)
             if items:
                 done = self._append_all(log.group, [Append(None, log.group, tuple(items))], now_ms)
@@ -350,11 +355,36 @@ class Node:
                 if any(isinstance(effect, Reply) and effect.error is not None for effect in done):
                     log.chain.begin_again()
                     return [*effects, WakeAt(now_ms + RETRY_MS)]
-            elif step.final is None:
+            elif step.final is None and not has_learned:
                 if step.wake_at_ms is not None:
                     effects.append(WakeAt(step.wake_at_ms))
                 return effects
         return [*effects, WakeAt(now_ms)]
+
+    def _learn(self, log: GroupLog, step: Step) -> list[Effect]:
+        """Take the forks that a block shows, and the branches that a quorum has ordered beyond forks."""
+        effects: list[Effect] = []
+        found: list[ForkFound] = []
+        with log.change() as change:
+            for encoded in step.proofs:
+                proof = check_fork_proof(encoded)
+                if change.seal(encoded, proof):
+                    found.append(ForkFound(log.group, proof.author, encoded))
+            for place in step.follow:
+                branches.follow(change, place)
+        for fork in found:
+            effects += [fork, *self._own_fork(log, fork.author)]
+        return [*self.effects_of(log, change), *effects]
+
+    def _own_fork(self, log: GroupLog, author: bytes) -> list[Effect]:
+        """A word to the person whose own key was used twice."""
+        if author != self.key.public:
+            return []
+        message = (
+            "this device's key signed two different entries in one place; "
+            "do not let it sign in this group again"
+        )
+        return [Alert("key.forked", message, {"group": log.group.hex()})]
 
     def _sayings_of(self, log: GroupLog, may_sign: bool) -> list[Item]:
         """What this device says of itself once a block is final: that it is ready to vote."""
@@ -448,12 +478,7 @@ class Node:
         effects: list[Effect] = [Reply(event.request, None), *self.effects_of(log, change)]
         if is_new:
             effects.append(ForkFound(event.group, proof.author, event.proof))
-        if is_new and proof.author == self.key.public:
-            message = (
-                "this device's key signed two different entries in one place; it must not sign in "
-                "this group again"
-            )
-            effects.append(Alert("key.forked", message, {"group": event.group.hex()}))
+            effects += self._own_fork(log, proof.author)
         return effects
 
     def _take_annexes(self, event: AnnexesReceived) -> list[Effect]:
