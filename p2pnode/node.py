@@ -237,7 +237,8 @@ class Node:
 
     def _append_all(self, group: bytes, events: Sequence[Append], now_ms: int) -> list[Effect]:
         log = self.logs.get(group)
-        refusal = self._refusal(log, now_ms)
+        is_voting = all(item.lane == Lane.VOTES for event in events for item in event.items)
+        refusal = self._refusal(log, now_ms, is_voting=is_voting)
         if log is None or refusal is not None:
             return [Reply(event.request, error=refusal) for event in events]
         replies: list[Effect] = []
@@ -264,8 +265,8 @@ class Node:
             self.settle(log)
         return [*replies, *self.effects_of(log, change)]
 
-    def _refusal(self, log: GroupLog | None, now_ms: int) -> UsageError | None:
-        """Why nothing may be signed in a group now, or None."""
+    def _refusal(self, log: GroupLog | None, now_ms: int, *, is_voting: bool) -> UsageError | None:
+        """Why nothing may be signed now, or None; a voter who goes votes until a block lets it go."""
         if log is None:
             return UsageError(
                 "group.unknown", "this node is not in that group", "p2pnode group list shows its groups"
@@ -279,7 +280,8 @@ class Node:
                 "wait until a member is reachable (p2pnode peers list), or join again with a new key in "
                 "a new profile",
             )
-        if log.state.standing(self.key.public) in (None, "removed"):
+        is_needed = is_voting and self.key.public in log.voters
+        if not is_needed and log.state.standing(self.key.public) in (None, "removed"):
             return UsageError(
                 "member.not_one", "this device is not a member of the group", "ask a member for an invitation"
             )
@@ -339,7 +341,9 @@ class Node:
         """Go on with a group's chain until nothing follows at once."""
         effects: list[Effect] = []
         for _ in range(STEPS_MAX):
-            may_sign = self._refusal(log, now_ms) is None and self.key.public not in log.forked
+            may_sign = (
+                self._refusal(log, now_ms, is_voting=True) is None and self.key.public not in log.forked
+            )
             step = log.chain.step(now_ms, self.present, may_sign=may_sign)
             if step.final is not None:
                 with log.change(durable=False) as change:
