@@ -442,6 +442,7 @@ def test_r5_a_notarized_block_that_is_invalid_here_is_not_proposed_again() -> No
     for earlier in range(view - 1):
         scene.vote(scene.others, "S", view=earlier)
     scene.vote(scene.others, "N", X, view=view - 1)
+    assert scene.said() == []
     assert scene.said(3 * DELTA_MS) == []
 
 
@@ -509,6 +510,7 @@ def test_r6_each_view_has_its_own_time() -> None:
     view = next(view for view in range(1, 5) if scene.leader(view) != scene.me)
     scene.propose(scene.order[1], X)
     scene.known.unknown = (X,)
+    scene.said()
     scene.said(3 * DELTA_MS)
     for earlier in range(view):
         scene.vote(scene.others, "S", view=earlier)

@@ -77,7 +77,7 @@ def test_r8_a_close_binds_from_the_moment_it_is_given() -> None:
     _closes(scene)
     scene.height.agree_to_close()
     assert _closes(scene) == [Close(None, ())]
-    scene.vote(scene.order[1:], "N", X)
+    scene.propose(scene.order[1], X)
     assert scene.said() == []
 
 
