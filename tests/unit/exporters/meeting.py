@@ -13,7 +13,7 @@ from p2pnode.governance.ballot import OBJECT, YES
 from p2pnode.governance.decision import decisions
 from p2pnode.governance.proposal import electorate
 from p2pnode.governance.recount import Evidence, Person
-from tests.unit.governance.assembly import IDS, Assembly
+from tests.unit.governance.assembly import HOUR_MS, IDS, Assembly
 
 WORDS = encode_annex(
     bytes(32), {"title": "A picnic & <more>", "text": "At the lake.\nBring tea.", "name": "?"}
@@ -70,6 +70,8 @@ def meeting(**rule: Any) -> tuple[Assembly, bytes]:
     assembly.delegate(5, 3)
     recorded = assembly.cast(0, proposal, YES, member=IDS[4])
     assert assembly.confirm(0, proposal, 4, recorded, b"\x01" * 16) is None
+    # Written after the deadline, ordered before the count: it holds, for the next vote.
+    assembly.delegate(2, 1, at_ms=assembly.now_ms + 10 * HOUR_MS + 1, subject="picnic")
     assembly.later(10)
     assembly.end_block()
     return assembly, proposal

@@ -58,6 +58,8 @@ def test_who_is_elected(seats: int, ballots: list[tuple[int, str]], names: str) 
         (1, [(1, "ab"), (1, "ba")]),
         (2, [(3, "a"), (2, "b"), (2, "c")]),
         (1, [(1, "a"), (1, "b"), (1, "c")]),
+        # Together c and d would reach b: who goes first is open.
+        (1, [(4, "a"), (2, "b"), (1, "cb"), (1, "db")]),
     ],
 )
 def test_where_ballots_cannot_decide_nobody_draws_lots(seats: int, ballots: list[tuple[int, str]]) -> None:
