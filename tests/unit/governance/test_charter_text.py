@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from p2pnode.core.errors import FormatError
@@ -33,6 +33,7 @@ _VALUES = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(st.sampled_from(["motto", "x y", "ä", "a.b"]), _VALUES, max_size=3))
 def test_settings_of_the_groups_own_can_be_read_again(own: dict[str, Any]) -> None:
     charter = circle_charter(**own)

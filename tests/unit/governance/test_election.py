@@ -1,7 +1,7 @@
 """Elections by single transferable vote: known counts, and what must hold for every election."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from p2pnode.governance.election import SCALE, Elected, Ranking, elect
@@ -91,6 +91,7 @@ _BALLOTS = st.lists(
 )
 
 
+@settings(max_examples=40)
 @given(st.integers(1, 5), _BALLOTS, st.randoms(use_true_random=False))
 def test_no_order_matters_and_votes_do_not_grow(
     seats: int, ballots: list[tuple[int, str]], shuffling: object
@@ -106,6 +107,7 @@ def test_no_order_matters_and_votes_do_not_grow(
     assert all(sum(votes for _, votes in step.votes) <= total for step in elected.rounds)
 
 
+@settings(max_examples=40)
 @given(st.integers(1, 4), _BALLOTS, st.permutations("abcde"))
 def test_names_do_not_matter(seats: int, ballots: list[tuple[int, str]], others: list[str]) -> None:
     renamed = str.maketrans("abcde", "".join(others))
@@ -115,6 +117,7 @@ def test_names_do_not_matter(seats: int, ballots: list[tuple[int, str]], others:
     assert elected.is_tie == again.is_tie
 
 
+@settings(max_examples=40)
 @given(st.integers(1, 4), _BALLOTS, st.sets(st.sampled_from("abcde"), min_size=1))
 def test_a_party_with_enough_votes_gets_its_seats(
     seats: int, ballots: list[tuple[int, str]], party: set[str]

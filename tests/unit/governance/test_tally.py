@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from p2pnode.governance.ballot import ABSTAIN, NO, OBJECT, YES, BallotRow, Delegation
@@ -79,6 +79,7 @@ def test_nobody_outside_the_electorate_passes_a_vote_on() -> None:
     assert count(question, _own("y"), delegates).through == ((IDS[0], IDS[0]),)
 
 
+@settings(max_examples=40)
 @given(
     st.lists(st.sampled_from("yna.o"), min_size=8, max_size=8),
     st.lists(st.one_of(st.none(), st.integers(0, 7)), min_size=8, max_size=8),
