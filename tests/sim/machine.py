@@ -143,6 +143,7 @@ class Machine:
         if self.node is not None:
             return
         self.boots += 1
+        self.world.watch.chains.forget(self.name)
         random = Chance(self.world.salt, self.name, "boot", self.boots)
         self.views, self.ends, self._inbox, self._pending = {}, {}, [], []
         self.wanted, self._is_step_planned, self._wake_ms = Wanted(), False, None

@@ -51,9 +51,9 @@ def _unsettled_group(world: World, group: bytes) -> str | None:
             return f"{machine.name} has blocked lanes {blocked}"
         if machine.node is not None and group in machine.node.restored:
             return f"{machine.name} waits for a confirmation"
-        stage = log.chain.height.missing().stage
-        if stage != "idle":
-            return f"{machine.name} decides about height {log.chain.tip.height + 1}: {stage}"
+        if machine.key.public in log.voters and log.chain.blocks.work_began_ms() is not None:
+            missing = log.chain.height.missing()
+            return f"{machine.name} decides about height {log.chain.tip.height + 1}: {missing.stage}"
     # Who left keeps asking for what it may read no longer.
     for machine, _ in members:
         for end in machine.ends.values():
@@ -178,6 +178,7 @@ def _judge_log(world: World, machine: Machine, log: GroupLog, *, is_folding: boo
     for rule, detail in faults(log):
         find(rule, f"{machine.name}: {detail}")
     machine.handle([CatchUp(None, log.group)])
+    world.watch.chains.judge(machine, log, is_whole=is_folding)
     for part, mine, fresh in rebuilt(log, machine.disk.images()[path] or b"", is_folding=is_folding):
         if mine != fresh:
             find("state.not_rebuilt", f"{machine.name} {part}: {_difference(mine, fresh)}")
