@@ -74,6 +74,11 @@ class Describer:
         content = None if annex is None else self.annex(annex)
         return str(content.get("name", "")) if content and content.get("name") else member_id.hex()[:8]
 
+    def member_of(self, device_key: bytes) -> bytes | None:
+        """The id of the member that a device speaks or spoke for."""
+        member = self._state.member_of(device_key)
+        return None if member is None else member.id
+
     def name_of(self, device_key: bytes) -> str:
         """The name in the member's annex, or nothing where it is not here."""
         if device_key not in self._names:
