@@ -12,9 +12,11 @@ from typing import Annotated
 
 import typer
 
-from p2pnode.commands import entries, groups, keeping, node, peers
+from p2pnode.commands import deciding, entries, groups, keeping, node, peers
 from p2pnode.commands.importing import importing
 from p2pnode.commands.invocation import Invocation
+from p2pnode.commands.membership import charter, members
+from p2pnode.commands.proposing import propose
 from p2pnode.commands.terminal import exit_status, explain
 from p2pnode.core.errors import NodeError
 
@@ -61,8 +63,13 @@ app.command("id")(node.show_id)
 app.add_typer(groups.group, name="group")
 app.command()(groups.invite)
 app.command()(groups.join)
-app.command()(groups.members)
+app.add_typer(members, name="members")
+app.add_typer(charter, name="charter")
 app.command()(groups.leave)
+app.add_typer(propose, name="propose")
+app.command()(deciding.vote)
+app.command()(deciding.delegate)
+app.add_typer(deciding.decisions, name="decisions")
 app.command()(entries.contribute)
 app.add_typer(entries.log, name="log")
 app.command()(entries.why)
@@ -78,8 +85,19 @@ app.command("profiles")(node.show_profiles)
 app.command()(node.version)
 
 
-_MEANT = {"log": "show", "peers": "list", "group": "list", "config": "show"}
+_MEANT = {
+    "charter": "show",
+    "config": "show",
+    "decisions": "list",
+    "group": "list",
+    "log": "show",
+    "members": "list",
+    "peers": "list",
+}
 """What a group of commands does when it is called alone, or with options only."""
+
+_OF_A_GROUP = {"charter": charter, "decisions": deciding.decisions, "members": members}
+"""Groups of commands behind which the name of a cooperative may stand at once."""
 
 
 def completed(words: Sequence[str]) -> list[str]:
@@ -97,9 +115,17 @@ def completed(words: Sequence[str]) -> list[str]:
         (front if name in _ANYWHERE else rest).extend(words[index : index + 1 + follow])
         index += 1 + follow
     follows = rest[1] if len(rest) > 1 else "-"
-    if rest and rest[0] in _MEANT and follows.startswith("-") and follows not in {"-h", "--help"}:
+    if rest and rest[0] in _MEANT and _is_no_command(rest[0], follows):
         rest.insert(1, _MEANT[rest[0]])
     return front + rest
+
+
+def _is_no_command(group: str, word: str) -> bool:
+    if word.startswith("-"):
+        return word not in {"-h", "--help"}
+    commands = _OF_A_GROUP[group].registered_commands if group in _OF_A_GROUP else []
+    names = {one.name or one.callback.__name__ for one in commands if one.callback is not None}
+    return bool(names) and word not in names
 
 
 def main() -> None:

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from p2pnode.core.amount import amount_text
+from p2pnode.consensus.certificate import quorum_of
+from p2pnode.consensus.rules import FIRST_ATTEMPT
 from p2pnode.core.annex import annexes_named, decode_annex
 from p2pnode.core.codec import decode
 from p2pnode.core.entry import Entry, read_entry
 from p2pnode.core.errors import FormatError
-from p2pnode.core.ids import Lane, did_of
-from p2pnode.economy.claim import Claim
-from p2pnode.economy.contribution import Contribution
-from p2pnode.economy.labels import label_of_unit
-from p2pnode.governance.joining import JOIN_TYPE
-from p2pnode.governance.leaving import LEAVE_TYPE
+from p2pnode.core.ids import Lane, MemberId, did_of
+from p2pnode.governance.configuration import configuration_of
 from p2pnode.governance.state import PETITION_RULES, GroupState
 from p2pnode.local.service import EntryDetail, EntryRow, LogPage
 from p2pnode.replication.lane import LaneState
 from p2pnode.replication.run import StoredEntry
 from p2pnode.store.group_file import GroupQueries, number_and_seq, position_of
-from p2pnode.vocabulary import TYPES, records_of
+from p2pnode.vocabulary import records_of
+from p2pnode.wording import sentence_of
 
 SCANNED_MAX = 50_000
 """Entries looked at for one page, when few of them fit what is asked for."""
@@ -50,6 +49,35 @@ class Describer:
         self._own_key = own_key
         self._names: dict[bytes, str] = {}
         self._lanes = {lane.number: lane for lane in queries.lanes()}
+
+    @property
+    def group_name(self) -> str:
+        """What people call the group."""
+        return self._state.name
+
+    @cached_property
+    def _covered(self) -> tuple[int, list[dict[int, int]]]:
+        """How many voters make a quorum, and up to where each voter's own entries cover every lane."""
+        configuration = configuration_of(self._queries.chain)
+        covers = [_causal_past(self._queries, self._lanes, key) for _, key in configuration.voters]
+        return quorum_of(configuration, FIRST_ATTEMPT), covers
+
+    def is_acknowledged(self, lane: LaneState, seq: int) -> bool:
+        """Whether a quorum of the voters has an entry above the last cut in the past of their own entries."""
+        quorum, covers = self._covered
+        return sum(seq <= cover.get(lane.number, -1) for cover in covers) >= quorum
+
+    def member_name(self, member_id: bytes) -> str:
+        """The name of a member, or the start of the id."""
+        member = self._state.members.get(MemberId(member_id))
+        annex = None if member is None else member.inception.annex
+        content = None if annex is None else self.annex(annex)
+        return str(content.get("name", "")) if content and content.get("name") else member_id.hex()[:8]
+
+    def member_of(self, device_key: bytes) -> bytes | None:
+        """The id of the member that a device speaks or spoke for."""
+        member = self._state.member_of(device_key)
+        return None if member is None else member.id
 
     def name_of(self, device_key: bytes) -> str:
         """The name in the member's annex, or nothing where it is not here."""
@@ -146,7 +174,7 @@ class Describer:
         would_be_void = outcome.rule if outcome is not None else self._void_rule(entry)
         if seq > lane.delivered:
             return "waiting", "entry.missing_past"
-        is_built_on = seq <= lane.acked and lane.author != self._own_key
+        is_built_on = lane.lane != Lane.VOTES and self.is_acknowledged(lane, seq)
         return ("acknowledged" if is_built_on else "signed"), would_be_void
 
     def _void_rule(self, entry: Entry) -> str | None:
@@ -157,44 +185,7 @@ class Describer:
 
     def sentence(self, entry: Entry) -> str:
         """One plain sentence about what an entry says."""
-        entry_type = TYPES.get(entry.header.type)
-        if entry_type is None:
-            return "of a type that this version does not know; it is kept and passed on"
-        if entry.payload is None:
-            return "its payload is not here"
-        try:
-            body = entry_type.decode(entry.payload)
-        except FormatError as error:
-            return f"cannot be read: {error}"
-        match body:
-            case Contribution():
-                return self._contribution(body)
-            case Claim():
-                return self._claim(body)
-        if entry.header.type == JOIN_TYPE:
-            return f"{self.name_of(entry.author) or 'a newcomer'} asks to join"
-        if entry.header.type == LEAVE_TYPE:
-            return f"{self.name_of(entry.author) or 'a member'} leaves"
-        return entry.header.type
-
-    def _contribution(self, body: Contribution) -> str:
-        measures = [
-            measure for measure in (body.effort_quantity, body.resource_quantity) if measure is not None
-        ]
-        amounts = [f"{amount_text(m.amount)} {label_of_unit(m.unit)}".strip() for m in measures]
-        words = [body.action, *amounts, body.resource_conforms_to]
-        if body.in_scope_of != self._state.name:
-            words.append(f"for {body.in_scope_of}")
-        note = self.annex(body.annex) if body.annex is not None else None
-        return " ".join(words) + (f": {note['note']}" if note and note.get("note") else "")
-
-    def _claim(self, body: Claim) -> str:
-        text = f"commit {body.commit.hex()[:8]}, {body.files} files +{body.lines_added} -{body.lines_removed}"
-        said = self.annex(body.annex)
-        if said is None:
-            return text
-        first_line = (str(said.get("message", "")).splitlines() or [""])[0]
-        return f"{text}, by {said.get('author', '')}: {first_line}"
+        return sentence_of(entry, self)
 
     def entry_of(self, entry_id: bytes) -> Entry | None:
         """An entry by its whole id, the founding entry included."""
@@ -225,6 +216,27 @@ class Describer:
             body=_plain_body(entry),
             annex=self.annex(annexes[0]) if annexes else None,
         )
+
+
+def _causal_past(queries: GroupQueries, lanes: Mapping[int, LaneState], author: bytes) -> dict[int, int]:
+    """Up to where an author's facts have every lane in their past, as far as it lies above the last cut."""
+    covered: dict[int, int] = {}
+    reached = [
+        (lane.number, lane.delivered)
+        for lane in lanes.values()
+        if lane.author == author and lane.lane != Lane.VOTES
+    ]
+    while reached:
+        number, seq = reached.pop()
+        lane = lanes.get(number)
+        if lane is None:
+            continue
+        before = covered.get(number, lane.decided)
+        if seq > before:
+            covered[number] = seq
+            named = queries.acks_between(number, before, seq)
+            reached += [number_and_seq(target) for _, targets in named for target in targets]
+    return covered
 
 
 def _plain_body(entry: Entry) -> Any:

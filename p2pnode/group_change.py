@@ -12,6 +12,7 @@ from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
 
 from p2pnode.authoring import rows_of, sign_chain
+from p2pnode.chain import branches
 from p2pnode.chain.stored import commit as commit_block
 from p2pnode.consensus.format import PROPOSAL_TYPE, body_named
 from p2pnode.core.crypto import ZERO_HASH, sha256
@@ -58,6 +59,7 @@ class Change:
         self.own_entries: list[Entry] = []
         self.final: Final | None = None
         self.has_new_annex_wants = False
+        self.has_dropped = False
         self.is_governed_changed = False
         self._is_state_stale = False
 
@@ -103,8 +105,12 @@ class Change:
         room = self._room(run)
         if room <= 0:
             return Apart("author.unknown" if state.seq < 0 else "newcomer.quota", state.seq)
-        decision = decide(state, run, now_ms, room, lambda seq: self._id_at(state.number, seq))
+        decision = decide(state, run, now_ms, room, lambda seq: self.id_at(state.number, seq))
+        if isinstance(decision, Apart) and lane is not None:
+            decision = branches.take_other(self, lane, run, decision, now_ms, room)
         if isinstance(decision, Taken) and decision.rows:
+            if branches.is_faulty(decision) and branches.is_on_the_way(state, self.fork_seqs.get(state.key)):
+                return Apart("lane.other_branch", state.seq)
             self._store(decision, run)
         return decision
 
@@ -155,7 +161,8 @@ class Change:
             for row in run.rows[:NEWCOMER_ENTRIES_MAX]
         )
 
-    def _id_at(self, number: int, seq: int) -> bytes | None:
+    def id_at(self, number: int, seq: int) -> bytes | None:
+        """The id of an entry held at a seq of a lane."""
         held = self.transaction.entry_at(position_of(number, seq))
         return None if held is None else read_entry(held.header, None, None).id
 
@@ -190,7 +197,7 @@ class Change:
             position = position_of(lane.number, seq)
             self.transaction.add_governed(position)
             self.undecided.add(position)
-            self.is_governed_changed = self._is_state_stale = True
+            self.note_regrouped()
 
     # ---- delivery
 
@@ -232,7 +239,8 @@ class Change:
         previous_depth = decode_header(previous.header).depth if previous else -1
         fault = ack_fault(lane, header.depth, header.time_ms, previous_depth, parents)
         if fault is not None:
-            end_lane(lane, seq, header.prev, "lane.fault")
+            if not branches.leave_faulty(self, lane, seq):
+                end_lane(lane, seq, header.prev, "lane.fault")
             return False
         self.transaction.resolve_acks(position, [parent.position for parent in parents])
         self._deliver_to(lane, seq, has_acks=True)
@@ -272,6 +280,8 @@ class Change:
         It covers the lane up to the fork and nothing else: so nodes that hold its branch and nodes that
         know only its header agree on what follows.
         """
+        if branches.is_awaited(self, header):
+            return None
         lane = self.lane(header.author, header.lane)
         fork_seq = self.fork_seqs.get((header.author, header.lane))
         if lane is None or fork_seq is None or header.seq < fork_seq or lane.delivered < fork_seq - 1:
@@ -303,8 +313,9 @@ class Change:
             assert lane is not None
             lane.decided = max(lane.decided, seq)
         self.undecided = {position for position in self.undecided if self._is_undecided(position)}
+        branches.settle_ends(self)
         self.final = final
-        self.is_governed_changed = self._is_state_stale = True
+        self.note_regrouped()
 
     def _is_undecided(self, position: int) -> bool:
         number, seq = number_and_seq(position)
@@ -423,33 +434,8 @@ class Change:
     def seal(self, encoded: bytes, proof: ForkProof) -> bool:
         """Keep a fork proof: the lane ends at its lowest fork, the key gets no more acks. Whether it is
         new.
-
-        Whoever forks once may fork again, lower or in another lane; all nodes have to end at the same
-        entry, in whatever order the proofs come.
         """
-        key = (proof.author, proof.lane)
-        known = self.fork_seqs.get(key)
-        if known is not None and known <= proof.seq:
-            return False
-        lane = self.lane_for_writing(proof.author, proof.lane)
-        prev = decode_header(proof.branches[0].headers[0]).prev
-        if 0 < proof.seq <= lane.seq + 1 and self._id_at(lane.number, proof.seq - 1) != prev:
-            # Both branches lie on one that parted from ours earlier: there is a lower fork to be found.
-            return False
-        self.transaction.put_fork(proof.author, proof.lane, encoded)
-        if proof.seq > lane.decided:
-            end_lane(lane, proof.seq, prev, "lane.fork")
-        else:
-            # What is final stands, whatever comes to light later.
-            last = self._id_at(lane.number, lane.decided)
-            assert last is not None
-            end_lane(lane, lane.decided + 1, last, "lane.fork")
-        self.fork_seqs = {**self.fork_seqs, key: proof.seq}
-        self.dead = {**self.dead, **branch_headers(proof)}
-        self.is_governed_changed = self._is_state_stale = True
-        if lane.delivered > lane.last_deliverable:
-            self._walk_again()
-        return True
+        return branches.learn(self, encoded, proof)
 
     def may_seal(self, proof: ForkProof) -> bool:
         """Whether a proof is about somebody who matters here: known, or named by what waits."""
@@ -468,8 +454,12 @@ class Change:
         self.dead = {**self.dead, id_: header}
         return True
 
-    def _walk_again(self) -> None:
-        """Deliver everything anew: entries were delivered that a fork found later made void."""
+    def note_regrouped(self) -> None:
+        """Who belongs to the group, or what of its lanes counts, changed."""
+        self.is_governed_changed = self._is_state_stale = True
+
+    def walk_again(self) -> None:
+        """Deliver everything anew: what acks resolve to follows from where forked lanes end."""
         self.transaction.forget_walks()
         for number in self.log.lanes:
             lane = self.get(number)

@@ -10,17 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+from p2pnode.chain.branches import last_orderable
 from p2pnode.chain.chain import Chain
 from p2pnode.chain.stored import begin, is_begun, read_tip, tip_after
 from p2pnode.consensus.execution import BlockContext, Seal, read_cut
 from p2pnode.consensus.format import Configuration
 from p2pnode.consensus.format import decode_header as decode_block
+from p2pnode.consensus.rows import Rows
 from p2pnode.core.crypto import SigningKey, sha256
 from p2pnode.core.entry import Entry, decode_header, read_entry
+from p2pnode.core.ids import Lane
 from p2pnode.governance import tables
 from p2pnode.governance.state import GroupState, state_of
+from p2pnode.governance.tables import DeviceRow
 from p2pnode.group_change import Change
-from p2pnode.replication.fork import branch_headers, check_fork_proof
+from p2pnode.replication.fork import ForkProof, branch_headers, check_fork_proof
 from p2pnode.replication.frontier import Frontier
 from p2pnode.replication.lane import LaneState, has_head, head_of, is_blocked, is_unacked
 from p2pnode.replication.run import stored_entry
@@ -61,6 +65,7 @@ class GroupLog:
         self.changed = self.frontier.changed
         self.blocked = {lane.number for lane in self.lanes.values() if is_blocked(lane)}
         self.unacked = {lane.number for lane in self.lanes.values() if is_unacked(lane)}
+        self.struck = _struck(file.chain)
         tip, voted_by = read_tip(file.chain, self.founding)
         self.voters = _keys_of(tip.configuration)
         self.chain = Chain(self, tip, voted_by)
@@ -121,15 +126,48 @@ class GroupLog:
         ]
 
     def unsealed_proofs(self) -> list[bytes]:
-        """Proofs of forks by keys that the group knows and has not struck yet, one for each key."""
+        """Proofs of forks by keys that are not sealed yet, one for each key that the group knows, or of whom
+        something could be ordered now."""
         proofs: dict[bytes, bytes] = {}
         if not self.fork_seqs:
             return []
         for (author, _), proof in self.file.fork_proofs().items():
-            held = tables.device(self.file.chain, author)
-            if held is not None and held.status != "sealed":
+            if not self.is_sealed(author) and self._is_worth_a_seal(author):
                 proofs.setdefault(author, proof)
         return [proofs[author] for author in sorted(proofs)]
+
+    def _is_worth_a_seal(self, author: bytes) -> bool:
+        if tables.device(self.file.chain, author) is not None:
+            return True
+        lanes = (self.lane(author, lane) for lane in (Lane.LOCAL, Lane.OPEN))
+        return any(lane is not None and lane.delivered > lane.decided for lane in lanes)
+
+    def is_sealed(self, author: bytes) -> bool:
+        """Whether a final block has struck a key for a fork."""
+        held = self.struck.get(author)
+        return held is not None and held.status == "sealed"
+
+    @property
+    def sealed(self) -> frozenset[bytes]:
+        """The keys that final blocks have struck for a fork."""
+        return frozenset(author for author in self.struck if self.is_sealed(author))
+
+    def orderable(self, lane: LaneState) -> int:
+        """The last seq of a lane that a block made here may order: nothing beyond what counts of a struck
+        key (J25), and nothing beyond a fork."""
+        last = last_orderable(lane, self.fork_seqs.get(lane.key))
+        held = self.struck.get(lane.author)
+        return last if held is None else min(last, max(held.kept(lane.lane), lane.decided))
+
+    def counts(self, author: bytes, lane: int, seq: int) -> bool:
+        """Whether an entry could hold at all: its key was not struck before."""
+        held = self.struck.get(author)
+        return held is None or seq <= held.kept(lane)
+
+    def knows_fork(self, proof: ForkProof) -> bool:
+        """Whether this fork, or a lower one of the same lane, is known."""
+        known = self.fork_seqs.get((proof.author, proof.lane))
+        return known is not None and known <= proof.seq
 
     def seals_of(self, proofs: Iterable[bytes]) -> list[Seal]:
         """What the seals in a block strike: a forked lane counts up to the fork, or as far as it was final
@@ -158,12 +196,16 @@ class GroupLog:
             _keep(self.blocked, lane.number, is_blocked(lane))
             _keep(self.unacked, lane.number, is_unacked(lane))
         self.changed = change.changed
+        is_judged_anew = change.has_dropped or change.fork_seqs != self.fork_seqs
         self.fork_seqs, self.dead = change.fork_seqs, change.dead
         self.undecided = change.undecided
         if change.state is not None:
             self.state = change.state
         self.frontier.apply(change.heads)
+        if is_judged_anew:
+            self.chain.blocks.judge_again(has_dropped=change.has_dropped)
         if change.final is not None:
+            self.struck = _struck(self.file.chain)
             self.voters = _keys_of(change.final.made.configuration)
             self.chain.advance(tip_after(self.chain.tip, change.final.made, change.final.certificate))
         self.chain.hear(sorted(change.lanes))
@@ -173,6 +215,11 @@ class GroupLog:
 
 def _keys_of(configuration: Configuration) -> frozenset[bytes]:
     return frozenset(key for _, key in configuration.voters)
+
+
+def _struck(rows: Rows) -> dict[bytes, DeviceRow]:
+    """The keys that speak no more, with what counts of them."""
+    return {key: row for key, row in tables.devices(rows) if row.status in ("sealed", "revoked")}
 
 
 def _keep(numbers: set[int], number: int, is_member: bool) -> None:

@@ -14,7 +14,10 @@ from typing import NamedTuple
 
 from p2pnode import opening, views
 from p2pnode.authoring import check_items
+from p2pnode.chain import branches
+from p2pnode.chain.chain import Step
 from p2pnode.chain.duties import items_due
+from p2pnode.chain.report import report_of
 from p2pnode.consensus.format import BODY_BYTES_MAX
 from p2pnode.core.annex import annexes_named
 from p2pnode.core.crypto import SigningKey, is_signed, sha256
@@ -26,6 +29,7 @@ from p2pnode.core.events import (
     AnnexesWanted,
     Append,
     CatchUp,
+    ChainAsked,
     ClockHeard,
     ConfirmClock,
     CursorsNoted,
@@ -43,6 +47,7 @@ from p2pnode.core.events import (
     Joined,
     Leave,
     Moved,
+    OpenGroup,
     PeerNoted,
     PeersPresent,
     Penalize,
@@ -166,9 +171,9 @@ class Node:
 
     def _dispatch(self, event: Event, now_ms: int) -> list[Effect]:
         match event:
-            case PeerNoted() | CursorsNoted() | ClockHeard() | ConfirmClock() | PeersPresent():
+            case PeerNoted() | CursorsNoted() | ClockHeard() | ConfirmClock() | PeersPresent() | ChainAsked():
                 return self._note(event)
-            case Found():
+            case Found() | OpenGroup():
                 return opening.found(self, event, now_ms)
             case PrepareJoin():
                 return opening.prepare_join(self, event, now_ms)
@@ -197,9 +202,9 @@ class Node:
                 raise AssertionError("handled in batches")
 
     def _note(
-        self, event: PeerNoted | CursorsNoted | ClockHeard | ConfirmClock | PeersPresent
+        self, event: PeerNoted | CursorsNoted | ClockHeard | ConfirmClock | PeersPresent | ChainAsked
     ) -> list[Effect]:
-        """Remember something that is no entry."""
+        """Remember, or tell, something that is no entry."""
         match event:
             case ClockHeard():
                 # Strangers are many and cost nothing: their clocks must not keep anybody from signing.
@@ -224,13 +229,16 @@ class Node:
             case ConfirmClock():
                 self._is_clock_confirmed = True
                 return [Reply(event.request)]
+            case ChainAsked():
+                return [Reply(event.request, report_of(self.logs.get(event.group)))]
         return []
 
     # ---- own entries
 
     def _append_all(self, group: bytes, events: Sequence[Append], now_ms: int) -> list[Effect]:
         log = self.logs.get(group)
-        refusal = self._refusal(log, now_ms)
+        is_voting = all(item.lane == Lane.VOTES for event in events for item in event.items)
+        refusal = self._refusal(log, now_ms, is_voting=is_voting)
         if log is None or refusal is not None:
             return [Reply(event.request, error=refusal) for event in events]
         replies: list[Effect] = []
@@ -257,8 +265,8 @@ class Node:
             self.settle(log)
         return [*replies, *self.effects_of(log, change)]
 
-    def _refusal(self, log: GroupLog | None, now_ms: int) -> UsageError | None:
-        """Why nothing may be signed in a group now, or None."""
+    def _refusal(self, log: GroupLog | None, now_ms: int, *, is_voting: bool) -> UsageError | None:
+        """Why nothing may be signed now, or None; a voter who goes votes until a block lets it go."""
         if log is None:
             return UsageError(
                 "group.unknown", "this node is not in that group", "p2pnode group list shows its groups"
@@ -272,7 +280,8 @@ class Node:
                 "wait until a member is reachable (p2pnode peers list), or join again with a new key in "
                 "a new profile",
             )
-        if log.state.standing(self.key.public) in (None, "removed"):
+        is_needed = is_voting and self.key.public in log.voters
+        if not is_needed and log.state.standing(self.key.public) in (None, "removed"):
             return UsageError(
                 "member.not_one", "this device is not a member of the group", "ask a member for an invitation"
             )
@@ -320,20 +329,29 @@ class Node:
         """Vote, propose and commit in the groups where something stirred."""
         effects: list[Effect] = []
         for group in sorted(self.logs):
-            if self.logs[group].chain.is_due(now_ms):
+            chain = self.logs[group].chain
+            if chain.is_due(now_ms):
                 effects += self._decide(self.logs[group], now_ms)
+            elif chain.wake_at_ms is not None:
+                # Asked for again: whoever keeps one time keeps the earliest, and this one was the later.
+                effects.append(WakeAt(chain.wake_at_ms))
         return effects
 
     def _decide(self, log: GroupLog, now_ms: int) -> list[Effect]:
         """Go on with a group's chain until nothing follows at once."""
         effects: list[Effect] = []
         for _ in range(STEPS_MAX):
-            may_sign = self._refusal(log, now_ms) is None and self.key.public not in log.forked
+            may_sign = (
+                self._refusal(log, now_ms, is_voting=True) is None and self.key.public not in log.forked
+            )
             step = log.chain.step(now_ms, self.present, may_sign=may_sign)
             if step.final is not None:
                 with log.change(durable=False) as change:
                     change.commit(step.final)
                 effects += self.effects_of(log, change)
+            has_learned = bool(step.proofs or step.follow)
+            if has_learned:
+                effects += self._learn(log, step)
             items = step.items if step.final is None else self._sayings_of(log, may_sign)
             if items:
                 done = self._append_all(log.group, [Append(None, log.group, tuple(items))], now_ms)
@@ -341,11 +359,36 @@ class Node:
                 if any(isinstance(effect, Reply) and effect.error is not None for effect in done):
                     log.chain.begin_again()
                     return [*effects, WakeAt(now_ms + RETRY_MS)]
-            elif step.final is None:
+            elif step.final is None and not has_learned:
                 if step.wake_at_ms is not None:
                     effects.append(WakeAt(step.wake_at_ms))
                 return effects
         return [*effects, WakeAt(now_ms)]
+
+    def _learn(self, log: GroupLog, step: Step) -> list[Effect]:
+        """Take the forks that a block shows, and the branches that a quorum has ordered beyond forks."""
+        effects: list[Effect] = []
+        found: list[ForkFound] = []
+        with log.change() as change:
+            for encoded in step.proofs:
+                proof = check_fork_proof(encoded)
+                if change.seal(encoded, proof):
+                    found.append(ForkFound(log.group, proof.author, encoded))
+            for place in step.follow:
+                branches.follow(change, place)
+        for fork in found:
+            effects += [fork, *self._own_fork(log, fork.author)]
+        return [*self.effects_of(log, change), *effects]
+
+    def _own_fork(self, log: GroupLog, author: bytes) -> list[Effect]:
+        """A word to the person whose own key was used twice."""
+        if author != self.key.public:
+            return []
+        message = (
+            "this device's key signed two different entries in one place; "
+            "do not let it sign in this group again"
+        )
+        return [Alert("key.forked", message, {"group": log.group.hex()})]
 
     def _sayings_of(self, log: GroupLog, may_sign: bool) -> list[Item]:
         """What this device says of itself once a block is final: that it is ready to vote."""
@@ -439,12 +482,7 @@ class Node:
         effects: list[Effect] = [Reply(event.request, None), *self.effects_of(log, change)]
         if is_new:
             effects.append(ForkFound(event.group, proof.author, event.proof))
-        if is_new and proof.author == self.key.public:
-            message = (
-                "this device's key signed two different entries in one place; it must not sign in "
-                "this group again"
-            )
-            effects.append(Alert("key.forked", message, {"group": event.group.hex()}))
+            effects += self._own_fork(log, proof.author)
         return effects
 
     def _take_annexes(self, event: AnnexesReceived) -> list[Effect]:

@@ -22,6 +22,7 @@ from p2pnode.core.events import (
     Found,
     Joined,
     Moved,
+    OpenGroup,
     PrepareJoin,
     Regrouped,
     Reply,
@@ -252,20 +253,42 @@ def is_behind_marks(node: Node, log: GroupLog) -> bool:
     return False
 
 
-def found(node: Node, event: Found, now_ms: int) -> list[Effect]:
-    """Found a group of which this device is the only founder."""
+def found(node: Node, event: Found | OpenGroup, now_ms: int) -> list[Effect]:
+    """Found a group of which this device is the only founder, or open one whose founding entry is here."""
+    if isinstance(event, OpenGroup):
+        return _open_founding(node, event)
     annex_hash = sha256(event.annex)
     inception = Inception(DeviceKey(node.key.public), event.recovery_commitment, annex_hash)
     proposed = terms.propose(charter_of_value(dict(event.charter)), event.nonce, [inception])
     payload = terms.found(proposed, [terms.sign_terms(node.key, proposed)])
     entry = terms.founding_entry(node.key, payload, now_ms)
-    founding = FoundingBytes(entry.header_bytes, entry.signature or b"", payload)
+    return _open_founded(node, event.request, entry, [event.annex])
+
+
+def _open_founding(node: Node, event: OpenGroup) -> list[Effect]:
+    """Open a group by its founding entry; opening it again changes nothing."""
+    entry = check_alone(*event.founding)
+    terms.read_founding(entry)
+    if entry.group in node.logs:
+        return [Reply(event.request, bytes(entry.group))]
+    if node.node_file.marks(entry.group):
+        raise UsageError(
+            "join.was_here",
+            "this device's key has written in this group before, and its log was deleted here",
+            "join with a new key: p2pnode --profile NAME join LINK",
+        )
+    return _open_founded(node, event.request, entry, event.annexes)
+
+
+def _open_founded(node: Node, request: object, entry: Entry, annexes: Sequence[bytes]) -> list[Effect]:
+    founding = FoundingBytes(entry.header_bytes, entry.signature or b"", entry.payload or b"")
     with node.node_file.write() as transaction:
         transaction.put_membership(entry.group, Membership("member", founding=founding))
     log = _begin(node, entry.group, founding)
     with log.change() as change:
-        change.add_annex(event.annex)
-    return [Reply(event.request, bytes(entry.group)), *_introduce(log)]
+        for annex in annexes:
+            change.add_annex(annex)
+    return [Reply(request, bytes(entry.group)), *_introduce(log)]
 
 
 def _begin(node: Node, group: bytes, founding: FoundingBytes) -> GroupLog:

@@ -18,6 +18,7 @@ import trio
 
 from p2pnode.core.codec import Value
 from p2pnode.core.crypto import SigningKey
+from p2pnode.core.entry import Entry
 from p2pnode.core.errors import StoreError, UsageError
 from p2pnode.core.events import (
     Alert,
@@ -49,7 +50,7 @@ from p2pnode.penalties import Conduct, after_violation
 from p2pnode.replication.exchange import Cursor, Ingested, Want
 from p2pnode.replication.frontier import Frontier
 from p2pnode.replication.run import StoredEntry
-from p2pnode.serving import GroupReader
+from p2pnode.serving import FreshEntries, GroupReader
 from protocols.port import (
     AnnexesWanted,
     Change,
@@ -81,13 +82,14 @@ OpenStream = Callable[[bytes, str, bool], Awaitable[Libp2pStream]]
 
 @dataclass(slots=True)
 class HeldGroup:
-    """A group as the loop knows it."""
+    """A group as the loop knows it. Shapes: wanted_annexes is None until they are read again."""
 
     group: bytes
     frontier: Frontier
     state: GroupState
     reader: GroupReader
-    wanted_annexes: list[bytes] = field(default_factory=list)
+    fresh: FreshEntries = field(default_factory=FreshEntries)
+    wanted_annexes: list[bytes] | None = None
     is_unconfirmed: bool = False
     confirmed: trio.Event = field(default_factory=trio.Event)
 
@@ -178,11 +180,21 @@ class LivePort:
     def perform(self, effects: Sequence[Effect]) -> None:
         """Carry out what the node asked for: first what changed, then the replies that speak of it."""
         for effect in effects:
+            if isinstance(effect, Reply):
+                self._keep_fresh(effect.value)
+        for effect in effects:
             if not isinstance(effect, Reply):
                 self._perform(effect)
         for effect in effects:
             if isinstance(effect, Reply) and isinstance(effect.request, Request):
                 effect.request.answer(effect)
+
+    def _keep_fresh(self, value: object) -> None:
+        """Keep own entries that a reply brings for the sessions that push them in a moment."""
+        if self._watchers and type(value) is tuple and value and isinstance(value[0], Entry):
+            held = self._groups.get(value[0].group)
+            if held is not None:
+                held.fresh.add(value)
 
     def _perform(self, effect: Effect) -> None:
         match effect:
@@ -201,7 +213,7 @@ class LivePort:
                     self._dirty_cursors.discard(place)
                 self._tell(GroupChanged(group))
             case AnnexesWantedEffect(group):
-                self._groups[group].wanted_annexes = []
+                self._groups[group].wanted_annexes = None
                 self._tell(AnnexesWanted(group))
             case SignatureWanted(group, entry) | HeaderWanted(group, entry):
                 self.on_entry_wanted(group, entry)
@@ -353,7 +365,8 @@ class LivePort:
         if held is None:
             return [], []
         if sum(want.last - want.first + 1 for want in wants) <= INLINE_ENTRIES_MAX:
-            return held.reader.read_runs(wants, bytes_max)
+            fresh = held.fresh.runs(group, wants, bytes_max)
+            return (fresh, []) if fresh else held.reader.read_runs(wants, bytes_max)
         return await self.read(group, lambda reader: reader.read_runs(wants, bytes_max))
 
     async def read_annexes(self, group: bytes, hashes: Sequence[bytes]) -> list[bytes]:
@@ -369,7 +382,7 @@ class LivePort:
         if held is None:
             return
         if kept:
-            held.wanted_annexes = []
+            held.wanted_annexes = None
         if self.wanted_annexes(group):
             # Sessions that left these to the one that asked just now may try their own peers.
             self._tell(AnnexesWanted(group))
@@ -378,11 +391,13 @@ class LivePort:
         held = self._groups.get(group)
         if held is None:
             return []
-        if not 0 < len(held.wanted_annexes) < ANNEXES_WANTED_MAX:
+        wanted = held.wanted_annexes
+        if wanted is None or len(wanted) >= ANNEXES_WANTED_MAX:
             # From anywhere: who names annexes that do not exist must not stand before those that do.
             with held.reader.reading() as queries:
-                held.wanted_annexes = queries.wanted_annexes(ANNEXES_WANTED_MAX, self.random(32))
-        return held.wanted_annexes
+                wanted = queries.wanted_annexes(ANNEXES_WANTED_MAX, self.random(32))
+            held.wanted_annexes = wanted
+        return wanted
 
     async def keep_fork(self, group: bytes, peer: bytes, proof: bytes) -> str | None:
         rule = await self.ask(lambda request: ForkShown(request, group, peer, proof))

@@ -1,7 +1,7 @@
 """Reading a group's file for others: runs that end at a verified signature, headers, annexes.
 
 Each call uses a connection of its own with a snapshot; it never waits for the writer. Called in worker
-threads.
+threads. What this device wrote a moment ago need not be read at all.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 
 from p2pnode.core.crypto import ZERO_HASH, sha256
+from p2pnode.core.entry import Entry
 from p2pnode.core.limits import RUN_BYTES_MAX, RUN_ENTRIES_MAX
 from p2pnode.replication.exchange import Want
 from p2pnode.replication.run import StoredEntry, encode_run
 from p2pnode.store.database import Connect, connect_existing, open_reader, reported
 from p2pnode.store.group_file import GroupQueries, position_of
 
+_FRESH_ENTRIES_MAX = 32
 _ENTRY_OVERHEAD_BYTES = 96
 """About what an entry takes in a run besides its payload and acks."""
 
@@ -120,3 +122,33 @@ def _id_before(queries: GroupQueries, number: int, first: int) -> bytes:
     before = queries.entry_at(position_of(number, first - 1))
     assert before is not None
     return sha256(before.header)
+
+
+class FreshEntries:
+    """The newest entries of this device in one group: what is pushed a moment later is not read again."""
+
+    __slots__ = ("_entries",)
+
+    def __init__(self) -> None:
+        self._entries: dict[tuple[bytes, int, int], Entry] = {}
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Keep entries that are in the group's file, in the place of older ones."""
+        for entry in entries[-_FRESH_ENTRIES_MAX:]:
+            self._entries[entry.header.author, entry.header.lane, entry.header.seq] = entry
+        while len(self._entries) > _FRESH_ENTRIES_MAX:
+            del self._entries[next(iter(self._entries))]
+
+    def runs(self, group: bytes, wants: Sequence[Want], bytes_max: int) -> list[bytes]:
+        """One run for each want, or none at all when something is not here or they would be too large."""
+        runs: list[bytes] = []
+        bytes_max = min(bytes_max, RUN_BYTES_MAX)
+        for author, lane, first, last in wants:
+            entries = [self._entries.get((author, lane, seq)) for seq in range(first, last + 1)]
+            held = [entry for entry in entries if entry is not None]
+            bytes_max -= sum(len(entry.payload or b"") + _ENTRY_OVERHEAD_BYTES for entry in held)
+            if not held or len(held) < len(entries) or bytes_max < 0:
+                return []
+            rows = [StoredEntry(entry.header_bytes, entry.signature, entry.payload, 1) for entry in held]
+            runs.append(encode_run(group, author, lane, first, held[0].header.prev, rows))
+        return runs

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from p2pnode.chain.candidates import LANES_ORDERED, Found, read_all, read_lane
+from p2pnode.chain.branches import first_open
+from p2pnode.chain.candidates import LANES_ORDERED, Found, read_all, read_lane, without_excused
 from p2pnode.consensus.actions import Verdict
 from p2pnode.consensus.block import (
     AHEAD_MS_MAX,
@@ -39,19 +40,19 @@ from p2pnode.consensus.rows import State
 from p2pnode.consensus.trie import TrieChange, update
 from p2pnode.core.entry import Entry
 from p2pnode.core.errors import FormatError
+from p2pnode.governance import tables
 from p2pnode.governance.configuration import configuration_of
 from p2pnode.governance.due import next_due_ms
 from p2pnode.governance.executing import LaterRules
 from p2pnode.governance.voters import SUSPEND_TYPE, decode_suspend
 from p2pnode.replication.fork import check_fork_proof
+from p2pnode.store.group_file import number_and_seq
 from p2pnode.vocabulary import BLOCK_RULES, GOVERNED_TYPES
 
 if TYPE_CHECKING:
     from p2pnode.group_log import GroupLog
 
-CHECKPOINT_ENTRIES = 1000
-CHECKPOINT_MS = 7 * 24 * 3_600_000
-"""When a block is made although nothing calls for an order: so many entries, or one and so long ago."""
+DAY_MS = 24 * 3_600_000
 
 OLD_MS = 10 * 60_000
 """A block that leaves out what a voter has held for longer gets no N of that voter (J29)."""
@@ -95,9 +96,15 @@ class Blocks:
         self._proposed: dict[bytes, Proposed] = {}
         self._work_began_ms: int | None = None
         self._usable_since: dict[int, tuple[int, int]] = {}
+        charter = tables.charter(log.file.chain)
+        self._bounds = Bounds(int(str(charter.value["block_entries_max"])))
+        self._checkpoint_entries = charter.checkpoint_entries
+        self._checkpoint_ms = charter.checkpoint_days * DAY_MS
+        self._proofs_shown: dict[bytes, None] = {}
         self.due_ms = next_due_ms(log.file.chain)
         self.now_ms = 0
         self.has_own_vote = False
+        self.proofs: list[bytes] = []
 
     # ---- what the rules of voting ask
 
@@ -159,7 +166,7 @@ class Blocks:
     def note_usable(self) -> None:
         """Remember since when entries can stand in a block."""
         for number, lane in self._log.lanes.items():
-            if lane.lane not in LANES_ORDERED or lane.last_usable <= lane.decided:
+            if lane.lane not in LANES_ORDERED or self._log.orderable(lane) <= lane.decided:
                 self._usable_since.pop(number, None)
                 continue
             held = self._usable_since.get(number)
@@ -169,6 +176,39 @@ class Blocks:
     def put_to_vote(self, header: BlockHeader) -> None:
         """A header came with a proposal."""
         self._proposed.setdefault(header.id, Proposed(header))
+
+    def judge_again(self, *, has_dropped: bool) -> None:
+        """Forget verdicts that rest on what is known of forks, or on entries that are not here any more."""
+        for proposed in self._proposed.values():
+            if proposed.made is None or has_dropped:
+                proposed.fault = proposed.made = None
+        self._proofs_shown.clear()
+
+    def beyond_forks(self, block: bytes) -> tuple[CutEntry, ...]:
+        """Where a block names branches beyond forks that this node knows, as far as it does not follow them
+        already."""
+        body = self._body_of(block)
+        if body is None:
+            return ()
+        return tuple(place for place in body.cut if self._is_beyond(place))
+
+    def _body_of(self, block: bytes) -> Body | None:
+        """The body of a block that cannot be judged yet, if it is here and can be read."""
+        proposed = self._proposed.get(block)
+        if proposed is None or proposed.made is not None or proposed.fault is not None:
+            return None
+        blobs = self._log.file.annexes([proposed.header.body_hash])
+        try:
+            return decode_body(blobs[0]) if blobs else None
+        except FormatError:
+            return None
+
+    def _is_beyond(self, place: CutEntry) -> bool:
+        fork_seq = self._log.fork_seqs.get((place.key, place.lane))
+        lane = self._log.lane(place.key, place.lane)
+        if fork_seq is None or lane is None or place.seq < first_open(lane, fork_seq):
+            return False
+        return (lane.ended_at, lane.ended_id) != (place.seq + 1, place.id)
 
     @property
     def bodies_wanted(self) -> list[bytes]:
@@ -196,35 +236,45 @@ class Blocks:
 
     # ---- work
 
-    @property
-    def _bounds(self) -> Bounds:
-        return Bounds(int(str(self._log.state.charter.value["block_entries_max"])))
-
     def _is_called_for(self) -> bool:
         log = self._log
         if any(self._is_usable(position) for position in log.undecided) or self._seals():
             return True
         if self.due_ms is not None and self.due_ms <= self.now_ms:
             return True
-        above = sum(
-            lane.last_usable - lane.decided
-            for lane in log.lanes.values()
-            if lane.lane in LANES_ORDERED and lane.last_usable > lane.decided
-        )
-        return above >= CHECKPOINT_ENTRIES or (above > 0 and self.now_ms >= self.tip.time_ms + CHECKPOINT_MS)
+        above = self._above()
+        return above >= self._checkpoint_entries or (above > 0 and self.now_ms >= self._checkpoint_at_ms)
+
+    def _above(self) -> int:
+        """How many entries wait for an order."""
+        lanes = [lane for lane in self._log.lanes.values() if lane.lane in LANES_ORDERED]
+        return sum(max(0, self._log.orderable(lane) - lane.decided) for lane in lanes)
+
+    @property
+    def _checkpoint_at_ms(self) -> int:
+        return self.tip.time_ms + self._checkpoint_ms
+
+    def calls_at_ms(self) -> int | None:
+        """When something will call for a block by the clock alone, if it does not already."""
+        times = [] if self.due_ms is None else [self.due_ms]
+        if self._above():
+            times.append(self._checkpoint_at_ms)
+        return min((time_ms for time_ms in times if time_ms > self.now_ms), default=None)
 
     def _is_usable(self, position: int) -> bool:
-        number, seq = position >> 40, position & ((1 << 40) - 1)
-        return seq <= self._log.lanes[number].last_usable
+        number, seq = number_and_seq(position)
+        return seq <= self._log.orderable(self._log.lanes[number])
 
     def _has_reason(self, found: Sequence[Found], seals: Sequence[bytes], time_ms: int) -> bool:
         """Whether a block may exist: one without a reason would keep the group busy for nothing (R0)."""
+        log = self._log
+        found = [item for item in found if log.counts(*item.candidate[1:4])]
         return (
-            bool(seals)
+            any(not log.is_sealed(check_fork_proof(proof).author) for proof in seals)
             or any(item.entry.header.type in GOVERNED_TYPES for item in found)
             or (self.due_ms is not None and self.due_ms <= time_ms)
-            or len(found) >= CHECKPOINT_ENTRIES
-            or (bool(found) and time_ms >= self.tip.time_ms + CHECKPOINT_MS)
+            or len(found) >= self._checkpoint_entries
+            or (bool(found) and time_ms >= self._checkpoint_at_ms)
         )
 
     def _seals(self) -> tuple[bytes, ...]:
@@ -235,13 +285,14 @@ class Blocks:
 
     def make(self) -> Made | None:
         """The block that this node would propose now, or None when nothing calls for one."""
-        log, bounds = self._log, self._bounds
-        found = read_all(log.file, log.lanes.values(), bounds.author_entries_max, log.lanes.get, log.dead)
+        log, bounds, seals = self._log, self._bounds, self._seals()
+        lanes = [(lane, log.orderable(lane)) for lane in log.lanes.values()]
+        sealed = self._sealed_with(seals)
+        found = without_excused(read_all(log.file, lanes, bounds.author_entries_max, log.lanes.get, sealed))
         chosen = {
             candidate.id for candidate in choose([item.candidate for item in found], self.tip.id, bounds)
         }
         taken = [item for item in found if item.candidate.id in chosen]
-        seals = self._seals()
         if not self._has_reason(taken, seals, time_after(self.tip, self.now_ms)):
             return None
         ends: dict[tuple[bytes, int], CutEntry] = {}
@@ -251,9 +302,13 @@ class Blocks:
             if key not in ends or ends[key].seq < candidate.seq:
                 ends[key] = CutEntry(candidate.author, candidate.lane, candidate.seq, candidate.id)
         moved = tuple(sorted(ends.values()))
-        made = self._run(None, moved, seals, taken)
+        made = self._run(None, Body(moved, seals, self.tip.certificate), taken)
         self._proposed[made.header.id] = Proposed(made.header, made=made)
         return made
+
+    def _sealed_with(self, seals: Sequence[bytes]) -> frozenset[bytes]:
+        """The keys that are sealed once these proofs have stood in a block."""
+        return self._log.sealed | {check_fork_proof(proof).author for proof in seals}
 
     def _judge(self, proposed: Proposed) -> None:
         header = proposed.header
@@ -287,35 +342,36 @@ class Blocks:
 
     def _judge_entries(self, proposed: Proposed, body: Body) -> None:
         log = self._log
+        unknown = [proof for proof in body.seals if not log.knows_fork(check_fork_proof(proof))]
+        self.proofs += [proof for proof in unknown if proof not in self._proofs_shown]
+        self._proofs_shown.update(dict.fromkeys(unknown))
+        if unknown:
+            return  # what acks name depends on them: they are learned first
+        sealed = self._sealed_with(body.seals)
         found: list[Found] = []
         for entry in body.cut:
             lane = log.lane(entry.key, entry.lane)
             if lane is None or lane.last_usable < entry.seq:
                 return  # it is still to come, or lies on a branch that this node does not hold
-            part = read_lane(log.file, lane, entry.seq, log.lanes.get, log.dead)
+            part = read_lane(log.file, lane, entry.seq, log.lanes.get, sealed)
             if not part or part[-1].candidate.id != entry.id:
                 return
             if any(item.entry.payload is None for item in part):
                 return
             found += part
+        found = without_excused(found)
         candidates = [item.candidate for item in found]
         proposed.fault = closure_fault(candidates) or bounds_fault(candidates, self._bounds)
         if proposed.fault is None and not self._has_reason(found, body.seals, proposed.header.time_ms):
             proposed.fault = "block.no_reason"
         if proposed.fault is None:
-            made = self._run(proposed, body.cut, body.seals, found)
+            made = self._run(proposed, body, found)
             proposed.fault = roots_fault(proposed.header, _roots(made))
             proposed.made = made if proposed.fault is None else None
 
-    def _run(
-        self,
-        proposed: Proposed | None,
-        moved: Sequence[CutEntry],
-        seals: Sequence[bytes],
-        found: Sequence[Found],
-    ) -> Made:
+    def _run(self, proposed: Proposed | None, body: Body, found: Sequence[Found]) -> Made:
         """Run a block on top of the tip; without `proposed`, make its header too."""
-        log, tip = self._log, self.tip
+        log, tip, moved, seals = self._log, self.tip, body.cut, body.seals
         by_id = {item.candidate.id: item for item in found}
         ordered = [by_id[item.id] for item in in_order([item.candidate for item in found], tip.id)]
         time_ms = time_after(tip, self.now_ms) if proposed is None else proposed.header.time_ms
@@ -324,7 +380,7 @@ class Blocks:
             height=tip.height + 1,
             time_ms=time_ms,
             previous=tip.id,
-            signers=self._signers(),
+            signers=self._signers(body),
             moved=tuple(sorted({entry.key for entry in moved})),
         )
         execution = execute(
@@ -342,13 +398,13 @@ class Blocks:
         outcomes_root = ops_root(execution.outcomes)
         roots = Roots(outcomes_root, trie.root, configuration.hash)
         if proposed is None:
-            header, body = next_block(tip, moved, seals, roots, self.now_ms)
+            header, encoded = next_block(tip, moved, seals, roots, self.now_ms)
         else:
-            header, body = proposed.header, log.file.annexes([proposed.header.body_hash])[0]
+            header, encoded = proposed.header, log.file.annexes([proposed.header.body_hash])[0]
         rules = dict(execution.outcomes)
         return Made(
             header,
-            body,
+            encoded,
             execution,
             trie,
             configuration,
@@ -357,11 +413,11 @@ class Blocks:
             _suspended(item.entry for item in ordered if not rules[item.candidate.id]),
         )
 
-    def _signers(self) -> tuple[bytes, ...]:
-        """The members whose signatures stand under the block before."""
-        if self.tip.certificate is None or self._voted_by is None:
+    def _signers(self, body: Body) -> tuple[bytes, ...]:
+        """The members in the certificate inside a body: what this node's own holds may be more or fewer."""
+        if body.parent is None or self._voted_by is None:
             return ()
-        return tuple(self._voted_by.voters[index][0] for index in self.tip.certificate.signers)
+        return tuple(self._voted_by.voters[index][0] for index in body.parent.signers)
 
 
 def _suspended(entries: Iterable[Entry]) -> tuple[bytes, ...]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from p2pnode.consensus.cut import Candidate
-from p2pnode.core.crypto import sha256
-from p2pnode.core.entry import Entry, Header
+from p2pnode.core.entry import Entry
 from p2pnode.core.ids import Lane
 from p2pnode.replication.lane import LaneState
 from p2pnode.replication.run import StoredEntry, stored_entry
@@ -24,66 +23,83 @@ class Reader(Protocol):
         """Entries of a lane from first to last, both included, in order."""
         ...
 
-    def entry_at(self, position: int) -> StoredEntry | None:
-        """The entry at a position."""
-        ...
-
     def acks_between(self, number: int, after: int, until: int) -> list[tuple[int, list[int]]]:
         """Positions in (after, until] of a lane whose acks are resolved, with the positions they name."""
         ...
 
 
 class Found(NamedTuple):
-    """A candidate with its entry."""
+    """A candidate with its entry.
+
+    Shapes: excused are those of its needs that lie in lanes of sealed keys: nobody needs them (J17).
+    """
 
     candidate: Candidate
     entry: Entry
     position: int
+    excused: tuple[bytes, ...]
 
 
-LaneOf = Callable[[int], LaneState | None]
+LaneOf = Callable[[int], "LaneState | None"]
 
 
 def read_lane(
-    reader: Reader, lane: LaneState, until: int, lane_of: LaneOf, dead: Mapping[bytes, Header]
+    reader: Reader, lane: LaneState, until: int, lane_of: LaneOf, sealed: Collection[bytes]
 ) -> list[Found]:
-    """The entries of a lane above its last final one, up to a seq; all of them are delivered."""
+    """The entries of a lane above its last final one, up to a seq; all of them are delivered.
+
+    Shapes: sealed are the keys that this or an earlier block seals.
+    """
     named = dict(reader.acks_between(lane.number, lane.decided, until))
     found: list[Found] = []
     for seq, stored in enumerate(reader.entries(lane.number, lane.decided + 1, until), lane.decided + 1):
         entry = stored_entry(stored)
         position = position_of(lane.number, seq)
         needs = [entry.header.prev] if seq > lane.decided + 1 else []
+        excused: list[bytes] = []
         for ack, target in zip(entry.header.acks, named.get(position, ()), strict=False):
             number, ack_seq = number_and_seq(target)
             parent = lane_of(number)
             if parent is not None and ack_seq > parent.decided:
-                needs.append(_id_at(reader, target) if ack in dead else ack)
+                # By its own id also where it lies on a dead branch: what it resolves to follows from the
+                # lowest fork that this node knows, and a block has to mean the same everywhere.
+                needs.append(ack)
+                if parent.author in sealed:
+                    excused.append(ack)
         header = entry.header
         candidate = Candidate(
             entry.id, header.author, header.lane, seq, tuple(dict.fromkeys(needs)), header.payload_bytes
         )
-        found.append(Found(candidate, entry, position))
+        found.append(Found(candidate, entry, position, tuple(excused)))
     return found
 
 
 def read_all(
     reader: Reader,
-    lanes: Iterable[LaneState],
+    lanes: Iterable[tuple[LaneState, int]],
     lane_entries_max: int,
     lane_of: LaneOf,
-    dead: Mapping[bytes, Header],
+    sealed: Collection[bytes],
 ) -> list[Found]:
-    """The first so many entries of each lane above its last final one."""
+    """The first so many entries of each lane above its last final one, up to the seq given with it."""
     found: list[Found] = []
-    for lane in lanes:
-        if lane.lane in LANES_ORDERED and lane.last_usable > lane.decided:
-            until = min(lane.last_usable, lane.decided + lane_entries_max)
-            found += read_lane(reader, lane, until, lane_of, dead)
+    for lane, last in lanes:
+        if lane.lane in LANES_ORDERED and last > lane.decided:
+            until = min(last, lane.decided + lane_entries_max)
+            found += read_lane(reader, lane, until, lane_of, sealed)
     return found
 
 
-def _id_at(reader: Reader, position: int) -> bytes:
-    stored = reader.entry_at(position)
-    assert stored is not None
-    return sha256(stored.header)
+def without_excused(found: Sequence[Found]) -> list[Found]:
+    """The same without needs that are excused and not there."""
+    ids = {item.candidate.id for item in found}
+    return [
+        item._replace(
+            candidate=item.candidate._replace(
+                needs=tuple(need for need in item.candidate.needs if need in ids or need not in item.excused)
+            )
+        )
+        if item.excused
+        else item
+        for item in found
+    ]

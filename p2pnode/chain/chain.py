@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from p2pnode.chain.blocks import Blocks, Made
+from p2pnode.chain.stored import recent_signers
 from p2pnode.consensus.block import Tip
 from p2pnode.consensus.certificate import assemble
 from p2pnode.consensus.convocation import (
@@ -32,6 +33,7 @@ from p2pnode.consensus.format import (
     VOTE_TYPE,
     Certificate,
     Configuration,
+    CutEntry,
     Proposal,
     Vote,
     body_named,
@@ -50,13 +52,11 @@ from p2pnode.core.crypto import sha256
 from p2pnode.core.errors import FormatError
 from p2pnode.core.events import Item
 from p2pnode.core.ids import Lane
+from p2pnode.governance import tables
 from p2pnode.replication.run import stored_header
 
 if TYPE_CHECKING:
     from p2pnode.group_log import GroupLog
-
-DELTA_MS = 30_000
-"""How long a message may take between members who are on-line, when the charter says nothing."""
 
 
 class _Saying(NamedTuple):
@@ -105,13 +105,19 @@ class Final(NamedTuple):
 
 @dataclass(slots=True)
 class Step:
-    """What follows now: entries for lane 1, or a final block; and when to look again."""
+    """What follows now: entries for lane 1, or a final block; and when to look again.
+
+    Shapes: proofs are of forks that a block shows; follow are the branches beyond forks that a block with a
+    quorum behind it names.
+    """
 
     items: list[Item] = field(default_factory=list)
     final: Final | None = None
     wake_at_ms: int | None = None
     asks: AskToClose | None = None
     schism: Schism | None = None
+    proofs: tuple[bytes, ...] = ()
+    follow: tuple[CutEntry, ...] = ()
 
 
 class Chain:
@@ -144,7 +150,6 @@ class Chain:
     def begin_again(self) -> None:
         """Make the state of this height anew from what was said: also when own votes could not be stored."""
         tip = self.tip
-        signers = () if self._voted_by is None or tip.certificate is None else tip.certificate.signers
         self._votes_heard: set[tuple[bytes, Vote]] = set()
         self.is_stirred = True
         self.height = Height(
@@ -153,8 +158,8 @@ class Chain:
             previous_id=tip.id,
             configuration=tip.configuration,
             me=self._members.get(self._log.key.public) if self._is_signing else None,
-            recent_signers=[self._voted_by.voters[index][0] for index in signers] if self._voted_by else (),
-            delta_ms=DELTA_MS,
+            recent_signers=recent_signers(self._log.file.chain, tip.height),
+            delta_ms=1000 * tables.charter(self._log.file.chain).delta_seconds,
         )
         for saying in self._now:
             self._take(saying)
@@ -300,9 +305,22 @@ class Chain:
                     step.items.append(Item(ROLL_TYPE, payload, lane=Lane.VOTES.value))
                 case Close():
                     step.items.append(self._close(action))
+        step.proofs, self.blocks.proofs = tuple(self.blocks.proofs), []
+        if not step.proofs:
+            step.follow = self._named_beyond()
         if votes:
             step.items.append(Item(VOTE_TYPE, encode_votes(votes), lane=Lane.VOTES.value))
         return step
+
+    def _named_beyond(self) -> tuple[CutEntry, ...]:
+        """The branches to follow: of the first block with a quorum behind it (E3)."""
+        for block in self.height.backed:
+            if self.blocks.made(block) is not None:
+                return ()
+            places = self.blocks.beyond_forks(block)
+            if places:
+                return places
+        return ()
 
     def _sign(self, action: Cast) -> Vote:
         unsigned = Vote(

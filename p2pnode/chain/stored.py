@@ -57,6 +57,17 @@ def read_tip(chain: ChainQueries, founding: Entry) -> tuple[Tip, Configuration |
     return tip, configuration_of_value(codec.decode(last.configuration))
 
 
+def recent_signers(chain: ChainQueries, height: int) -> tuple[bytes, ...]:
+    """Who signed the certificate inside the block of a height: all nodes read the same there, while the
+    certificates that they put together themselves differ."""
+    block, before = chain.block(height), chain.block(height - 1)
+    parent = None if block is None else decode_body(block.body).parent
+    if parent is None or before is None:
+        return ()
+    voters = configuration_of_value(codec.decode(before.configuration)).voters
+    return tuple(voters[index][0] for index in parent.signers)
+
+
 def commit(chain: ChainTransaction, made: Made, certificate: Certificate, voted_by: Configuration) -> None:
     """Write a final block and what it changes."""
     header = made.header

@@ -1,4 +1,4 @@
-"""`p2pnode group`, `invite`, `join`, `members`, `leave`: groups and who is in them."""
+"""`p2pnode group`, `invite`, `join`, `leave`: groups, coming and going."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from p2pnode.commands.invocation import GroupArgument, invocation_of
 from p2pnode.commands.terminal import counted, local_time, print_table, say, sentence, short, size_text
 from p2pnode.core.errors import UsageError
 
-group = typer.Typer(help="Groups: found, show, members; alone, a list.", no_args_is_help=True)
+group = typer.Typer(help="Groups: found, show; alone, a list.", no_args_is_help=True)
 
 _MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _LINK_CHARACTERS_MAX = 16_384
@@ -115,35 +115,6 @@ def _show_group(answer: dict[str, Any]) -> None:
     say("  charter")
     for key, value in answer["charter"].items():
         say(f"    {key} = {value}")
-
-
-def members(context: typer.Context, name: GroupArgument = None) -> None:
-    """List who is in a group."""
-    invocation = invocation_of(context)
-    answer = invocation.client.get("/members", group=invocation.group(name))
-    invocation.answer(answer, _show_members)
-
-
-group.command("members")(members)
-
-
-def _show_members(rows: list[dict[str, Any]]) -> None:
-    print_table(
-        ("member", "name", "status", "device", "since", ""),
-        [
-            (
-                short(row["id"]),
-                row["name"] or "-",
-                row["status"],
-                ", ".join(map(short, row["devices"])),
-                local_time(row["joined_ms"]),
-                ", ".join(
-                    word for word, is_so in (("you", row["is_self"]), ("voter", row["is_voter"])) if is_so
-                ),
-            )
-            for row in rows
-        ],
-    )
 
 
 def invite(

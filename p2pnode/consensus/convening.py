@@ -6,9 +6,29 @@ from collections.abc import Sequence
 
 from p2pnode.consensus import rules
 from p2pnode.consensus.actions import Action, AskToClose, Close, Moment, Roll
-from p2pnode.consensus.convocation import Convocation
+from p2pnode.consensus.certificate import check_certificate
+from p2pnode.consensus.convocation import Closing, Convocation, is_closing_signed
 from p2pnode.consensus.counting import Votes
+from p2pnode.consensus.format import Configuration
 from p2pnode.consensus.rules import FIRST_ATTEMPT, Lock
+from p2pnode.core.errors import FormatError
+
+
+def is_closing_shown(closing: Closing, voting_key: bytes, configuration: Configuration, group: bytes) -> bool:
+    """Whether a close is signed and its lock verifies: a lock that is made up would bind everybody (R9)."""
+    if not is_closing_signed(voting_key, group, configuration.epoch, closing):
+        return False
+    if closing.certificate is None or closing.lock is None:
+        return closing.certificate is None and closing.lock is None
+    certificate, lock = closing.certificate, closing.lock
+    shown = (certificate.height, certificate.attempt, certificate.view)
+    if shown != (closing.height, FIRST_ATTEMPT, lock.view):
+        return False
+    try:
+        check_certificate(certificate, configuration, group, configuration.epoch, lock.block, kind="N")
+    except FormatError:
+        return False
+    return True
 
 
 class Convening:

@@ -277,6 +277,16 @@ class Height:
             if attempt == FIRST_ATTEMPT and said.finalized is not None
         ]
 
+    @property
+    def backed(self) -> tuple[bytes, ...]:
+        """The blocks behind which a quorum stands, final ones first, then the latest view's."""
+        finals = [block for _, _, block in reversed(self._votes.finals(self._attempt))]
+        views = reversed(self._votes.notarized_views(self._attempt))
+        notarized = [block for view in views for block in self._votes.notarized(self._attempt, view)]
+        lock = self.lock
+        carried = [] if lock is None else [lock.block]
+        return tuple(dict.fromkeys([*finals, *notarized, *carried]))
+
     # ---- proposals
 
     def _offers(self, moment: Moment) -> list[tuple[int, bytes, Proposal]]:

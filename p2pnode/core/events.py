@@ -37,6 +37,25 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenGroup:
+    """Open a group of which the founding entry is here: one that this device founded with others, or in which
+    another device of its member is. Shapes: founding is (header, signature, payload); annexes hold names.
+    """
+
+    request: Request
+    founding: tuple[bytes, bytes, bytes]
+    annexes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChainAsked:
+    """How far a group has decided, and what its next block waits for; the reply is a `ChainReport`."""
+
+    request: Request
+    group: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class PrepareJoin:
     """Write, durably, the entry with which we ask to join a group."""
 
@@ -205,6 +224,8 @@ class Woke:
 
 Event = (
     Found
+    | OpenGroup
+    | ChainAsked
     | PrepareJoin
     | Joined
     | JoinAsked

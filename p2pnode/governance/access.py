@@ -1,7 +1,7 @@
 """Who may read what: the table of J23 in one place.
 
-Removed members may read lanes 0 and 1 up to the block that removed them; until there are blocks they read
-what everybody reads, and keep what they hold.
+Removed members may read lanes 0 and 1 up to the block that removed them; after it they read what everybody
+reads, and keep what they hold.
 """
 
 from __future__ import annotations
@@ -65,6 +65,9 @@ _STANDINGS = MappingProxyType(
 
 def reader_of(state: GroupState, device_key: bytes) -> Reader:
     """How one proven device key stands to a group."""
+    if device_key in state.voters:
+        # Whoever goes keeps voting until a block lets it go, and votes on nothing that it cannot read.
+        return Reader.MEMBER
     reader = _STANDINGS[state.standing(device_key)]
     if reader in (Reader.REMOVED, Reader.STRANGER) and device_key in state.charter.stewards:
         return Reader.STEWARD

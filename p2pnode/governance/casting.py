@@ -31,6 +31,7 @@ from p2pnode.governance.proposal import (
     ProposalRow,
     course,
     electorate,
+    is_entitled,
     open_proposal,
     present_member,
     put_course,
@@ -47,9 +48,8 @@ def execute_cast(state: State, entry: Entry, _: BlockContext) -> str | None:
     author = present_member(state, entry.author)
     if author is None:
         return "ballot.no_member"
-    voters = electorate(state, row.electorate)
     voter = author if ballot.member is None else ballot.member
-    if voter not in voters:
+    if not is_entitled(state, row.electorate, voter):
         return "ballot.not_entitled"
     if entry.header.time_ms > course(state, ballot.proposal).deadline_ms:
         return "ballot.late"
@@ -59,7 +59,7 @@ def execute_cast(state: State, entry: Entry, _: BlockContext) -> str | None:
     new = BallotRow(entry.header.time_ms, entry.id, ballot.choice, ballot.ranked, ballot.annex)
     if ballot.member is not None:
         return _record(state, ballot.proposal, replace(new, recorder=author), ballot.member)
-    _keep(state, ballot.proposal, row, author, new, len(voters))
+    _keep(state, ballot.proposal, row, author, new)
     return None
 
 
@@ -76,9 +76,7 @@ def void_rule_of_choice(rule: DecisionRule, subject: str, body: Value, ballot: B
     return None
 
 
-def _keep(
-    state: State, proposal_id: bytes, row: ProposalRow, member_id: bytes, new: BallotRow, voters: int
-) -> None:
+def _keep(state: State, proposal_id: bytes, row: ProposalRow, member_id: bytes, new: BallotRow) -> None:
     key = row_key("ballot", proposal_id, member_id)
     before = tables.read(state, key)
     if before is not None and (before[0], before[1]) > (new.time_ms, new.entry):
@@ -88,7 +86,7 @@ def _keep(
     if before is None:
         now = replace(now, direct=now.direct + 1)
         put_course(state, proposal_id, row, now)
-    if row.rule.early and now.direct == voters:
+    if row.rule.early and now.direct == len(electorate(state, row.electorate)):
         latest = max(value[0] for _, value in tables.scan(state, "ballot", proposal_id))
         deadline_ms = min(now.deadline_ms, max(latest, row.hearing_ms))
         put_course(state, proposal_id, row, replace(now, deadline_ms=deadline_ms))
@@ -123,8 +121,8 @@ def execute_delegate(state: State, entry: Entry, _: BlockContext) -> str | None:
         row = open_proposal(state, delegating.proposal)
         if row is None:
             return "ballot.no_open_proposal"
-        voters = electorate(state, row.electorate)
-        if author not in voters or (delegating.to is not None and delegating.to not in voters):
+        named = [author] if delegating.to is None else [author, delegating.to]
+        if not all(is_entitled(state, row.electorate, member_id) for member_id in named):
             return "ballot.not_entitled"
         if entry.header.time_ms > course(state, delegating.proposal).deadline_ms:
             return "ballot.late"

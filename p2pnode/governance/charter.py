@@ -40,7 +40,9 @@ FIXED_SETTINGS = ("visibility",)
 
 _STEWARDS_MAX = 16
 _ROLES_MAX = 32
-_TABLES = ("decisions", "roles")
+TABLES = ("decisions", "roles")
+"""Settings that are tables, changed entry by entry."""
+
 _PERMANENCE = (
     "What is written here stays: entries are signed and chained, and are never erased. Names and notes are"
     " kept apart and can be removed from this group's nodes, but nobody can force a copy elsewhere to be"
@@ -284,7 +286,7 @@ def amended(charter: Charter, changes: Value) -> Charter:
     check_changes(changes)
     value = dict(charter.value)
     for name in sorted(changes):
-        value[name] = _merged(charter.setting(name), changes[name]) if name in _TABLES else changes[name]
+        value[name] = _merged(charter.setting(name), changes[name]) if name in TABLES else changes[name]
     return charter_of_value(codec.decode(codec.encode(value)))
 
 

@@ -182,7 +182,9 @@ def with_default_rules(rules: Mapping[str, Value]) -> dict[str, Value]:
     Shapes: what is no table stays as it is, for the check to refuse.
     """
     full = dict(DEFAULT_RULES)
-    for subject, value in rules.items():
+    # The group's default first: its own subjects take from it what they are silent about.
+    for subject in sorted(rules, key=lambda name: (name != DEFAULT_SUBJECT, name)):
+        value = rules[subject]
         usual = dict(full.get(subject, full[DEFAULT_SUBJECT]))
         if type(value) is dict:
             if value.get("rule", usual["rule"]) != SUPERMAJORITY:

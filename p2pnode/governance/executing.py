@@ -49,7 +49,7 @@ def execute_entry(types: Types, state: State, entry: Entry, context: BlockContex
         return struck
     author = tables.author_of(state, header.author)
     entry_type = types.get(header.type)
-    if entry_type is None or entry_type.since > tables.read_uint(state, tables.RULE_VERSION_KEY, 1):
+    if entry_type is None or not _is_known(state, entry_type):
         if author is not None and not context.is_provisional:
             _park(state, entry)
         return UNKNOWN_TYPE_RULE
@@ -63,17 +63,21 @@ def execute_entry(types: Types, state: State, entry: Entry, context: BlockContex
 
 def execute_parked(types: Types, state: State, context: BlockContext) -> tuple[Outcome, ...]:
     """Run the parked entries whose types the rule version now has, in their original order."""
-    version = tables.read_uint(state, tables.RULE_VERSION_KEY, 1)
     outcomes: list[Outcome] = []
     for number, (header, signature, payload) in list(tables.scan(state, "parked")):
         entry = read_entry(header, signature, payload)
         entry_type = types.get(entry.header.type)
-        if entry_type is None or entry_type.since > version:
+        if entry_type is None or not _is_known(state, entry_type):
             continue
         state.delete(row_key("parked", number))
         rule = execute_entry(types, state, entry, context)
         outcomes.append((bytes(entry.id), rule or ""))
     return tuple(outcomes)
+
+
+def _is_known(rows: Rows, entry_type: EntryType) -> bool:
+    """Whether the group's rule version has a type."""
+    return entry_type.since == 1 or entry_type.since <= tables.read_uint(rows, tables.RULE_VERSION_KEY, 1)
 
 
 def _struck_rule(state: State, header: Header) -> str | None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from p2pnode.consensus.execution import BlockContext
 from p2pnode.consensus.rows import Rows, State, row_key
@@ -174,10 +175,14 @@ def decode_answer(payload: bytes) -> Answer:
 
 def open_proposal(rows: Rows, proposal_id: bytes) -> ProposalRow | None:
     """An open proposal."""
-    value = tables.read(rows, row_key("proposal", proposal_id))
-    if value is None:
-        return None
-    author, subject, body, rule, *rest = value
+    data = rows.get(row_key("proposal", proposal_id))
+    return None if data is None else _proposal_of(data)
+
+
+@lru_cache(maxsize=OPEN_MAX)
+def _proposal_of(data: bytes) -> ProposalRow:
+    """The proposal in a row; every ballot asks for it again."""
+    author, subject, body, rule, *rest = codec.decode(data)
     return ProposalRow(author, subject, body, rule_of_row(rule), *rest)
 
 
@@ -233,13 +238,20 @@ def next_due_ms(rows: Rows) -> int | None:
 
 def electorate(rows: Rows, name: bytes) -> tuple[bytes, ...]:
     """Who may vote, ascending. Shapes: name is the hash by which a proposal or decision names the list."""
-    ids: bytes = tables.read(rows, row_key("electorate", name)) or b""
-    return electorate_of(ids)
+    return _electorate_of(rows.get(row_key("electorate", name)) or b"")[0]
 
 
-def electorate_of(ids: bytes) -> tuple[bytes, ...]:
-    """The member ids in a row of the table `electorate`."""
-    return tuple(ids[at : at + HASH_BYTES] for at in range(0, len(ids), HASH_BYTES))
+def is_entitled(rows: Rows, name: bytes, member_id: bytes) -> bool:
+    """Whether a member is in an electorate."""
+    return member_id in _electorate_of(rows.get(row_key("electorate", name)) or b"")[1]
+
+
+@lru_cache(maxsize=OPEN_MAX)
+def _electorate_of(data: bytes) -> tuple[tuple[bytes, ...], frozenset[bytes]]:
+    """The member ids in a row of the table `electorate`, in order and for asking."""
+    ids: bytes = codec.decode(data) if data else b""
+    members = tuple(ids[at : at + HASH_BYTES] for at in range(0, len(ids), HASH_BYTES))
+    return members, frozenset(members)
 
 
 def _due_key(due_ms: int, proposal_id: bytes) -> bytes:

@@ -128,9 +128,11 @@ def _members(people: Sequence[Person]) -> tuple[dict[bytes, bytes], list[tuple[s
         except FormatError:
             faults.append(("recount.bad_inception", member.hex()))
             continue
-        for device in person.devices:
-            if members.setdefault(device, member) != member:
-                faults.append(("recount.device_of_two", device.hex()))
+        faults += [
+            ("recount.device_of_two", device.hex())
+            for device in person.devices
+            if members.setdefault(device, member) != member
+        ]
     return members, faults
 
 

@@ -36,6 +36,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from p2pnode.consensus.execution import read_cut
@@ -45,6 +46,8 @@ from p2pnode.core.codec import Value
 from p2pnode.governance.charter import Charter, charter_of_bytes
 
 NUMBER_BYTES = 8
+CACHED_ROWS = 4096
+"""Members and devices of a large group: they are asked for with every entry, and change seldom."""
 
 MemberStatus = Literal["member", "provisional", "left", "removed"]
 DeviceStatus = Literal["active", "provisional", "revoked", "sealed"]
@@ -189,13 +192,14 @@ def charter(rows: Rows) -> Charter:
 
 def member(rows: Rows, member_id: bytes) -> MemberRow | None:
     """The member of an id, also one that left."""
-    value = read(rows, row_key("member", member_id))
-    return None if value is None else _member_of(value)
+    data = rows.get(row_key("member", member_id))
+    return None if data is None else _member_of(data)
 
 
 def members(rows: Rows) -> Iterator[tuple[bytes, MemberRow]]:
     """All who are or were members, ascending by id."""
-    return ((member_id, _member_of(value)) for member_id, value in scan(rows, "member"))
+    prefix = row_key("member")
+    return ((key[len(prefix) :], _member_of(data)) for key, data in rows.scan(prefix))
 
 
 def put_member(state: State, member_id: bytes, row: MemberRow) -> None:
@@ -217,26 +221,28 @@ def put_member(state: State, member_id: bytes, row: MemberRow) -> None:
     )
 
 
-def _member_of(value: Value) -> MemberRow:
-    number, status, devices, inception, recovery, invited_by, entry, height = value
+@lru_cache(maxsize=CACHED_ROWS)
+def _member_of(data: bytes) -> MemberRow:
+    number, status, devices, inception, recovery, invited_by, entry, height = codec.decode(data)
     return MemberRow(number, status, tuple(devices), inception, recovery, invited_by, entry, height)
 
 
 def device(rows: Rows, key: bytes) -> DeviceRow | None:
     """What is known of a device key."""
-    value = read(rows, row_key("device", key))
-    if value is None:
-        return None
-    member_id, status, keep = value
-    return DeviceRow(member_id, status, _pairs(keep))
+    data = rows.get(row_key("device", key))
+    return None if data is None else _device_of(data)
 
 
 def devices(rows: Rows) -> Iterator[tuple[bytes, DeviceRow]]:
     """All device keys, ascending."""
-    return (
-        (key, DeviceRow(member_id, status, _pairs(keep)))
-        for key, (member_id, status, keep) in scan(rows, "device")
-    )
+    prefix = row_key("device")
+    return ((key[len(prefix) :], _device_of(data)) for key, data in rows.scan(prefix))
+
+
+@lru_cache(maxsize=CACHED_ROWS)
+def _device_of(data: bytes) -> DeviceRow:
+    member_id, status, keep = codec.decode(data)
+    return DeviceRow(member_id, status, _pairs(keep))
 
 
 def put_device(state: State, key: bytes, row: DeviceRow) -> None:

@@ -137,7 +137,7 @@ def may_enter(state: State, member_id: bytes, key: bytes) -> bool:
     if granted is not None:
         return True
     inviter = None if row.invited_by is None else tables.member(state, row.invited_by)
-    is_by_founder = inviter is not None and inviter.invited_by is None
+    is_by_founder = inviter is not None and inviter.invited_by is None and inviter.status != "removed"
     return is_by_founder and len(tables.voters(state)) < FREE_VOTERS
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,11 +11,17 @@ LOG_ROWS_MAX = 1000
 TEXT_CHARACTERS_MAX = 65536
 _NAME_CHARACTERS_MAX = 256
 _TIME_MS_MAX = 2**53 - 1
+_TITLE_CHARACTERS_MAX = 200
+_WORDS_CHARACTERS_MAX = 8000
+"""An annex holds 16 KiB: so much fits in any alphabet."""
+
+_MEMBERS_NAMED_MAX = 64
 
 Word = Annotated[str, Field(min_length=1, max_length=_NAME_CHARACTERS_MAX)]
 """A name, an id or the start of one."""
 
 _Personal = Annotated[str, Field(max_length=_NAME_CHARACTERS_MAX)]
+_Words = Annotated[str, Field(max_length=_WORDS_CHARACTERS_MAX)]
 _Address = Annotated[str, Field(min_length=1, max_length=1024)]
 _Decimal = Annotated[str, Field(min_length=1, max_length=64)]
 _GitId = Annotated[str, Field(pattern=r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$")]
@@ -42,6 +48,58 @@ class InvitationRequest(_Request):
 class JoinRequest(_Request):
     link: Annotated[str, Field(min_length=1, max_length=16384)]
     my_name: _Personal = ""
+
+
+class SponsorRequest(_Request):
+    group: Word
+    newcomer: Word
+
+
+class ProposalRequest(_Request):
+    group: Word
+    subject: Word
+    body: dict[str, Any]
+    title: Annotated[str, Field(max_length=_TITLE_CHARACTERS_MAX)] = ""
+    text: _Words = ""
+
+
+class BallotRequest(_Request):
+    group: Word | None = None
+    proposal: Word
+    choice: Literal["yes", "no", "abstain", "object", "ranked"]
+    ranked: Annotated[list[Word], Field(max_length=_MEMBERS_NAMED_MAX)] = []
+    reason: _Words = ""
+    member: Word | None = None
+
+
+class ConfirmationRequest(_Request):
+    group: Word | None = None
+    proposal: Word
+    member: Word | None = None
+    code: Word | None = None
+
+
+class DelegationRequest(_Request):
+    group: Word | None = None
+    to: Word | None = None
+    proposal: Word | None = None
+    subject: Word | None = None
+
+
+class WithdrawalRequest(_Request):
+    group: Word | None = None
+    proposal: Word
+
+
+class AnswerRequest(_Request):
+    group: Word | None = None
+    proposal: Word
+    text: Annotated[str, Field(min_length=1, max_length=_WORDS_CHARACTERS_MAX)]
+
+
+class ExportRequest(_Request):
+    group: Word
+    proposals: Annotated[list[Word], Field(max_length=1000)] = []
 
 
 class Departure(_Request):

@@ -46,6 +46,21 @@ async def found_group(service: Service, request: body.Founding) -> Any:
     return await service.found_group(request.name, request.template, request.my_name)
 
 
+@routes.get("/charter", responses=_answers(shape.CharterDetail))
+async def charter(service: Service, group: Word) -> Any:
+    return await service.charter(group)
+
+
+@routes.get("/waiting", responses=_answers(shape.Waiting))
+async def waiting(service: Service, group: Word) -> Any:
+    return await service.waiting(group)
+
+
+@routes.post("/sponsors", responses=_answers(shape.Written))
+async def sponsor(service: Service, request: body.SponsorRequest) -> Any:
+    return await service.sponsor(request.group, request.newcomer)
+
+
 @routes.post("/invitations", responses=_answers(shape.Invited))
 async def invite(service: Service, request: body.InvitationRequest) -> Any:
     return await service.invite(request.group, request.uses, request.expires_ms)
@@ -64,6 +79,53 @@ async def members(service: Service, group: Word) -> Any:
 @routes.post("/departures", responses=_answers(shape.Left))
 async def leave(service: Service, request: body.Departure) -> Any:
     return await service.leave_group(request.group, request.delete)
+
+
+@routes.post("/proposals", responses=_answers(shape.Written))
+async def propose(service: Service, request: body.ProposalRequest) -> Any:
+    return await service.propose(request.group, request.subject, request.body, request.title, request.text)
+
+
+@routes.post("/ballots", responses=_answers(shape.Written))
+async def vote(service: Service, request: body.BallotRequest) -> Any:
+    return await service.vote(
+        request.group, request.proposal, request.choice, request.ranked, request.reason, request.member
+    )
+
+
+@routes.post("/ballots/confirm", responses=_answers(shape.Written))
+async def confirm_ballot(service: Service, request: body.ConfirmationRequest) -> Any:
+    return await service.confirm_ballot(request.group, request.proposal, request.member, request.code)
+
+
+@routes.post("/delegations", responses=_answers(shape.Written))
+async def delegate(service: Service, request: body.DelegationRequest) -> Any:
+    return await service.delegate(request.group, request.to, request.proposal, request.subject)
+
+
+@routes.post("/proposals/withdraw", responses=_answers(shape.Written))
+async def withdraw(service: Service, request: body.WithdrawalRequest) -> Any:
+    return await service.withdraw(request.group, request.proposal)
+
+
+@routes.post("/proposals/answer", responses=_answers(shape.Written))
+async def answer_proposal(service: Service, request: body.AnswerRequest) -> Any:
+    return await service.answer_proposal(request.group, request.proposal, request.text)
+
+
+@routes.get("/decisions", responses=_answers(list[shape.DecisionSummary]))
+async def decisions(service: Service, group: Word) -> Any:
+    return await service.decisions(group)
+
+
+@routes.get("/decision", responses=_answers(shape.DecisionDetail))
+async def decision(service: Service, proposal: Word, group: Word | None = None) -> Any:
+    return await service.decision(group, proposal)
+
+
+@routes.post("/decisions/export", responses=_answers(shape.Document))
+async def export_decisions(service: Service, request: body.ExportRequest) -> Any:
+    return await service.export_decisions(request.group, request.proposals)
 
 
 @routes.get("/peers", responses=_answers(list[shape.PeerRow]))

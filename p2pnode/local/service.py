@@ -31,7 +31,10 @@ class Notice(TypedDict):
 
 
 class GroupSummary(TypedDict):
-    """One group that is held here; frontier is equal on nodes that hold the same entries."""
+    """One group that is held here; frontier is equal on nodes that hold the same entries.
+
+    height: how many blocks are final; waits_for: what the next one waits for, in words, or nothing.
+    """
 
     id: str
     name: str
@@ -42,6 +45,8 @@ class GroupSummary(TypedDict):
     authors: int
     members: int
     undecided: int
+    height: int
+    waits_for: str
     wanted: int
     forks: int
     disk_bytes: int
@@ -75,18 +80,140 @@ class GroupDetail(TypedDict):
     founded_ms: int
 
 
+class Waiting(TypedDict):
+    """How far a group has decided, and what its next block waits for; names of members are for people."""
+
+    group: str
+    height: int
+    final_ms: int
+    stage: str
+    attempt: int
+    needed: int
+    spoken: list[str]
+    silent: list[str]
+    sentence: str
+
+
+class SubjectRule(TypedDict):
+    """How the group decides on a subject, in words."""
+
+    subject: str
+    rule: str
+    window_hours: int
+    grace_hours: int
+
+
+class CharterDetail(TypedDict):
+    """The charter in force. charter: its canonical map; hash: what a configuration names it by."""
+
+    group: str
+    name: str
+    charter: dict[str, Any]
+    hash: str
+    rules: list[SubjectRule]
+
+
 class MemberRow(TypedDict):
-    """One member: name is the personal text of the inception's annex, empty where it is not known here."""
+    """One member: name is the personal text of the inception's annex, empty where it is not known here.
+
+    waits_for: the rule that a newcomer waits for; voting: "votes", why the voting role rests, or nothing;
+    last_seen_ms: the time of the member's newest entry here.
+    """
 
     id: str
     name: str
     status: Literal["member", "provisional", "petitioner", "left", "removed"]
+    waits_for: str
+    sponsors: list[str]
+    roles: list[str]
+    voting: str
+    suspended_until_ms: int
+    last_seen_ms: int | None
     devices: list[str]
     invited_by: str | None
     joined_entry: str
     joined_ms: int
     is_self: bool
     is_voter: bool
+
+
+class Tally(TypedDict):
+    """Counted ballots, delegated ones included. took_part of voters have one."""
+
+    yes: int
+    no: int
+    abstain: int
+    object: int
+    ranked: int
+    took_part: int
+    voters: int
+
+
+class DecisionSummary(TypedDict):
+    """One proposal. provisional: not in a final block yet. failed: the rule by which a passed decision could
+    not be carried out; mine: the own ballot that counts now.
+    """
+
+    id: str
+    group: str
+    subject: str
+    title: str
+    about: str
+    state: Literal["provisional", "open", "passed", "rejected", "objected", "no_quorum", "tie", "withdrawn"]
+    failed: str
+    author: str
+    author_name: str
+    opened_ms: int
+    deadline_ms: int
+    closes_ms: int
+    rule: str
+    counts: Tally
+    mine: str | None
+
+
+class BallotShown(TypedDict):
+    """Whose ballot says what. through: who was given the vote; state as of entries."""
+
+    member: str
+    name: str
+    choice: str
+    ranked: list[str]
+    reason: str
+    through: str | None
+    entry: str | None
+
+
+class Spoken(TypedDict):
+    """Words of somebody."""
+
+    member: str
+    name: str
+    text: str
+
+
+class DecisionDetail(TypedDict):
+    """A proposal with who counts. result: what came out, or would come out now; missing: whose ballot is
+    missing, by name; recounted: whether counting again from signed entries gives the same, None while open.
+    """
+
+    summary: DecisionSummary
+    text: str
+    body: Any
+    result: str
+    round: int
+    ballots: list[BallotShown]
+    missing: list[str]
+    answers: list[Spoken]
+    elected: list[str]
+    recounted: bool | None
+    faults: list[str]
+
+
+class Document(TypedDict):
+    """A file's text, for the caller to write."""
+
+    name: str
+    text: str
 
 
 class Invited(TypedDict):
@@ -318,6 +445,14 @@ class Service(Protocol):
     async def found_group(self, name: str, template: str, my_name: str) -> GroupDetail:
         """Found a group from a charter template; my_name is for its members and lives in an annex (J11)."""
 
+    async def charter(self, group: str) -> CharterDetail: ...
+
+    async def waiting(self, group: str) -> Waiting:
+        """What the next block of a group waits for."""
+
+    async def sponsor(self, group: str, newcomer: str) -> Written:
+        """Speak for a newcomer who waits for sponsors."""
+
     async def invite(self, group: str, uses: int, expires_ms: int) -> Invited:
         """Make an invitation; expires_ms is a time since 1970."""
 
@@ -328,6 +463,45 @@ class Service(Protocol):
 
     async def leave_group(self, group: str, delete: bool) -> Left:
         """Write member.leave, tell the peers that are connected, and delete the group's data where asked."""
+
+    async def propose(self, group: str, subject: str, body: dict[str, Any], title: str, text: str) -> Written:
+        """Put something to the group. The body has the fields of the subject; members, newcomers and
+        mandates are named as people name them.
+        """
+
+    async def vote(
+        self,
+        group: str | None,
+        proposal: str,
+        choice: str,
+        ranked: Sequence[str],
+        reason: str,
+        member: str | None,
+    ) -> Written:
+        """Cast a ballot, or record one for a member who then confirms it."""
+
+    async def confirm_ballot(
+        self, group: str | None, proposal: str, member: str | None, code: str | None
+    ) -> Written:
+        """Confirm the newest ballot that somebody recorded for a member."""
+
+    async def delegate(
+        self, group: str | None, to: str | None, proposal: str | None, subject: str | None
+    ) -> Written:
+        """Give the vote to somebody, or take it back (to None)."""
+
+    async def withdraw(self, group: str | None, proposal: str) -> Written: ...
+
+    async def answer_proposal(self, group: str | None, proposal: str, text: str) -> Written:
+        """Answer a proposal that is about oneself."""
+
+    async def decisions(self, group: str) -> list[DecisionSummary]:
+        """Open and closed proposals, the newest first."""
+
+    async def decision(self, group: str | None, proposal: str) -> DecisionDetail: ...
+
+    async def export_decisions(self, group: str, proposals: Sequence[str]) -> Document:
+        """Closed decisions with everything that was counted, and with proofs; all of them without a list."""
 
     async def peers(self) -> list[PeerRow]: ...
 

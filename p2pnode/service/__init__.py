@@ -5,12 +5,12 @@ each method means).
 from __future__ import annotations
 
 from p2pnode.service.context import Context
-from p2pnode.service.entries import EntriesService
 from p2pnode.service.keeping import KeepingService
+from p2pnode.service.members import MembersService
 from p2pnode.service.peers import PeersService
 
 __all__ = ["Context", "LiveService"]
 
 
-class LiveService(KeepingService, PeersService, EntriesService):
+class LiveService(KeepingService, PeersService, MembersService):
     """One running node."""

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import trio
 
 from p2pnode.core.annex import encode_annex
-from p2pnode.core.events import CatchUp
+from p2pnode.core.entry import Entry
+from p2pnode.core.events import Append, CatchUp, Item
 from p2pnode.core.limits import ANNEX_SALT_BYTES
 from p2pnode.describing import Describer
 from p2pnode.home import Home
@@ -20,11 +21,13 @@ from p2pnode.net.dialer import Supervisor
 from p2pnode.net.host import Host
 from p2pnode.peerbook import PeerBook
 from p2pnode.port import HeldGroup, LivePort
+from p2pnode.service.viewing import GroupView
 from p2pnode.serving import GroupReader
 from p2pnode.store.group_file import GroupQueries
 
 _Result = TypeVar("_Result")
 _EVENTS_MAX = 256
+_CONFIRM_TIMEOUT_S = 2
 
 
 @dataclass(slots=True)
@@ -82,6 +85,31 @@ class Context:
                 return work(Describer(queries, state, own))
 
         return await self.port.read(held.group, read)
+
+    async def view(self, held: HeldGroup, work: Callable[[GroupView], _Result]) -> _Result:
+        """Read a group with what is provisional in it, in a worker thread."""
+        state, own, now_ms = held.state, self.port.own_key, self.port.now_ms()
+
+        def read(reader: GroupReader) -> _Result:
+            with reader.reading() as queries:
+                describer = Describer(queries, state, own)
+                return work(GroupView(held.group, queries, describer, own, now_ms))
+
+        return await self.port.read(held.group, read)
+
+    async def append(self, held: HeldGroup, items: tuple[Item, ...]) -> tuple[Entry, ...]:
+        """Write entries, after a peer had a moment to say that our own log is longer than we know (J35)."""
+        others = any(
+            device != self.port.own_key for member in held.state.members.values() for device in member.devices
+        )
+        if others and not held.confirmed.is_set():
+            reachable = any(status.addresses for status in self.supervisor.statuses())
+            if reachable or self.host.connected():
+                with trio.move_on_after(_CONFIRM_TIMEOUT_S):
+                    await held.confirmed.wait()
+            held.confirmed.set()
+        written: tuple[Entry, ...] = await self.port.ask(lambda request: Append(request, held.group, items))
+        return written
 
     async def query(self, held: HeldGroup, work: Callable[[GroupQueries], _Result]) -> _Result:
         """Read something of a group in a worker thread."""

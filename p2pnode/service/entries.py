@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-import trio
-
 from p2pnode.core.amount import amount_of_text
 from p2pnode.core.annex import annex_hash, encode_annex
 from p2pnode.core.entry import Entry
 from p2pnode.core.errors import FormatError, UsageError
-from p2pnode.core.events import Append, Item
+from p2pnode.core.events import Item
 from p2pnode.core.limits import ANNEX_BYTES_MAX, ANNEX_SALT_BYTES
 from p2pnode.describing import Filter, is_start_of_id
 from p2pnode.economy import claim as claims
@@ -23,7 +21,6 @@ from p2pnode.local import service as shapes
 from p2pnode.port import HeldGroup
 from p2pnode.service.context import Context
 
-_CONFIRM_TIMEOUT_S = 2
 _CLAIMS_MAX = 500
 _MESSAGE_CHARACTERS_MAX = 8000
 _LOG_ROWS_MAX = 1000
@@ -46,8 +43,8 @@ class EntriesService:
                 "p2pnode contribute --help shows examples",
             ) from error
         item = Item(contribution.CONTRIBUTION_TYPE, payload, annexes=(annex,) if annex is not None else ())
-        entries = await self._append(held, (item,))
-        return _written(entries[0])
+        entries = await self.context.append(held, (item,))
+        return written(entries[0])
 
     def _contribution(
         self, held: HeldGroup, body: shapes.ContributionBody, annex: bytes | None
@@ -63,24 +60,6 @@ class EntriesService:
             effort_quantity=_measure(body.get("effort"), body.get("effort_unit"), "hour"),
             annex=None if annex is None else annex_hash(annex),
         )
-
-    async def _append(self, held: HeldGroup, items: tuple[Item, ...]) -> tuple[Entry, ...]:
-        """Write entries, after a peer had a moment to say that our own log is longer than we know (J35)."""
-        others = any(
-            device != self.context.port.own_key
-            for member in held.state.members.values()
-            for device in member.devices
-        )
-        if others and not held.confirmed.is_set():
-            reachable = any(status.addresses for status in self.context.supervisor.statuses())
-            if reachable or self.context.host.connected():
-                with trio.move_on_after(_CONFIRM_TIMEOUT_S):
-                    await held.confirmed.wait()
-            held.confirmed.set()
-        written: tuple[Entry, ...] = await self.context.port.ask(
-            lambda request: Append(request, held.group, items)
-        )
-        return written
 
     async def claims_known(self, group: str, root: str, commits: Sequence[str]) -> list[str]:
         held = self.context.held(group)
@@ -108,7 +87,7 @@ class EntriesService:
                 error.rule, f"a claim does not hold: {error.detail}", "update git and p2pnode"
             ) from error
         if items:
-            await self._append(held, items)
+            await self.context.append(held, items)
         return shapes.Imported(
             group=held.group.hex(), written=len(items), known=len(claims_) - len(items), entries=len(items)
         )
@@ -190,7 +169,7 @@ def _claim_item(root: str, claim: shapes.GitClaim) -> Item:
     return Item(claims.CLAIM_TYPE, payload, annexes=(annex,))
 
 
-def _written(entry: Entry) -> shapes.Written:
+def written(entry: Entry) -> shapes.Written:
     header = entry.header
     return shapes.Written(
         entry=entry.id.hex(),

@@ -9,37 +9,13 @@ from p2pnode.local.service import EntryRow, Explanation
 from p2pnode.penalties import Conduct
 from p2pnode.port import HeldGroup
 from p2pnode.service.context import Context
-
-RULES = {
-    "lane.fork": "two different entries were signed in one place of a lane; the key is sealed, its "
-    "owner joins with a new one",
-    "lane.fault": "an entry's depth or time does not follow from what it names; the lane ends there on "
-    "every node",
-    "lane.gap": "entries before this one are not here yet; they are asked for",
-    "entry.future": "the author's clock is more than ten minutes ahead; the entry is taken when its "
-    "time has come",
-    "entry.missing_past": "something that the entry names is not here yet",
-    "entry.bad_signature": "a signature does not verify; who sent the entry alone answers for it",
-    "author.unknown": "nothing here says that the author belongs to the group",
-    "newcomer.quota": "a newcomer may write 64 entries until a voter has admitted them",
-    "restore.unconfirmed": "this home was restored, copied or moved; a member must first confirm where "
-    "our log ends, so that"
-    " nothing is signed twice",
-    "clock.ahead": "this machine's clock is more than ten minutes ahead of its peers",
-    "clock.unconfirmed": "nobody was heard for thirty days and the clock moved far beyond the last entry",
-    "invite.expired": "the invitation's time was over when the group decided",
-    "invite.spent": "the invitation was used as often as it allows",
-    "import.duplicate": "an earlier claim of the same commit stands",
-    "type.unknown": "this version does not know the type; the entry is kept, passed on and executed "
-    "after an upgrade",
-}
-"""What stable rule ids mean, for people."""
+from p2pnode.service.rules import RULES
 
 
 async def explain(context: Context, word: str) -> Explanation:
     """Explain an entry, a group, a peer, a device or a rule id. Errors: UsageError why.unknown."""
     if word in RULES:
-        return Explanation(subject=f"the rule {word}", lines=[RULES[word]], remedy="")
+        return Explanation(subject=f"the rule {word}", lines=[RULES[word][0]], remedy=RULES[word][1])
     held = _group(context, word)
     if held is not None:
         return _explain_group(context, held)
@@ -91,7 +67,7 @@ def _explain_group(context: Context, held: HeldGroup) -> Explanation:
     if own == "provisional":
         remedy = "it becomes final when the voter's node is on-line and reachable; nothing else is needed"
     if held.is_unconfirmed:
-        lines.append(RULES["restore.unconfirmed"])
+        lines.append(RULES["restore.unconfirmed"][0])
         remedy = "leave the node running until a member is reachable"
     return Explanation(subject=f"the group {held.name}", lines=lines, remedy=remedy)
 
@@ -108,7 +84,7 @@ def _explain_entry(row: EntryRow) -> Explanation:
     else:
         lines.append("not final: no voter of the group has built on it yet")
     if row["rule"]:
-        lines.append(f"{row['rule']}: {RULES.get(row['rule'], 'a rule of its type')}")
+        lines.append(f"{row['rule']}: {RULES.get(row['rule'], ('a rule of its type', ''))[0]}")
     remedy = (
         "" if state in ("final", "void") else "it becomes final when a voter has seen it and written again"
     )

@@ -13,15 +13,14 @@ from p2pnode.core.events import Forget, Found, Leave, PrepareJoin
 from p2pnode.core.events import Joined as JoinedEvent
 from p2pnode.core.ids import did_of
 from p2pnode.core.limits import INVITATION_ADDRESSES_MAX
-from p2pnode.describing import Describer
 from p2pnode.governance.charter import charter_of_toml
 from p2pnode.governance.invitation import encode_link, invite, parse_link
-from p2pnode.governance.state import Member
 from p2pnode.home import Home
 from p2pnode.local import service as shapes
 from p2pnode.opening import PreparedJoin
 from p2pnode.port import HeldGroup
 from p2pnode.service.context import Context
+from p2pnode.service.waiting import waiting_of
 from p2pnode.store.group_file import GroupQueries
 from protocols import join as join_protocol
 from protocols.port import JoinAnswer, JoinRequest, WireEntry
@@ -48,6 +47,7 @@ class GroupsService:
         def read(queries: GroupQueries) -> tuple[int, int, int]:
             return len(queries.undecided()), len(queries.wanted_annexes(1000)), len(queries.fork_proofs())
 
+        waiting = await waiting_of(self.context, held)
         undecided, wanted, forks = await self.context.query(held, read)
         heads = held.frontier.heads.values()
         return shapes.GroupSummary(
@@ -60,6 +60,8 @@ class GroupsService:
             authors=len({head.author for head in heads}),
             members=sum(member.status != "left" for member in held.state.members.values()),
             undecided=undecided,
+            height=waiting["height"],
+            waits_for=waiting["sentence"],
             wanted=wanted,
             forks=forks,
             disk_bytes=_file_bytes(self.context.home, held.group),
@@ -238,15 +240,6 @@ class GroupsService:
                         }
                     )
 
-    async def members(self, group: str) -> list[shapes.MemberRow]:
-        held = self.context.held(group)
-        own = self.context.port.own_key
-
-        def read(describer: Describer) -> list[shapes.MemberRow]:
-            return [_member_row(describer, held, member, own) for member in held.state.members.values()]
-
-        return await self.context.describe(held, read)
-
     async def leave_group(self, group: str, delete: bool) -> shapes.Left:
         held = self.context.held(group)
         entry: str | None = None
@@ -266,23 +259,6 @@ class GroupsService:
         return shapes.Left(
             group=held.group.hex(), name=held.name, entry=entry, told_peers=told, deleted_bytes=deleted
         )
-
-
-def _member_row(describer: Describer, held: HeldGroup, member: Member, own: bytes) -> shapes.MemberRow:
-    state = held.state
-    inviter = None if member.invited_by is None else member.invited_by.hex()
-    joined = describer.entry_of(member.joined_entry)
-    return shapes.MemberRow(
-        id=member.id.hex(),
-        name=describer.name_of(member.devices[0]),
-        status=member.status,
-        devices=[did_of(device) for device in member.devices],
-        invited_by=inviter,
-        joined_entry=member.joined_entry.hex(),
-        joined_ms=0 if joined is None else joined.header.time_ms,
-        is_self=own in member.devices,
-        is_voter=any(device in state.voters for device in member.devices),
-    )
 
 
 def _bad_answer(error: PeerError | FormatError) -> UsageError:

@@ -289,6 +289,12 @@ class GroupTransaction(GroupQueries):
             if bearing:
                 self._connection.executemany("INSERT INTO ack (position) VALUES (?)", bearing)
 
+    def drop_rows(self, number: int, first: int) -> None:
+        """Forget the entries of a lane from a seq on: another of its branches is to take their place."""
+        bounds = (position_of(number, first), position_of(number, SEQ_MAX))
+        for table in ("entry", "ack", "governed"):
+            self._connection.execute(f"DELETE FROM {table} WHERE position BETWEEN ? AND ?", bounds)
+
     def resolve_acks(self, position: int, targets: Sequence[int]) -> None:
         self._connection.execute(
             "UPDATE ack SET targets=? WHERE position=?",

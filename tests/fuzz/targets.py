@@ -16,9 +16,11 @@ from p2pnode.consensus import format as agreement
 from p2pnode.core import acknowledgement, amount, annex, codec, entry, ids
 from p2pnode.core.errors import FormatError, UsageError
 from p2pnode.economy import batch, claim, contribution
+from p2pnode.exporters import decisions_export
 from p2pnode.governance import (
     ballot,
     charter,
+    decision,
     decision_rule,
     devices,
     election,
@@ -172,6 +174,20 @@ def _election_facts(elected: election.Elected) -> dict[str, Any]:
     }
 
 
+def _export_facts(export: decisions_export.Export) -> dict[str, Any]:
+    return {
+        "checked": [
+            {
+                "proposal": checked.proposal_id.hex(),
+                "agrees": checked.recount.agrees,
+                "counted": checked.recount.count and checked.recount.count.result,
+                "proof": checked.proof,
+            }
+            for checked in decisions_export.recompute(export)
+        ]
+    }
+
+
 TARGETS: dict[str, Target] = {
     "codec": Target(codec.decode, codec.encode),
     "header": Target(
@@ -253,6 +269,12 @@ TARGETS: dict[str, Target] = {
         lambda data: decision_rule.rule_of_row(codec.decode(data)), lambda rule: codec.encode(rule.value)
     ),
     "election": Target(_read_election, facts=_election_facts),
+    "decision": Target(decision.decode_decision, decision.encode_decision),
+    "decisions_export": Target(
+        # JSON has many notations of one value.
+        lambda data: decisions_export.read_export(_text(data)),
+        facts=_export_facts,
+    ),
     "sealed": Target(sealed.decode, sealed.encode),
     "epoch.key": Target(epoch_key.decode, epoch_key.encode),
     "batch": Target(

@@ -136,7 +136,7 @@ def _check(chain: Chain) -> None:
     assert not away & set(chain.voter_ids)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.integers(1, 4), st.sampled_from(["invitation", "sponsors"]), _blocks)
 def test_invariants_stand_after_any_blocks(founders: int, admission: str, blocks: list[Any]) -> None:
     chain = Chain(*PEOPLE[:founders], admission=admission)
@@ -155,7 +155,7 @@ def test_invariants_stand_after_any_blocks(founders: int, admission: str, blocks
         assert not is_lowered or may_lower or any(what == "leave" for what, _, _ in steps), "J19"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(_blocks)
 def test_a_void_entry_changes_nothing(blocks: list[Any]) -> None:
     chain = Chain(*PEOPLE[:2])
@@ -174,7 +174,7 @@ def test_a_void_entry_changes_nothing(blocks: list[Any]) -> None:
         chain.run(*entries, decide=decisions, seals=seals, hours=hours)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(_steps, st.randoms(use_true_random=False))
 def test_the_order_of_arrival_decides_nothing(steps: list[Any], random: Any) -> None:
     chain = Chain(*PEOPLE[:3])
@@ -199,7 +199,7 @@ def test_the_order_of_arrival_decides_nothing(steps: list[Any], random: Any) -> 
     assert results[0] == results[1]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(_people, unique=True, max_size=4), st.integers(0, 4))
 def test_a_split_that_does_not_matter_does_not_matter(readers: list[SigningKey], at: int) -> None:
     """Facts and changes of different people give the same members and keys in one block or in two."""
@@ -218,7 +218,7 @@ def test_a_split_that_does_not_matter_does_not_matter(readers: list[SigningKey],
     assert ends[0] == ends[1]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(_blocks)
 def test_executing_leaves_the_rows_below_as_they_are(blocks: list[Any]) -> None:
     chain = Chain(*PEOPLE[:2])

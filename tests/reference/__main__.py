@@ -18,7 +18,7 @@ def _findings(*, with_long: bool) -> Iterator[tuple[str, Finding, str | None]]:
     for setting, states_max in settings:
         yield setting.name, Model(setting).explore(states_max), None
     for setting in BEYOND:
-        yield f"{setting.name}, one liar too many", Model(setting).explore(), "fork"
+        yield f"{setting.name}, one liar too many", Model(setting).hunt(), "fork"
     for mutant in MUTANTS + (LONG_MUTANTS if with_long else ()):
         yield f"{mutant.setting.name}, broken: {mutant.name}", explore_broken(mutant), mutant.fault
 

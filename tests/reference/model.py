@@ -31,6 +31,8 @@ _SUBJECTS: tuple[tuple[Kind, bytes], ...] = (("N", X), ("N", Y), ("S", b""), ("F
 
 _SIDE_STEP = 0.1
 _NEAR = 100
+_SHORT_TRIES = 20
+_SHORT_STATES = (500, 2_000, 8_000)
 
 Slot = tuple[int, int]
 """An attempt and a view in it."""
@@ -310,6 +312,15 @@ class Model:
                     waiting.append(then)
         seconds = time.perf_counter() - started
         return Finding(len(visited), seconds, fault, not waiting or fault is not None, frozenset(decided))
+
+    def hunt(self) -> Finding:
+        """Look for a fault, first in short explorations: they meet most faults sooner than one long one."""
+        for states_max in _SHORT_STATES:
+            for seed in range(_SHORT_TRIES):
+                finding = self.explore(states_max, seed=seed)
+                if finding.fault is not None:
+                    return finding
+        return self.explore()
 
     def _successors(self, state: tuple[int, ...], bits: int) -> Iterator[tuple[int, ...]]:
         previous, swaps = -1, self._swaps

@@ -155,9 +155,6 @@ LONG_MUTANTS: tuple[Mutant, ...] = (
 )
 """Caught after a minute."""
 
-_SHORT_TRIES = 20
-_SHORT_STATES = 10_000
-
 
 @contextmanager
 def broken(mutant: Mutant) -> Iterator[None]:
@@ -167,14 +164,6 @@ def broken(mutant: Mutant) -> Iterator[None]:
 
 
 def explore_broken(mutant: Mutant) -> Finding:
-    """What exploring the mutant's setting with its broken rules finds.
-
-    Many short explorations in different orders meet most faults sooner than one long one.
-    """
+    """What a hunt through the mutant's setting with its broken rules finds."""
     with broken(mutant):
-        model = Model(mutant.setting)
-        for seed in range(_SHORT_TRIES):
-            finding = model.explore(_SHORT_STATES, seed=seed)
-            if finding.fault is not None:
-                return finding
-        return model.explore()
+        return Model(mutant.setting).hunt()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.reference.network import Network, Plan
+from tests.reference.member import Plan
+from tests.reference.network import Network
 
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS

@@ -13,7 +13,6 @@ QUICK: tuple[Setting, ...] = (
     Setting(5, 1, 1),
     Setting(3, 1, 1),
     Setting(2, 0, 0, views=(2, 1)),
-    Setting(3, 0, 0, views=(1, 1)),
     Setting(4, 1, 1, views=(1, 1)),
 )
 """Exhausted within seconds; no fork, and no dead end where the liars are silent."""
@@ -23,6 +22,7 @@ LONG: tuple[tuple[Setting, int | None], ...] = (
     (Setting(4, 1, 1, views=(3, 0)), None),
     (Setting(6, 1, 1), None),
     (Setting(5, 1, 1, are_liars_silent=True), None),
+    (Setting(3, 0, 0, views=(1, 1)), None),
     (Setting(2, 0, 0, views=(2, 2)), None),
     (Setting(3, 0, 0, views=(2, 1)), 3_000_000),
     (Setting(3, 0, 0, views=(1, 2)), 3_000_000),

@@ -5,15 +5,16 @@ from typing import Any
 
 import pytest
 
-from tests.reference.network import Network, Outcome, Plan, member_id
+from tests.reference.member import Plan, member_id
+from tests.reference.network import Network, Outcome
 
 _FAMILIES: dict[str, tuple[int, dict[str, Any]]] = {
     "one voter": (3, {"voters": 1, "lying_voters": 0}),
     "two voters": (3, {"voters": 2, "lying_voters": 0}),
-    "three voters": (5, {"voters": 3, "lying_voters": 0}),
-    "four voters": (5, {"voters": 4, "lying_voters": 1}),
-    "four voters, one a twin": (5, {"voters": 4, "lying_voters": 1, "twins": (2,)}),
-    "four voters, one signs everything": (5, {"voters": 4, "lying_voters": 1, "promiscuous": (2,)}),
+    "three voters": (3, {"voters": 3, "lying_voters": 0}),
+    "four voters": (3, {"voters": 4, "lying_voters": 1}),
+    "four voters, one a twin": (4, {"voters": 4, "lying_voters": 1, "twins": (2,)}),
+    "four voters, one signs everything": (4, {"voters": 4, "lying_voters": 1, "promiscuous": (2,)}),
     "four voters, one gone for ever": (3, {"voters": 4, "lying_voters": 1, "gone": (3,)}),
     "five voters, slow and lossy": (
         3,
@@ -36,7 +37,7 @@ _FAMILIES: dict[str, tuple[int, dict[str, Any]]] = {
     ),
     # Waits far shorter than the partitions: both attempts race at the same heights.
     "five voters who convene all the time": (
-        6,
+        4,
         {"voters": 5, "lying_voters": 1, "roll_call_after_ms": 3_000, "close_after_ms": 3_000},
     ),
     "six voters, one a twin, who convene all the time": (
@@ -90,7 +91,7 @@ def test_both_attempts_are_played() -> None:
     assert set(attempts) == {0, 1}
 
 
-@pytest.mark.parametrize("voters", [1, 2, 3, 4, 5, 7, 16])
+@pytest.mark.parametrize("voters", [1, 2, 3, 4, 5, 7])
 def test_a_decision_takes_at_most_2n_plus_1_entries_when_all_are_well(voters: int) -> None:
     network = Network(
         Plan(

@@ -30,6 +30,7 @@ from p2pnode.core.events import (
     JoinAsked,
     Joined,
     Moved,
+    PeersPresent,
     Penalize,
     PrepareJoin,
     Regrouped,
@@ -133,6 +134,7 @@ class Machine:
     _sought: set[bytes] = field(default_factory=set)
     _is_step_planned: bool = False
     _wake_number: int = 0
+    _wake_ms: int | None = None
 
     # ---- power
 
@@ -141,9 +143,10 @@ class Machine:
         if self.node is not None:
             return
         self.boots += 1
+        self.world.watch.chains.forget(self.name)
         random = Chance(self.world.salt, self.name, "boot", self.boots)
         self.views, self.ends, self._inbox, self._pending = {}, {}, [], []
-        self.wanted, self._is_step_planned = Wanted(), False
+        self.wanted, self._is_step_planned, self._wake_ms = Wanted(), False, None
         self.alerts.clear()
         self._sought.clear()
         self.joining.clear()
@@ -331,15 +334,31 @@ class Machine:
             self._later(0, lambda: self._unconfirmed_soon(group) if group in self.views else None)
 
     def _wake(self, time_ms: int) -> None:
-        delay_ms = max(time_ms - self.wall_ms, IDLE_PAUSE_MS)
+        """Note the earliest time that the node asked for, as the writer does; later ones are forgotten."""
+        due_ms = max(time_ms, self.wall_ms)
+        if self._wake_ms is None or due_ms < self._wake_ms:
+            self._wake_ms = due_ms
+            self._plan_wake(due_ms)
+
+    def _plan_wake(self, due_ms: int) -> None:
         self._wake_number += 1
         number = self._wake_number
 
         def wake() -> None:
-            if number == self._wake_number and not self._inbox:
-                self.handle([Woke()])
+            if number != self._wake_number:
+                return
+            if self._inbox:
+                self._plan_wake(due_ms)
+                return
+            self._wake_ms = None
+            self.handle([Woke()])
 
-        self._later(delay_ms, wake)
+        self._later(max(due_ms - self.wall_ms, IDLE_PAUSE_MS), wake)
+
+    def tell_present(self) -> None:
+        """Say whom this machine has a line to, as the daemon does."""
+        keys = (self.world.machines[name].key.public for name in self.ends)
+        self.submit(PeersPresent(frozenset(keys)))
 
     # ---- what sessions ask of the node
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from p2pnode import views
 from p2pnode.core.entry import decode_header, read_entry
+from p2pnode.core.ids import Lane
 from p2pnode.group_log import GroupLog
 from p2pnode.replication.fork import check_fork_proof
 from p2pnode.replication.ingest import Taken
@@ -36,6 +37,7 @@ def _compared(reopened: GroupLog, refolded: GroupLog) -> Iterator[tuple[str, Any
     yield "members folded again", _members(reopened), _members(refolded)
     yield "decisions folded again", len(reopened.undecided), len(refolded.undecided)
     yield "views folded again", _views(reopened), _views(refolded)
+    yield "chain folded again", _chain(reopened), _chain(refolded)
     refolded.file.close()
 
 
@@ -81,12 +83,19 @@ def _lanes(log: GroupLog) -> dict[Any, Any]:
             lane.depth,
             lane.time_ms,
             lane.delivered,
-            lane.decided,
+            # How far votes need not be read again is a node's own matter.
+            None if lane.lane == Lane.VOTES else lane.decided,
             lane.acked,
             lane.payload_bytes,
         )
         for lane in sorted(log.lanes.values(), key=lambda lane: lane.key)
     }
+
+
+def _chain(log: GroupLog) -> tuple[Any, ...]:
+    """Final blocks, and the state that they give."""
+    chain = log.file.chain
+    return ([block.id for block in chain.blocks(1, 1 << 40)], list(chain.scan(b"")))
 
 
 def _views(log: GroupLog) -> tuple[Any, ...]:
@@ -117,9 +126,15 @@ def _refolded(log: GroupLog, source: GroupLog) -> GroupLog:
         for lane in sorted(source.lanes.values(), key=lambda lane: -lane.number)
         for run in _runs(source, lane)
     ]
+    bodies = [block.body for block in source.file.chain.blocks(1, 1 << 40)]
+    with fresh.change() as change:
+        for body in bodies:
+            change.add_annex(body)
+    for body in bodies:
+        fresh.chain.take_body(body)
     is_moving = True
     while is_moving:
-        is_moving = False
+        is_moving = _follow(fresh)
         for run in waiting:
             with fresh.change() as change:
                 taken = change.take(run, _FAR_MS)
@@ -130,6 +145,7 @@ def _refolded(log: GroupLog, source: GroupLog) -> GroupLog:
     for header in source.file.dead_headers():
         with fresh.change() as change:
             change.add_dead(header)
+    _follow(fresh)
     while views.is_behind(fresh):
         with fresh.change() as change:
             views.fold_slice(fresh, change, 500)
@@ -138,6 +154,16 @@ def _refolded(log: GroupLog, source: GroupLog) -> GroupLog:
             with fresh.change() as change:
                 change.add_annex(annex)
     return fresh
+
+
+def _follow(log: GroupLog) -> bool:
+    """Commit the blocks that votes make final, as a node does that only looks on. Whether there were any."""
+    is_moving = False
+    while (final := log.chain.step(_FAR_MS, (), may_sign=False).final) is not None:
+        with log.change() as change:
+            change.commit(final)
+        is_moving = True
+    return is_moving
 
 
 def _runs(source: GroupLog, lane: LaneState) -> Iterator[Run]:

@@ -1,6 +1,6 @@
 """The causal rules written down a second time, slowly and plainly, to judge what the node made of them.
 
-Depth and time against prev and acks (J2, J14), what a voter's entries cover, and who may have lanes at all.
+Depth and time against prev and acks (J2, J14), what final blocks order, and who may have lanes at all.
 """
 
 from __future__ import annotations
@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from p2pnode.consensus.format import decode_body
 from p2pnode.core.crypto import sha256
 from p2pnode.core.entry import Header, decode_header
+from p2pnode.core.ids import Lane
 from p2pnode.governance.joining import JOIN_TYPE
 from p2pnode.group_log import GroupLog
 from p2pnode.replication.lane import LaneState
+from p2pnode.store.group_file import position_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ def faults(log: GroupLog) -> Iterator[tuple[str, str]]:
     for entry in known.values():
         if entry.lane.ended_at is None or entry.header.seq < entry.lane.ended_at:
             yield from _order_faults(log, known, entry.header)
-    yield from _decision_faults(log, known)
+    yield from _decision_faults(log)
 
 
 def _order_faults(log: GroupLog, known: dict[bytes, _Known], header: Header) -> Iterator[tuple[str, str]]:
@@ -53,23 +56,19 @@ def _order_faults(log: GroupLog, known: dict[bytes, _Known], header: Header) -> 
         yield "entry.time", f"{place} is older than its past"
 
 
-def _decision_faults(log: GroupLog, known: dict[bytes, _Known]) -> Iterator[tuple[str, str]]:
-    """Whether the decided part of each lane is the causal past of the voters' lanes."""
-    voting = [lane for lane in log.lanes.values() if lane.author in log.voters and lane.lane == 0]
-    tips = {(lane.number, lane.delivered) for lane in voting}
-    stack = [name for name, entry in known.items() if (entry.lane.number, entry.header.seq) in tips]
-    covered: dict[int, int] = {}
-    seen: set[bytes] = set()
-    while stack:
-        name = stack.pop()
-        if name in seen or name not in known:
-            continue
-        seen.add(name)
-        entry = known[name]
-        covered[entry.lane.number] = max(covered.get(entry.lane.number, -1), entry.header.seq)
-        stack += [entry.header.prev, *entry.header.acks]
+def _decision_faults(log: GroupLog) -> Iterator[tuple[str, str]]:
+    """Whether each lane is decided as far as final blocks order it, and no further."""
+    ordered: dict[tuple[bytes, int], tuple[int, bytes]] = {}
+    for block in log.file.chain.blocks(1, 1 << 40):
+        for entry in decode_body(block.body).cut:
+            ordered[entry.key, entry.lane] = (entry.seq, entry.id)
     for lane in log.lanes.values():
-        until = covered.get(lane.number, -1)
-        if lane.ended_at is None and lane.decided != until:
-            place = f"{lane.author.hex()[:8]} {lane.lane}"
-            yield "lane.decided", f"{place} is decided to {lane.decided}, covered to {until}"
+        seq, entry_id = ordered.pop(lane.key, (-1, b""))
+        place = f"{lane.author.hex()[:8]} {lane.lane}"
+        if lane.lane != Lane.VOTES and lane.decided != seq:
+            yield "lane.decided", f"{place} is decided to {lane.decided}, ordered to {seq}"
+        stored = log.file.entry_at(position_of(lane.number, seq)) if seq >= 0 else None
+        if seq >= 0 and (stored is None or sha256(stored.header) != entry_id):
+            yield "lane.other_entry", f"{place} holds another entry at {seq} than blocks order"
+    for author, number in sorted(ordered):
+        yield "lane.decided", f"{author.hex()[:8]} {number} is ordered by a block and not here"

@@ -74,4 +74,5 @@ def read_case(path: Path) -> Case:
         tuple(fields["liars"]),
         tuple(fields["steps"]),
         fields["end_ms"],
+        fields.get("is_within_bounds", True),
     )

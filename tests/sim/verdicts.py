@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from p2pnode.core.events import CatchUp
 from p2pnode.core.ids import Lane
 from p2pnode.group_log import GroupLog
+from p2pnode.replication.lane import LaneState
 from p2pnode.verifying import verify_group
 from tests.sim.disk import SimulatedShelf, queries_of
 from tests.sim.rebuilding import rebuilt
@@ -37,6 +38,8 @@ def _unsettled_group(world: World, group: bytes) -> str | None:
     insiders = _insiders(world, group)
     if len({log.frontier.digest(_OPEN) for _, log in insiders}) > 1:
         return "open heads differ"
+    if len({log.chain.tip.id for _, log in members}) > 1:
+        return "chains differ"
     if len({_roll(log) for _, log in members}) > 1:
         return "members differ"
     wanting = _wanting(members)
@@ -48,8 +51,9 @@ def _unsettled_group(world: World, group: bytes) -> str | None:
             return f"{machine.name} has blocked lanes {blocked}"
         if machine.node is not None and group in machine.node.restored:
             return f"{machine.name} waits for a confirmation"
-        if log.has_duty and machine.key.public not in log.forked:
-            return f"{machine.name} has a duty"
+        if machine.key.public in log.voters and log.chain.blocks.work_began_ms() is not None:
+            missing = log.chain.height.missing()
+            return f"{machine.name} decides about height {log.chain.tip.height + 1}: {missing.stage}"
     # Who left keeps asking for what it may read no longer.
     for machine, _ in members:
         for end in machine.ends.values():
@@ -94,16 +98,15 @@ def _holders(world: World, group: bytes) -> list[tuple[Machine, GroupLog]]:
 
 
 def _members(world: World, group: bytes) -> list[tuple[Machine, GroupLog]]:
-    """Honest machines that may read everything, as the founder's node sees it."""
+    """Honest machines that may read everything, as the node with the longest chain sees it."""
     holders = _holders(world, group)
     if not holders:
         return []
-    voter = holders[0][1].voters[0]
-    founder = next((log for machine, log in holders if machine.key.public == voter), holders[0][1])
+    newest = max((log for _, log in holders), key=lambda log: log.chain.tip.height)
     return [
         (machine, log)
         for machine, log in holders
-        if founder.state.standing(machine.key.public) in ("member", "provisional")
+        if newest.state.standing(machine.key.public) in ("member", "provisional")
     ]
 
 
@@ -175,6 +178,7 @@ def _judge_log(world: World, machine: Machine, log: GroupLog, *, is_folding: boo
     for rule, detail in faults(log):
         find(rule, f"{machine.name}: {detail}")
     machine.handle([CatchUp(None, log.group)])
+    world.watch.chains.judge(machine, log, is_whole=is_folding)
     for part, mine, fresh in rebuilt(log, machine.disk.images()[path] or b"", is_folding=is_folding):
         if mine != fresh:
             find("state.not_rebuilt", f"{machine.name} {part}: {_difference(mine, fresh)}")
@@ -192,11 +196,16 @@ def _judge_same(world: World, members: list[tuple[Machine, GroupLog]]) -> None:
 
 def _verdict(log: GroupLog) -> dict[Any, Any]:
     return {
-        lane.key: (lane.seq, lane.id, lane.delivered, lane.decided, lane.ended_at, lane.ended_rule)
+        lane.key: (lane.seq, lane.id, lane.delivered, _ordered(lane), lane.ended_at, lane.ended_rule)
         if lane.ended_at is None
         else (lane.ended_at, lane.ended_id)
         for lane in log.lanes.values()
     }
+
+
+def _ordered(lane: LaneState) -> int | None:
+    """How far blocks order a lane; how far votes need not be read again is a node's own matter."""
+    return None if lane.lane == Lane.VOTES else lane.decided
 
 
 def _difference(mine: Any, fresh: Any) -> str:

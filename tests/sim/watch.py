@@ -14,6 +14,7 @@ from p2pnode.core.entry import Entry
 from p2pnode.core.limits import CLOCK_AHEAD_MS_MAX
 from p2pnode.replication.frontier import Head
 from p2pnode.store.group_file import position_of
+from tests.sim.chains import Chains
 from tests.sim.disk import SimulatedShelf, queries_of
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Watch:
         self.annexes_by: dict[str, dict[bytes, bytes]] = {}
         """Annexes that went with acknowledged entries: machine to hash to group."""
         self.entry_count = 0
+        self.chains = Chains(world)
 
     def find(self, rule: str, detail: str) -> None:
         raise Finding(rule, f"at {self.world.timeline.now_ms} ms: {detail}")
@@ -131,8 +133,20 @@ class Watch:
             view = machine.views.get(group)
             if view is None or view.frontier.digest(ALL_LANES) != log.frontier.digest(ALL_LANES):
                 self.find("loop.other_heads", f"{machine.name}'s loop and writer differ on heads")
+        self.chains.after_step(machine)
         if machine.inbox_most > INBOX_MAX:
             self.find("queue.unbounded", f"{machine.name} had {machine.inbox_most} events in line")
+
+    def written(self) -> int:
+        """How many entries honest machines have written, as far as they hold them."""
+        return sum(
+            lane.seq + 1
+            for machine in self.world.machines.values()
+            if machine.node is not None and self.world.is_honest(machine.name)
+            for log in machine.node.logs.values()
+            for lane in log.lanes.values()
+            if lane.author == machine.key.public
+        )
 
     def after_boot(self, machine: Machine) -> None:
         """What was acknowledged before is still there."""

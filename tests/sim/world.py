@@ -24,6 +24,10 @@ from tests.sim.watch import Finding, Watch
 REDIAL_MS_MAX = 30_000
 SLICE_MS = 30_000
 SIGNATURES_REMEMBERED = 1 << 15
+QUIET_MS = 10 * 4 * 30_000
+"""Ten times as long as a view lasts."""
+
+QUIET_SHARE = 4
 SETTLE_MS_MAX = 3 * 60 * 60 * 1000
 
 Step = list[Any]
@@ -32,13 +36,18 @@ Step = list[Any]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is played. Shapes: liars are those machines whose key does what no correct node does."""
+    """What is played.
+
+    Shapes: liars are those machines whose key does what no correct node does; is_within_bounds says that they
+    are no more than a group survives.
+    """
 
     salt: str
     machines: tuple[str, ...]
     liars: tuple[str, ...]
     steps: tuple[Step, ...]
     end_ms: int
+    is_within_bounds: bool = True
 
 
 @dataclass(slots=True)
@@ -133,8 +142,18 @@ class World:
             self._heal_machines()
             calm = calm + 1 if self.watch.is_settled() else 0
             if calm == 2:
+                self._stay_quiet()
                 break
         self.watch.judge_at_end()
+
+    def _stay_quiet(self) -> None:
+        """See that a group in which nothing is left to do writes nothing (I10); not in every case."""
+        if self.chance("quiet").below(QUIET_SHARE):
+            return
+        written = self.watch.written()
+        self.timeline.run_until(self.timeline.now_ms + QUIET_MS)
+        if self.watch.written() != written:
+            self.watch.find("group.restless", f"{self.watch.written() - written} entries with nothing to do")
 
     def _heal(self) -> None:
         self.network.heal()
@@ -166,6 +185,8 @@ class World:
             if line is not None:
                 left.ends[b], right.ends[a] = End(left, right, line), End(right, left, line)
                 self.log(f"line {a} {b}")
+                left.tell_present()
+                right.tell_present()
                 left.ends[b].start()
                 right.ends[a].start()
             self._dial(a, b, REDIAL_MS if line is not None else min(2 * pause_ms, REDIAL_MS_MAX))
@@ -178,6 +199,7 @@ class World:
             end = self.machines[own].ends.pop(other, None)
             if end is not None and self.machines[own].node is not None:
                 end.broken()
+                self.machines[own].tell_present()
 
 
 @contextmanager

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from p2pnode.consensus import convocation
+from p2pnode.consensus.convening import is_closing_shown
 from p2pnode.consensus.convocation import Closing, Convocation, RollAnswer
-from p2pnode.consensus.format import Certificate
+from p2pnode.consensus.format import Certificate, Configuration, Vote, sign_vote
 from p2pnode.consensus.rules import Lock
 from p2pnode.core.crypto import SigningKey
 from p2pnode.core.errors import FormatError
@@ -104,3 +105,28 @@ def test_j32_a_decision_without_enough_closes_of_its_own_is_not_shown() -> None:
     closes.add_close(B, _closing())
     assert [(voter, closing.lock) for voter, closing in closes.closes_for(Y)] == [(A, None), (B, None)]
     assert [(voter, closing.lock) for voter, closing in closes.closes_for(X)] == [(A, None), (B, Lock(0, X))]
+
+
+def test_r9_a_lock_counts_only_with_a_certificate_that_verifies() -> None:
+    keys = [SigningKey(bytes([number]) * 32) for number in (1, 2, 3)]
+    voters = tuple((member, key.public) for member, key in zip((A, B, C), keys, strict=True))
+    configuration = Configuration(voters, 0, b"\x63" * 32, 3)
+
+    def signed(signers: tuple[int, ...], block: bytes, attempt: int = 0) -> Certificate:
+        unsigned = Vote(7, attempt, 2, "N", block, b"")
+        signatures = tuple(sign_vote(keys[signer], _GROUP, 3, unsigned) for signer in signers)
+        return Certificate(7, attempt, 2, "N", block, signers, signatures)
+
+    def is_shown(closing: Closing) -> bool:
+        return is_closing_shown(closing, keys[0].public, configuration, _GROUP)
+
+    good = convocation.sign_closing(keys[0], _GROUP, 3, 7, signed((0, 2), X))
+    assert is_shown(good)
+    assert is_shown(convocation.sign_closing(keys[0], _GROUP, 3, 7, None))
+    assert not is_shown(convocation.sign_closing(keys[1], _GROUP, 3, 7, None)), "another voter's"
+    assert not is_shown(convocation.sign_closing(keys[0], _GROUP, 3, 7, signed((0,), X))), "no quorum"
+    assert not is_shown(convocation.sign_closing(keys[0], _GROUP, 3, 7, signed((0, 2), X, attempt=1)))
+    forged = replace(signed((0, 2), X), block=Y)
+    assert not is_shown(convocation.sign_closing(keys[0], _GROUP, 3, 7, forged)), "votes for another block"
+    assert not is_shown(replace(good, certificate=None)), "a lock without a certificate"
+    assert not is_shown(replace(good, certificate=signed((0, 2), Y)))

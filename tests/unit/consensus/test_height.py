@@ -1,128 +1,17 @@
-"""One height, event by event: R0 to R9 and the rulings on them."""
+"""One height, event by event: R0 to R7 and the rulings on them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
-from typing import Any
-
-import pytest
-
-from p2pnode.consensus import leader, timing
-from p2pnode.consensus.convocation import Closing
-from p2pnode.consensus.format import Configuration, Kind, Proposal, Vote
+from p2pnode.consensus import timing
+from p2pnode.consensus.format import Proposal, Vote
 from p2pnode.consensus.height import (
-    Action,
-    AskToClose,
     Cast,
-    Close,
     Commit,
-    Height,
     Propose,
-    Roll,
     Schism,
-    Verdict,
     Wake,
 )
-from p2pnode.consensus.rules import Lock
-from p2pnode.core.crypto import ZERO_HASH
-
-PREVIOUS = b"\x70" * 32
-X, Y, Z = b"\x58" * 32, b"\x59" * 32, b"\x5a" * 32
-DELTA_MS = 1_000
-DAY_MS = timing.DAY_MS
-START_MS = 1_700_000_000_000
-
-
-@dataclass
-class Known:
-    """What the node of the voter under test knows of blocks and work."""
-
-    invalid: tuple[bytes, ...] = ()
-    unknown: tuple[bytes, ...] = ()
-    works: bool = True
-    since_ms: int | None = START_MS
-    omitting: tuple[bytes, ...] = ()
-    suspending: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
-    asked: list[tuple[bytes, bool]] = field(default_factory=list)
-
-    def verdict(self, block_id: bytes, *, is_fresh: bool) -> Verdict:
-        self.asked.append((block_id, is_fresh))
-        return "invalid" if block_id in self.invalid else "unknown" if block_id in self.unknown else "valid"
-
-    def has_work(self) -> bool:
-        return self.works
-
-    def work_began_ms(self) -> int | None:
-        return self.since_ms if self.works else None
-
-    def omits_something_old(self, block_id: bytes) -> bool:
-        return block_id in self.omitting
-
-    def suspends(self, block_id: bytes) -> Collection[bytes]:
-        return self.suspending.get(block_id, ())
-
-
-class Scene:
-    """One voter's height, and the others by their rank in the open view."""
-
-    def __init__(self, voters: int, liars: int, me: int | None = 0, **changes: Any) -> None:
-        members = tuple(bytes([number + 1]) * 32 for number in range(voters))
-        self.order = leader.ranks(members, PREVIOUS, 7, 0)
-        self.leaders = leader.leaders(members, changes.get("recent_signers", ()), PREVIOUS, 7)
-        self.me = self.order[me] if me is not None else None
-        configuration = Configuration(tuple((member, b"") for member in members), liars, ZERO_HASH, 1)
-        changes.setdefault("began_ms", START_MS)
-        self.height = Height(b"\x67" * 32, 7, PREVIOUS, configuration, self.me, delta_ms=DELTA_MS, **changes)
-        self.known = Known()
-        self.now_ms = START_MS
-        self.here: Sequence[bytes] = members
-
-    @property
-    def others(self) -> list[bytes]:
-        return [member for member in self.order if member != self.me]
-
-    def step(self, wait_ms: int = 0) -> list[Action]:
-        """Let time pass, and step once; own words are fed back."""
-        self.now_ms += wait_ms
-        actions = self.height.step(self.now_ms, self.here, self.known)
-        for action in actions:
-            if isinstance(action, Cast) and self.me is not None:
-                self.vote([self.me], action.kind, action.block, action.view, action.attempt)
-        return actions
-
-    def said(self, wait_ms: int = 0) -> list[Action]:
-        """What the voter does until it waits, without the waiting."""
-        done: list[Action] = []
-        for _ in range(20):
-            actions = [action for action in self.step(wait_ms) if not isinstance(action, Wake)]
-            wait_ms = 0
-            if not actions:
-                return done
-            done += actions
-        raise AssertionError("it never waits")
-
-    def vote(
-        self, members: Sequence[bytes], kind: Kind, block: bytes = b"", view: int = 0, attempt: int = 0
-    ) -> None:
-        for member in members:
-            self.height.add_vote(member, Vote(7, attempt, view, kind, block, member * 2))
-
-    def propose(
-        self, member: bytes, block: bytes, view: int = 0, justifying_view: int = -1, attempt: int = 0
-    ) -> None:
-        self.height.add_proposal(member, Proposal(7, attempt, view, justifying_view, block, b"", ()))
-
-    def roll(self, members: Sequence[bytes]) -> None:
-        for member in members:
-            self.height.add_roll(member, self.now_ms)
-
-    def close(self, members: Sequence[bytes], lock: Lock | None = None) -> None:
-        for member in members:
-            self.height.add_close(member, Closing(7, lock, None, b""))
-
-    def leader(self, view: int) -> bytes:
-        return leader.leader(view, self.leaders)
+from tests.unit.consensus.scene import DAY_MS, DELTA_MS, START_MS, Scene, X, Y, Z
 
 
 def _view_led_by(scene: Scene, member: bytes) -> int:
@@ -157,6 +46,15 @@ def test_j28_a_proposal_found_valid_is_work_and_so_is_an_own_vote() -> None:
     assert scene.step() == []
     scene.known.invalid = ()
     assert scene.said() == [Cast("N", 0, 0, X)]
+    assert scene.said(4 * DELTA_MS) == [Cast("S", 0, 0, b"")]
+
+
+def test_j28_a_valid_proposal_that_is_not_notarized_is_work_all_the_same() -> None:
+    scene = Scene(4, 1, me=3)
+    scene.known.works = False
+    scene.known.omitting = (X,)
+    scene.propose(scene.order[0], X)
+    assert scene.said() == []
     assert scene.said(4 * DELTA_MS) == [Cast("S", 0, 0, b"")]
 
 
@@ -293,6 +191,18 @@ def test_r3_every_earlier_view_is_finalized_too() -> None:
     scene.vote(scene.others, "N", X, view=3)
     assert scene.said() == [Cast("F", 0, 1, X), Cast("F", 0, 3, X)]
     assert scene.height.view == 4
+
+
+def test_r3_a_view_not_reached_yet_is_neither_finalized_nor_proposed_again() -> None:
+    scene = Scene(4, 1)
+    assert scene.me is not None
+    view = _view_led_by(scene, scene.me)
+    for earlier in range(view - 1):
+        scene.vote(scene.others, "S", view=earlier)
+    scene.vote(scene.others, "N", X, view=view - 1)
+    scene.vote(scene.others, "N", X, view=view + 2)
+    assert scene.said() == [Cast("F", 0, view - 1, X)]
+    assert scene.said(2 * DELTA_MS) == [Propose(0, view, view - 1, X)]
 
 
 # ---- R4: notarizing
@@ -514,6 +424,42 @@ def test_r5_nothing_fresh_is_proposed_without_work() -> None:
     assert scene.said(DELTA_MS) == []
 
 
+def test_r5_an_own_proposal_on_disk_is_not_made_again_in_a_later_view() -> None:
+    scene = Scene(4, 1)
+    assert scene.me is not None
+    view = _view_led_by(scene, scene.me)
+    for earlier in range(view):
+        scene.vote(scene.others, "S", view=earlier)
+    scene.propose(scene.me, X, view=view)
+    assert scene.said() == [Cast("N", 0, view, X)]
+
+
+def test_r5_a_notarized_block_that_is_invalid_here_is_not_proposed_again() -> None:
+    scene = Scene(4, 1)
+    assert scene.me is not None
+    view = _view_led_by(scene, scene.me)
+    scene.known.invalid = (X,)
+    for earlier in range(view - 1):
+        scene.vote(scene.others, "S", view=earlier)
+    scene.vote(scene.others, "N", X, view=view - 1)
+    assert scene.said() == []
+    assert scene.said(3 * DELTA_MS) == []
+
+
+def test_r5_an_own_block_is_notarized_whatever_it_had_to_leave_out() -> None:
+    scene = Scene(4, 1)
+    assert scene.me is not None
+    scene.known.omitting = (X,)
+    scene.propose(scene.me, X)
+    assert scene.said() == [Cast("N", 0, 0, X)]
+
+
+def test_proposals_of_other_heights_are_ignored() -> None:
+    scene = Scene(4, 1, me=1)
+    scene.height.add_proposal(scene.order[0], Proposal(8, 0, 0, -1, X, b"", ()))
+    assert scene.said() == []
+
+
 # ---- R6, R7: skipping
 
 
@@ -550,6 +496,57 @@ def test_r6_the_timer_begins_anew_when_a_quorum_is_seen_again() -> None:
     assert scene.said(1) == [Cast("S", 0, 0, b"")]
 
 
+def test_r6_the_voter_itself_counts_as_visible() -> None:
+    scene = Scene(4, 1, me=3)
+    scene.propose(scene.order[0], X)
+    scene.known.unknown = (X,)
+    scene.here = scene.order[:2]
+    assert scene.said() == []
+    assert scene.said(4 * DELTA_MS) == [Cast("S", 0, 0, b"")]
+
+
+def test_r6_each_view_has_its_own_time() -> None:
+    scene = Scene(4, 1, me=0)
+    view = next(view for view in range(1, 5) if scene.leader(view) != scene.me)
+    scene.propose(scene.order[1], X)
+    scene.known.unknown = (X,)
+    scene.said()
+    scene.said(3 * DELTA_MS)
+    for earlier in range(view):
+        scene.vote(scene.others, "S", view=earlier)
+    assert scene.said() == []
+    wait_ms = timing.skip_after_ms(view, 4, 3, DELTA_MS)
+    assert scene.said(wait_ms - 1) == []
+    assert scene.said(1) == [Cast("S", 0, view, b"")]
+
+
+def test_r6_two_days_count_from_the_beginning_of_the_view_and_of_the_work() -> None:
+    scene = Scene(4, 1, me=3)
+    scene.here = scene.order[3:]
+    scene.known.unknown = (X,)
+    scene.propose(scene.order[0], X)
+    scene.known.works, scene.known.since_ms = False, START_MS + 5 * DAY_MS
+    assert scene.said(5 * DAY_MS) == []
+    scene.known.works = True
+    assert scene.said() == []
+    assert scene.said(2 * DAY_MS - 1) == []
+    assert scene.said(1) == [Cast("S", 0, 0, b"")]
+    scene.vote(scene.others, "S")
+    assert not any(isinstance(action, Cast) for action in scene.said())
+    assert not any(isinstance(action, Cast) for action in scene.said(2 * DAY_MS - 1))
+    assert Cast("S", 0, 1, b"") in scene.said(1)
+
+
+def test_r6_a_clock_set_back_without_a_visible_quorum() -> None:
+    scene = Scene(4, 1, me=3)
+    scene.here = scene.order[3:]
+    scene.known.unknown = (X,)
+    scene.propose(scene.order[0], X)
+    assert scene.said() == []
+    assert scene.said(-100 * DAY_MS) == []
+    assert scene.said(2 * DAY_MS) == [Cast("S", 0, 0, b"")]
+
+
 def test_r6_a_finalized_view_is_never_skipped() -> None:
     scene = Scene(4, 1, me=3, mine=[Vote(7, 0, 0, "F", X, b"")])
     assert not any(isinstance(action, Cast) for action in scene.said(100 * DAY_MS))
@@ -584,7 +581,6 @@ def test_r7_who_has_not_notarized_waits_for_the_timer() -> None:
     scene.vote([scene.order[0]], "N", X)
     scene.vote([scene.order[1]], "N", Y)
     scene.vote([scene.order[2]], "N", Z)
-    scene.known.works = False
     assert scene.said() == []
 
 
@@ -598,253 +594,6 @@ def test_j33_presence_decides_when_and_never_what() -> None:
         scene.vote(scene.others, "F", X)
         commits.append(scene.said()[-1])
     assert len(set(commits)) == 1
-
-
-# ---- R8, R9: the second convocation
-
-
-def _short_of_voters(**changes: Any) -> Scene:
-    """Five voters, two of them gone."""
-    scene = Scene(5, 1, me=0, **changes)
-    scene.here = scene.order[:3]
-    return scene
-
-
-def _rolls(actions: Sequence[Action]) -> int:
-    return sum(isinstance(action, Roll) for action in actions)
-
-
-def test_r8_j32_the_roll_is_called_after_work_has_waited_a_fortnight() -> None:
-    scene = _short_of_voters()
-    assert _rolls(scene.said()) == 0
-    assert _rolls(scene.said(14 * DAY_MS - 1)) == 0
-    assert _rolls(scene.said(1)) == 1
-    assert _rolls(scene.said(DAY_MS)) == 0
-
-
-def test_j32_work_that_pauses_begins_to_wait_anew() -> None:
-    scene = Scene(5, 1, me=4)
-    scene.here = [*scene.order[:2], scene.order[4]]
-    assert scene.said() == []
-    scene.known.works = False
-    assert scene.said(13 * DAY_MS) == []
-    scene.known.works, scene.known.since_ms = True, scene.now_ms
-    assert _rolls(scene.said(2 * DAY_MS)) == 0
-    assert _rolls(scene.said(12 * DAY_MS)) == 1
-
-
-def test_r8_no_roll_while_a_quorum_is_visible() -> None:
-    scene = Scene(5, 1, me=0)
-    scene.here = scene.order[:4]
-    assert _rolls(scene.said(30 * DAY_MS)) == 0
-
-
-def test_r8_every_voter_answers_a_roll_even_without_work() -> None:
-    scene = Scene(5, 1, me=0)
-    scene.known.works = False
-    scene.roll(scene.order[1:2])
-    assert scene.said() == [Roll()]
-    assert scene.said() == []
-
-
-def test_r8_outsiders_call_no_roll() -> None:
-    scene = Scene(5, 1, me=0)
-    scene.known.works = False
-    scene.roll([b"\x63" * 32])
-    assert scene.said() == []
-
-
-def _closes(scene: Scene) -> list[Action]:
-    return [action for action in scene.said() if isinstance(action, AskToClose | Close)]
-
-
-def test_r8_after_a_fortnight_a_person_is_asked_and_then_the_attempt_closed() -> None:
-    scene = _short_of_voters()
-    scene.roll(scene.order[:3])
-    assert _closes(scene) == []
-    scene.now_ms += 14 * DAY_MS - 1
-    assert _closes(scene) == []
-    scene.now_ms += 1
-    answered, silent = tuple(sorted(scene.order[:3])), tuple(sorted(scene.order[3:]))
-    assert _closes(scene) == [AskToClose(answered, silent)]
-    assert _closes(scene) == [], "it asks once"
-    scene.height.agree_to_close()
-    assert _closes(scene) == [Close(None, ())]
-
-
-def test_r8_too_few_answers_close_nothing() -> None:
-    scene = _short_of_voters()
-    scene.roll(scene.order[:2])
-    scene.now_ms += 28 * DAY_MS
-    assert _closes(scene) == []
-
-
-def test_r8_a_quorum_that_came_back_closes_nothing_and_takes_the_answer_back() -> None:
-    scene = _short_of_voters()
-    scene.roll(scene.order[:3])
-    scene.now_ms += 14 * DAY_MS
-    assert len(_closes(scene)) == 1
-    scene.here = scene.order
-    assert _closes(scene) == []
-    scene.height.agree_to_close()
-    assert _closes(scene) == []
-    scene.here = scene.order[:3]
-    assert [type(action) for action in _closes(scene)] == [AskToClose]
-
-
-def test_r8_when_others_closed_too_many_one_joins_them() -> None:
-    # Else one early closer would block a group that is there again.
-    scene = Scene(5, 1, me=0)
-    scene.roll(scene.order[:3])
-    scene.close(scene.order[3:])
-    scene.now_ms += 14 * DAY_MS
-    assert [type(action) for action in _closes(scene)] == [AskToClose]
-
-
-def test_r8_the_close_shows_the_highest_notarized_view() -> None:
-    scene = _short_of_voters()
-    scene.vote(scene.order[1:], "N", X, view=0)
-    scene.roll(scene.order[:3])
-    scene.now_ms += 14 * DAY_MS
-    _closes(scene)
-    scene.height.agree_to_close()
-    close = _closes(scene)[0]
-    assert isinstance(close, Close)
-    assert close.lock == Lock(0, X)
-    assert [voter for voter, _ in close.votes] == sorted(scene.order[1:])
-
-
-def test_r8_nobody_closes_whose_finalized_block_it_cannot_show() -> None:
-    scene = _short_of_voters(mine=[Vote(7, 0, 0, "F", X, b"")])
-    scene.roll(scene.order[:3])
-    scene.now_ms += 14 * DAY_MS
-    assert _closes(scene) == []
-    scene.vote(scene.order[1:], "N", X, view=0)
-    assert [type(action) for action in _closes(scene)] == [AskToClose]
-
-
-@pytest.mark.parametrize("is_on_disk", [True, False])
-def test_r8_a_closed_voter_says_nothing_more_in_the_first_attempt(is_on_disk: bool) -> None:
-    scene = Scene(5, 1, me=4, closed=is_on_disk)
-    if not is_on_disk:
-        assert scene.me is not None
-        scene.close([scene.me])
-    scene.propose(scene.order[0], X)
-    scene.vote(scene.order[:4], "N", X)
-    assert scene.said(10 * DELTA_MS) == []
-
-
-def test_r9_a_majority_of_closes_opens_the_second_attempt_with_a_majority_quorum() -> None:
-    scene = Scene(5, 1, me=4)
-    scene.close(scene.order[:2])
-    scene.step()
-    assert scene.height.attempt == 0
-    scene.close(scene.order[2:3])
-    scene.propose(scene.order[0], X, attempt=1)
-    scene.step()
-    assert (scene.height.attempt, scene.height.view) == (1, 0)
-    assert Cast("N", 1, 0, X) in scene.said(3 * DELTA_MS)
-    scene.vote(scene.order[:2], "N", X, attempt=1)
-    assert Cast("F", 1, 0, X) in scene.said()
-    scene.vote(scene.order[:2], "F", X, attempt=1)
-    commit = scene.said()[-1]
-    assert isinstance(commit, Commit)
-    assert commit.attempt == 1
-    assert [voter for voter, _ in commit.closes] == sorted(scene.order[:3])
-
-
-def test_r9_votes_of_the_second_attempt_decide_nothing_before_it_is_open() -> None:
-    scene = Scene(5, 1, me=4)
-    scene.known.works = False
-    scene.vote(scene.order[:3], "F", X, attempt=1)
-    assert scene.said() == []
-    scene.close(scene.order[:3])
-    assert [type(action) for action in scene.said()] == [Commit]
-
-
-def test_r9_a_late_certificate_of_the_first_attempt_still_decides() -> None:
-    scene = Scene(5, 1, me=4)
-    scene.close(scene.order[:3])
-    scene.step()
-    scene.vote(scene.order[:4], "F", X, view=2)
-    commit = scene.said()[0]
-    assert isinstance(commit, Commit)
-    assert (commit.attempt, commit.view, commit.closes) == (0, 2, ())
-
-
-def test_r9_j32_the_lock_binds_fresh_proposals_and_rises() -> None:
-    scene = Scene(5, 1, me=4)
-    scene.close(scene.order[:2])
-    scene.close(scene.order[2:3], Lock(0, X))
-    first, second = [member for member in leader.ranks(scene.order, PREVIOUS, 7, 1) if member != scene.me][:2]
-    scene.propose(first, Y, attempt=1)
-    assert not any(isinstance(action, Cast) and action.kind == "N" for action in scene.said())
-    assert scene.height.lock == Lock(0, X)
-    scene.propose(second, X, attempt=1)
-    assert Cast("N", 1, 0, X) in scene.said()
-    scene.close(scene.order[3:4], Lock(2, Z))
-    scene.step()
-    assert scene.height.lock == Lock(2, Z)
-
-
-def test_r9_the_locked_block_is_what_is_proposed() -> None:
-    for number in range(5):
-        scene = Scene(5, 1, me=number)
-        scene.close([member for member in scene.order if member != scene.me][:3], Lock(1, X))
-        said = scene.said() + scene.said(3 * DELTA_MS)
-        assert Propose(1, 0, -1, X) in said
-
-
-def test_r9_who_answered_is_not_suspended() -> None:
-    for silent, is_taken in ((4, True), (3, False)):
-        scene = Scene(5, 1, me=0)
-        scene.roll(scene.order[:4])
-        scene.close(scene.order[:3])
-        proposer = leader.ranks(scene.order, PREVIOUS, 7, 1)[0]
-        if proposer == scene.me:
-            proposer = leader.ranks(scene.order, PREVIOUS, 7, 1)[1]
-        scene.known.suspending = {X: (scene.order[silent],)}
-        scene.known.works = False
-        scene.propose(proposer, X, attempt=1)
-        assert (Cast("N", 1, 0, X) in scene.said(2 * DELTA_MS)) == is_taken
-        assert scene.height.silent == (scene.order[4],)
-
-
-def test_r9_nobody_is_suspended_in_the_first_attempt() -> None:
-    scene = Scene(5, 1, me=1)
-    scene.known.suspending = {X: (scene.order[4],)}
-    scene.propose(scene.order[0], X)
-    assert not any(isinstance(action, Cast) for action in scene.said(DELTA_MS))
-
-
-def test_r8_a_height_after_a_convocation_that_suspended_nobody_does_not_wait_again() -> None:
-    scene = _short_of_voters(is_carried=True)
-    assert _rolls(scene.said()) == 1
-    scene.roll(scene.order[:3])
-    assert [type(action) for action in _closes(scene)] == [AskToClose]
-
-
-def test_j20_with_too_few_keys_left_recovery_keys_convene_at_once() -> None:
-    scene = Scene(1, 0, me=0, lost=[b"\x01" * 32])
-    assert scene.me is not None
-    assert scene.said() == [Roll()], "the first attempt belongs to the lost key"
-    scene.roll([scene.me])
-    assert [type(action) for action in _closes(scene)] == [AskToClose]
-    scene.height.agree_to_close()
-    assert _closes(scene) == [Close(None, ())]
-    scene.close([scene.me])
-    assert scene.said() == [Propose(1, 0, -1, None)]
-    scene.propose(scene.me, X, attempt=1)
-    commit = scene.said()[-1]
-    assert isinstance(commit, Commit)
-    assert commit.attempt == 1
-    assert len(commit.closes) == 1
-
-
-def test_j20_while_enough_keys_are_left_nothing_is_hurried() -> None:
-    lost = leader.ranks([bytes([number]) * 32 for number in (1, 2, 3)], PREVIOUS, 7, 0)[2]
-    scene = Scene(3, 0, me=0, lost=[lost])
-    assert _rolls(scene.said(13 * DAY_MS)) == 0
 
 
 # ---- what is waited for

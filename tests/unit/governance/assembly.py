@@ -12,8 +12,8 @@ from p2pnode.core.entry import Entry
 from p2pnode.governance import ballot, proposal
 from p2pnode.governance.ballot import CAST_TYPE, CODES_TYPE, CONFIRM_TYPE, DELEGATE_TYPE, Ballot
 from p2pnode.governance.deciding import close_due, vote
-from p2pnode.governance.decision import DecisionRow, decision
 from p2pnode.governance.deciding_types import DECIDING_TYPES
+from p2pnode.governance.decision import DecisionRow, decision
 from p2pnode.governance.executing import execute_entry
 from p2pnode.governance.genesis import genesis_rows
 from p2pnode.governance.mandate import SIGN_TYPE, Signing, encode_sign
@@ -72,10 +72,13 @@ class Assembly:
             seq=len(self.entries) + 1,
             prev=REASON,
         )
-        rule = execute_entry(_TYPES, self.state, entry, self.context)
+        rule = self.execute(entry)
         if rule is None:
             self.entries.append(entry)
         return rule, bytes(entry.id)
+
+    def execute(self, entry: Entry) -> str | None:
+        return execute_entry(_TYPES, self.state, entry, self.context)
 
     def write(self, who: int, type_: str, payload: bytes, at_ms: int | None = None) -> bytes:
         rule, entry_id = self.try_write(who, type_, payload, at_ms)

@@ -61,6 +61,12 @@ def test_silent_settings_are_written_out_at_the_founding() -> None:
     assert charter.value["decisions"]["remove"] == DEFAULT_RULES["remove"]
 
 
+def test_a_subject_of_the_groups_own_takes_from_the_groups_default() -> None:
+    text = '[decisions.accounts]\nwindow_hours = 1\n[decisions.default]\nrule = "consent"\nquorum = [1, 9]\n'
+    rule = charter_of_toml('name = "n"\n' + text).rule("accounts")
+    assert (rule.threshold, rule.window_hours) == (("consent", (1, 2), (1, 9)), 1)
+
+
 def test_unknown_settings_are_kept() -> None:
     charter = charter_of_toml('name = "n"\n[seasons]\nspring = "sowing"\n')
     assert charter.value["seasons"] == {"spring": "sowing"}

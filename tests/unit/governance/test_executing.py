@@ -20,6 +20,7 @@ from p2pnode.governance import (
     sealed,
     sponsoring,
     tables,
+    voters,
 )
 from p2pnode.governance.epoch_key import EpochKey
 from p2pnode.governance.executing import LaterRules, check_rules
@@ -110,7 +111,7 @@ def test_j6_a_thousand_entries_are_parked_and_strangers_park_nothing(monkeypatch
     monkeypatch.setattr(executing, "PARKED_MAX", 3)
     chain = Chain(ALICE)
     entries = [chain.entry(ALICE, "unknown", b"") for _ in range(5)]
-    assert chain.run(*entries, chain.entry(EVE, "unknown", b"")) == ["type.unknown"] * 6
+    assert chain.run(chain.entry(EVE, "unknown", b""), *entries) == ["type.unknown"] * 6
     parked = [value[0] for _, value in tables.scan(chain.rows, "parked")]
     assert parked == [entry.header_bytes for entry in entries[:3]]
 
@@ -224,6 +225,13 @@ def test_the_suspended_have_no_vote_of_either_kind_for_a_while() -> None:
     assert tables.is_in_good_standing(chain.rows, id_of(BOB))
     assert chain.run(chain.entry(BOB, "voter.return", b"\x80")) == [""]
     assert chain.votes(BOB)
+
+
+def test_the_suspended_sponsor_nobody() -> None:
+    chain = Chain(ALICE, BOB, CAROL, admission="sponsors")
+    join = chain.join(EVE, ALICE)
+    chain.run(join, decide=[("suspend", {"days": 10, "member": id_of(BOB)})])
+    assert chain.run(_sponsor(chain, BOB, join)) == ["sponsor.no_member"]
 
 
 def test_a_suspension_is_lifted_by_a_decision() -> None:
@@ -364,6 +372,42 @@ def test_j37_a_device_that_was_added_shows_at_once() -> None:
     assert view.standing(phone.public) == "member"
     assert view.member_of(phone.public) == view.member_of(ALICE.public)
     assert view.outcomes[entry.id].state == "final"
+
+
+def test_j21_a_provisional_newcomer_neither_votes_nor_brings_devices() -> None:
+    chain = Chain(ALICE)
+    phone = key(50)
+    join = chain.join(BOB, ALICE)
+    signature = devices.sign_device(phone, chain.group, id_of(BOB))
+    add = devices.encode_add(devices.Add(DeviceKey(phone.public), signature))
+    added = chain.entry(BOB, devices.DEVICE_ADD_TYPE, add)
+    ready = chain.entry(BOB, "voter.ready", voters.encode_ready(0))
+    view = _view(chain, join, added, ready)
+    assert (view.outcomes[added.id].rule, view.outcomes[ready.id].rule) == (
+        "device.no_member",
+        "voter.no_member",
+    )
+    assert view.standing(phone.public) is None
+
+
+def test_j21_provisional_joins_use_no_invitation_up() -> None:
+    chain = Chain(ALICE)
+    first = chain.join(BOB, ALICE)
+    chain._seeds -= 1
+    second = chain.join(CAROL, ALICE)
+    view = _view(chain, first, second)
+    assert {view.standing(BOB.public), view.standing(CAROL.public)} == {"provisional"}
+    assert chain.run(first, second) == ["", "invite.spent"]
+
+
+def test_j21_provisional_sponsors_admit_nobody() -> None:
+    chain = Chain(ALICE, BOB, admission="sponsors")
+    join = chain.join(EVE, ALICE)
+    chain.run(join)
+    sponsors = [_sponsor(chain, ALICE, join), _sponsor(chain, BOB, join)]
+    view = _view(chain, *sponsors)
+    assert [view.outcomes[entry.id].rule for entry in sponsors] == [None, None]
+    assert view.standing(EVE.public) is None
 
 
 def test_the_view_says_what_became_of_a_petition() -> None:

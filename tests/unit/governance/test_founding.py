@@ -2,13 +2,15 @@
 
 import pytest
 
+from p2pnode.consensus.rows import MemoryRows
 from p2pnode.core import codec
 from p2pnode.core.crypto import ZERO_HASH
 from p2pnode.core.errors import FormatError
 from p2pnode.governance import founding
 from p2pnode.governance.charter import charter_of_toml
+from p2pnode.governance.configuration import configuration_of
+from p2pnode.governance.genesis import genesis_rows
 from p2pnode.governance.inception import recovery_commitment_of
-from p2pnode.governance.ordering import voters
 from p2pnode.phrase import recovery_commitment, recovery_key
 from tests.vectors.cases.material import (
     ALICE,
@@ -58,9 +60,13 @@ def test_j01_the_order_in_which_founders_are_named_does_not_matter() -> None:
     assert founding_payload(ALICE, BOB, CAROL) == founding_payload(CAROL, BOB, ALICE)
 
 
-def test_until_consensus_one_founder_decides() -> None:
-    assert voters(founding.read_founding(CIRCLE)) == (ALICE.public,)
-    assert len(voters(founding.read_founding(founding_of(ALICE, BOB, CAROL)))) == 1
+def test_j01_the_first_block_is_decided_by_the_founders() -> None:
+    entry = founding_of(ALICE, BOB, CAROL, EVE)
+    terms = founding.read_founding(entry)
+    first = configuration_of(MemoryRows(genesis_rows(entry)))
+    assert first.voters == tuple(sorted((one.member_id, one.device_key) for one in terms.inceptions))
+    assert (first.epoch, first.lying_voters) == (0, terms.fault_rule)
+    assert first.charter_hash == terms.charter.hash
 
 
 def test_j19_lying_voters() -> None:

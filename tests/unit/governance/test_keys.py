@@ -129,6 +129,9 @@ def test_j25_the_recovery_key_revokes_at_once_through_any_author() -> None:
     chain = Chain(ALICE, BOB)
     chain.run(_add(chain, ALICE, PHONE))
     assert chain.run(_revoke(chain, NEW, PHONE, recovery=NEXT_RECOVERY)) == ["device.bad_recovery"]
+    forged = Revoke(DeviceKey(PHONE.public), (), (RECOVERY.public, bytes(64)))
+    entry = chain.entry(NEW, devices.DEVICE_REVOKE_TYPE, devices.encode_revoke(forged))
+    assert chain.run(entry) == ["device.bad_recovery"]
     assert _status(chain, PHONE) == "active"
     assert chain.run(_revoke(chain, NEW, PHONE, recovery=RECOVERY)) == [""]
     assert _status(chain, PHONE) == "revoked"
@@ -188,6 +191,15 @@ def test_a_voter_without_its_key_is_out_until_another_device_takes_over() -> Non
     assert not chain.votes(ALICE)
     assert chain.run(chain.entry(PHONE, voters.RETURN_TYPE, voters.encode_return())) == [""]
     assert dict(chain.configuration.voters)[id_of(ALICE)] == PHONE.public
+
+
+def test_a_struck_device_does_not_take_the_role_back() -> None:
+    chain = Chain(ALICE, BOB, CAROL)
+    chain.run(_add(chain, ALICE, PHONE))
+    back = chain.entry(PHONE, voters.RETURN_TYPE, voters.encode_return())
+    chain.run(_revoke(chain, ALICE, ALICE), _revoke(chain, NEW, PHONE, keep=((0, 5),), recovery=RECOVERY))
+    assert chain.run(back) == ["voter.device"]
+    assert not chain.votes(ALICE)
 
 
 def test_j20_the_last_voters_key_stays_in_the_configuration() -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from p2pnode.governance.ballot import ABSTAIN, NO, OBJECT, YES, BallotRow, Delegation
@@ -73,6 +73,13 @@ def test_ballots_of_others_than_the_electorate_are_left_out() -> None:
     assert (found.yes, found.took_part, found.electorate) == (2, 2, 2)
 
 
+def test_nobody_outside_the_electorate_passes_a_vote_on() -> None:
+    question = Question(rule_of_value(_MAJORITY, 0), IDS[:2])
+    delegates = {IDS[1]: Delegation(1, bytes(32), IDS[5]), IDS[5]: Delegation(1, bytes(32), IDS[0])}
+    assert count(question, _own("y"), delegates).through == ((IDS[0], IDS[0]),)
+
+
+@settings(max_examples=40)
 @given(
     st.lists(st.sampled_from("yna.o"), min_size=8, max_size=8),
     st.lists(st.one_of(st.none(), st.integers(0, 7)), min_size=8, max_size=8),

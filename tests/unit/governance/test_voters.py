@@ -42,6 +42,13 @@ def test_j22_membership_is_not_the_voting_role() -> None:
     assert chain.votes(CAROL)
 
 
+def test_j22_whom_a_removed_founder_invited_needs_a_decision() -> None:
+    chain = Chain(ALICE, BOB)
+    chain.admit(CAROL, by=BOB)
+    chain.run(chain.ready(CAROL), decide=[("remove", {"member": id_of(BOB)})])
+    assert not chain.votes(CAROL)
+
+
 def test_j22_asking_and_granting_may_come_in_either_order() -> None:
     ways = []
     for grant_first in (True, False):
@@ -105,6 +112,15 @@ def test_j19_admissions_raise_the_tolerated_liars_and_absence_does_not_lower_the
     assert (len(chain.voter_ids), chain.configuration.lying_voters) == (4, 1)
     chain.run(chain.entry(EVE, leaving.LEAVE_TYPE, leaving.encode(leaving.Leave())))
     assert (len(chain.voter_ids), chain.configuration.lying_voters) == (3, 1)
+
+
+def test_j19_a_new_voter_in_a_shrunken_group_lowers_nothing() -> None:
+    chain = _large(7)
+    rest = [chain.entry(person, voters.AWAY_TYPE, voters.encode_leave()) for person in PEOPLE[4:7]]
+    chain.run(*rest)
+    assert (len(chain.voter_ids), chain.configuration.lying_voters) == (4, 2)
+    chain.run(chain.entry(PEOPLE[4], voters.RETURN_TYPE, voters.encode_return()))
+    assert (len(chain.voter_ids), chain.configuration.lying_voters) == (5, 2)
 
 
 def test_j19_a_decision_lowers_the_tolerated_liars() -> None:
@@ -282,14 +298,13 @@ def test_j26_three_voters_stay_whoever_is_silent() -> None:
 
 
 def test_j26_the_longest_silent_goes_first() -> None:
-    chain = _large(6)
-    chain.run(hours=DAY, signers=[*PEOPLE[:4], PEOPLE[5]])
-    for _ in range(8):
-        chain.run(hours=5 * DAY, signers=PEOPLE[:4])
-        if len(chain.voter_ids) < 6:
-            break
-    assert not chain.votes(PEOPLE[4])
-    assert chain.votes(PEOPLE[5])
+    for first, second in ((4, 5), (5, 4)):
+        chain = _large(6)
+        chain.run(hours=DAY, signers=[*PEOPLE[:4], PEOPLE[second]])
+        _silent(chain, PEOPLE[4:6], 9, DAY)
+        assert len(chain.voter_ids) == 6
+        _silent(chain, PEOPLE[4:6], 1, 40 * DAY)
+        assert (chain.votes(PEOPLE[first]), chain.votes(PEOPLE[second])) == (False, True)
 
 
 # ---- the second convocation

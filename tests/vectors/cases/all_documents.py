@@ -10,6 +10,7 @@ from tests.vectors.cases import (
     core,
     deciding,
     economy,
+    execution,
     governance,
     members,
     proofs,
@@ -34,6 +35,7 @@ def documents() -> dict[str, Document]:
         replication,
         protocols,
         state,
+        execution,
     ):
         for name, document in module.documents().items():
             assert name not in found, f"two files of the name {name}"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from p2pnode.core import codec
+from p2pnode.exporters.decisions_export import write_export
 from p2pnode.governance import ballot, mandate, proposal
 from p2pnode.governance.ballot import Ballot, Confirmation, Delegating
+from p2pnode.governance.decision import DecisionRow, encode_decision
 from p2pnode.governance.mandate import Signing
 from p2pnode.governance.proposal import Answer, Proposal
-from tests.vectors.cases.material import BOB, COMMITMENT, SMALL_ORDER_KEY
+from tests.unit.exporters.meeting import WORDS, export_of, meeting
+from tests.vectors.cases.material import BOB, COMMITMENT, SMALL_ORDER_KEY, START_MS
 from tests.vectors.cases.vector_file import Document, VectorFile
 
 _PROPOSAL, _MEMBER, _OTHER, _ENTRY, _ANNEX = (
@@ -37,10 +41,12 @@ def documents() -> dict[str, Document]:
         "mandate.sign": _sign(),
         "decision_rule": _rule(),
         "election": _election(),
+        "decision": _decision(),
+        "decisions_export": _export(),
     }
 
 
-def _bodies() -> dict[str, codec.Value]:
+def bodies() -> dict[str, codec.Value]:
     """One good body for each subject."""
     return {
         "admit": {"join": _ENTRY},
@@ -61,8 +67,8 @@ def _bodies() -> dict[str, codec.Value]:
 
 def _open() -> Document:
     file = VectorFile("proposal.open", "Payloads of proposals: a subject and its data.")
-    bodies = _bodies()
-    for subject, body in bodies.items():
+    good = bodies()
+    for subject, body in good.items():
         file.accept(subject, proposal.encode_open(Proposal(subject, body)))
     file.accept("withdraw a mandate", proposal.encode_open(Proposal("mandate", {"withdraw": _PROPOSAL})))
     file.accept("a text in the annex", proposal.encode_open(Proposal("text", {}, _ANNEX)))
@@ -71,11 +77,11 @@ def _open() -> Document:
         "admit": [("a short id", {"join": b""}), ("another field", {"join": _ENTRY, "who": 1})],
         "amend": [("nothing", {"charter": {}}), ("not a map", {"charter": []})],
         "council": [
-            ("more seats than candidates", {**bodies["council"], "seats": 3}),
-            ("candidates out of order", {**bodies["council"], "candidates": [_OTHER, _MEMBER]}),
-            ("no candidate", {**bodies["council"], "candidates": []}),
-            ("a candidate as text", {**bodies["council"], "candidates": ["alice"]}),
-            ("no term", {**bodies["council"], "term_days": 0}),
+            ("more seats than candidates", {**good["council"], "seats": 3}),
+            ("candidates out of order", {**good["council"], "candidates": [_OTHER, _MEMBER]}),
+            ("no candidate", {**good["council"], "candidates": []}),
+            ("a candidate as text", {**good["council"], "candidates": ["alice"]}),
+            ("no term", {**good["council"], "term_days": 0}),
         ],
         "lying_voters": [("below none", {"lying_voters": -1})],
         "mandate": [
@@ -89,8 +95,8 @@ def _open() -> Document:
         ],
         "reinstate": [("nobody", {})],
         "remove": [("not a map", [])],
-        "restore_key": [("a small-order key", {**bodies["restore_key"], "device": SMALL_ORDER_KEY})],
-        "role": [("neither given nor taken", {**bodies["role"], "give": 1})],
+        "restore_key": [("a small-order key", {**good["restore_key"], "device": SMALL_ORDER_KEY})],
+        "role": [("neither given nor taken", {**good["role"], "give": 1})],
         "rule_version": [("no version", {"version": 0})],
         "suspend": [("for more than a year", {"days": 367, "member": _MEMBER})],
         "text": [("too long", {"text": "a" * 20_001}), ("empty", {"text": ""})],
@@ -263,4 +269,67 @@ def _election() -> Document:
         file.accept(name, codec.encode(value))
     file.reject("no seats", codec.encode([0, []]), "vector.not_an_election")
     file.reject("a map", codec.encode({}), "vector.not_an_election")
+    return file.document()
+
+
+def _decision() -> Document:
+    file = VectorFile("decision", "Rows of closed proposals.")
+    row = DecisionRow(
+        author=_MEMBER,
+        subject="text",
+        body_hash=_ENTRY,
+        annex=_ANNEX,
+        result="passed",
+        rule="",
+        yes=3,
+        no=1,
+        abstain=0,
+        object=0,
+        ranked=0,
+        voters=5,
+        electorate=_OTHER,
+        decided_by=["majority", [1, 2], [1, 2], 72, 48, True],
+        counted=_PROPOSAL,
+        elected=(),
+        answers=(_ENTRY,),
+        round=1,
+        opened_ms=START_MS,
+        opened_height=7,
+        deadline_ms=START_MS + 72 * 3600 * 1000,
+        closed_ms=START_MS + 120 * 3600 * 1000,
+        closed_height=9,
+    )
+    data = encode_decision(row)
+    file.accept("passed", data)
+    file.accept("not carried out", encode_decision(replace(row, rule="decision.no_member", annex=None)))
+    file.accept("elected", encode_decision(replace(row, subject="council", elected=(_OTHER, _MEMBER))))
+    value = codec.decode(data)
+    for name, changes in {
+        "another result": {"result": "won"},
+        "a rule in words": {"rule": "Nobody there"},
+        "a negative count": {"yes": -1},
+        "more voters than members": {"voters": 1001},
+        "a short hash": {"counted": b""},
+        "a subject in capitals": {"subject": "TEXT"},
+        "a text as elected": {"elected": ["alice"]},
+        "an empty annex": {"annex": b""},
+        "another field": {"motto": ""},
+    }.items():
+        file.reject(name, _changed(value, **changes), "decision.bad_field")
+    file.reject("another rule of decision", _changed(value, decided_by=[]), "charter.bad_field")
+    return file.document()
+
+
+def _export() -> Document:
+    file = VectorFile("decisions_export", "Exports of decisions, as UTF-8, and what counting again gives.")
+    assembly, _ = meeting()
+    text = write_export(export_of(assembly, WORDS))
+    file.accept("a delegation, a circle, an objection, a ballot on paper", text.encode())
+    file.reject("cut off", text[: len(text) // 2].encode(), "export.not_json")
+    file.reject(
+        "a later format", text.replace("decisions/1", "decisions/2").encode(), "export.unknown_format"
+    )
+    file.reject(
+        "decisions that are none", text.replace('"decisions": [', '"others": [').encode(), "export.bad_field"
+    )
     return file.document()

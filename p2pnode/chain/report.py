@@ -1,0 +1,29 @@
+"""What a person is told of a group's chain: how far it has decided, and whose word is missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from p2pnode.consensus.height import Missing
+from p2pnode.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from p2pnode.group_log import GroupLog
+
+
+class ChainReport(NamedTuple):
+    """Shapes: height is that of the last final block, 0 before any; missing is of the height above."""
+
+    height: int
+    time_ms: int
+    missing: Missing
+
+
+def report_of(log: GroupLog | None) -> ChainReport:
+    """How a chain stands. Errors: UsageError group.unknown."""
+    if log is None:
+        raise UsageError(
+            "group.unknown", "this node is not in that group", "p2pnode group list shows its groups"
+        )
+    tip = log.chain.tip
+    return ChainReport(tip.height, tip.time_ms, log.chain.height.missing())

@@ -1,0 +1,57 @@
+"""What a proposal is about, in a few English words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from p2pnode.core.codec import Value
+from p2pnode.governance.proposal import Proposal
+
+Name = Callable[[bytes], str]
+
+
+def about_in_words(proposal: Proposal, name: Name) -> str:
+    """A heading for a proposal. Shapes: name gives what a member is called."""
+    body = proposal.body
+    if proposal.subject in ("reinstate", "remove", "restore_key", "role", "suspend", "voting_role"):
+        return _about_a_member(proposal.subject, body, name(body["member"]))
+    match proposal.subject:
+        case "admit":
+            return f"Admission of a newcomer (request {body['join'].hex()[:8]})"
+        case "amend":
+            return f"Change of the charter: {', '.join(sorted(body['charter']))}"
+        case "council":
+            candidates = ", ".join(name(candidate) for candidate in body["candidates"])
+            return f"Election of a council of {body['seats']} from {candidates}, for {body['term_days']} days"
+        case "lying_voters":
+            return f"Tolerated faulty voters: {body['lying_voters']}"
+        case "mandate" if "withdraw" in body:
+            return "Withdrawal of a mandate"
+        case "mandate":
+            holders, acts = ", ".join(name(holder) for holder in body["holders"]), ", ".join(body["acts"])
+            return (
+                f"Mandate “{body['name']}”: {body['needed']} of {holders} may {acts}, for {body['days']} days"
+            )
+        case "rule_version":
+            return f"Following rules of version {body['version']}"
+        case "text":
+            return "Adoption of a text"
+        case subject:
+            return subject.replace("_", " ").capitalize()
+
+
+def _about_a_member(subject: str, body: Value, member: str) -> str:
+    given = "given to" if body.get("give") else "taken from"
+    match subject:
+        case "reinstate":
+            return f"End of the suspension of {member}"
+        case "remove":
+            return f"Removal of {member}"
+        case "restore_key":
+            return f"New keys for {member}"
+        case "role":
+            return f"Role of {body['role']} {given} {member}"
+        case "suspend":
+            return f"Suspension of {member} for {body['days']} days"
+        case _:
+            return f"Voting role in ordering the log {given} {member}"

@@ -1,0 +1,219 @@
+"""Proposals and decisions as rows for a reader: what they are about, who counted, and what came out."""
+
+from __future__ import annotations
+
+from p2pnode.core.entry import Entry
+from p2pnode.core.errors import FormatError
+from p2pnode.describing import plain
+from p2pnode.exporters.statement import rule_in_words
+from p2pnode.exporters.subject_words import about_in_words
+from p2pnode.governance.ballot import CAST_TYPE, BallotRow, decode_cast
+from p2pnode.governance.deciding import Vote, vote
+from p2pnode.governance.decision import DecisionRow, decision, decisions
+from p2pnode.governance.decision_rule import HOUR_MS, rule_of_row
+from p2pnode.governance.proposal import Proposal, decode_answer, decode_open, open_proposal, open_proposals
+from p2pnode.governance.recount import recount
+from p2pnode.governance.tally import Count
+from p2pnode.local.service import BallotShown, DecisionDetail, DecisionSummary, Spoken, Tally
+from p2pnode.service.evidence import evidence_of
+from p2pnode.service.viewing import GroupView
+
+
+def title_of(view: GroupView, proposal_id: bytes) -> str:
+    """The title that the author gave, or nothing."""
+    row = open_proposal(view.rows, proposal_id) or decision(view.final, proposal_id)
+    return "" if row is None else view.text(row.annex, "title")
+
+
+def summaries(view: GroupView) -> list[DecisionSummary]:
+    """All proposals of a group, the newest first."""
+    found = [_of_open(view, proposal_id) for proposal_id in open_proposals(view.rows)]
+    found += [
+        _of_closed(view, proposal_id, row)
+        for proposal_id, row in decisions(view.final)
+        if open_proposal(view.rows, proposal_id) is None
+    ]
+    return sorted(found, key=lambda summary: (-summary["opened_ms"], summary["id"]))
+
+
+def detail_of(view: GroupView, proposal_id: bytes) -> DecisionDetail:
+    """One proposal with everything that a member wants to know of it."""
+    held = vote(view.rows, proposal_id)
+    if held is not None:
+        return _open_detail(view, proposal_id, held)
+    row = decision(view.final, proposal_id)
+    assert row is not None
+    return _closed_detail(view, proposal_id, row)
+
+
+def _of_open(view: GroupView, proposal_id: bytes) -> DecisionSummary:
+    held = vote(view.rows, proposal_id)
+    assert held is not None
+    row, counted = held.row, held.count
+    about = about_in_words(Proposal(row.subject, row.body, row.annex), view.name)
+    own = _own_member(view)
+    deadline_ms = held.course.deadline_ms
+    return DecisionSummary(
+        id=proposal_id.hex(),
+        group=view.group.hex(),
+        subject=row.subject,
+        title=view.text(row.annex, "title") or about,
+        about=about,
+        state="provisional" if open_proposal(view.final, proposal_id) is None else "open",
+        failed="",
+        author=row.author.hex(),
+        author_name=view.name(row.author),
+        opened_ms=row.opened_ms,
+        deadline_ms=deadline_ms,
+        closes_ms=deadline_ms + row.rule.grace_hours * HOUR_MS,
+        rule=rule_in_words(held.rule, row.subject),
+        counts=_tally(counted),
+        mine=held.own[own].choice if own in held.own else None,
+    )
+
+
+def _of_closed(view: GroupView, proposal_id: bytes, row: DecisionRow) -> DecisionSummary:
+    proposal = _proposal(view, proposal_id)
+    about = row.subject if proposal is None else about_in_words(proposal, view.name)
+    took_part = row.yes + row.no + row.abstain + row.object + row.ranked
+    return DecisionSummary(
+        id=proposal_id.hex(),
+        group=view.group.hex(),
+        subject=row.subject,
+        title=view.text(row.annex, "title") or about,
+        about=about,
+        state=row.result,  # type: ignore[typeddict-item]
+        failed=row.rule,
+        author=row.author.hex(),
+        author_name=view.name(row.author),
+        opened_ms=row.opened_ms,
+        deadline_ms=row.deadline_ms,
+        closes_ms=row.closed_ms,
+        rule=rule_in_words(rule_of_row(row.decided_by), row.subject),
+        counts=Tally(
+            yes=row.yes,
+            no=row.no,
+            abstain=row.abstain,
+            object=row.object,
+            ranked=row.ranked,
+            took_part=took_part,
+            voters=row.voters,
+        ),
+        mine=None,
+    )
+
+
+def _open_detail(view: GroupView, proposal_id: bytes, held: Vote) -> DecisionDetail:
+    counted = held.count
+    through = dict(counted.through)
+    entries = [view.describer.entry_of(answer) for answer in held.course.answers]
+    return DecisionDetail(
+        summary=_of_open(view, proposal_id),
+        text=_words(view, held.row.annex, held.row.subject, held.row.body),
+        body=plain(held.row.body),
+        result=counted.result,
+        round=held.course.round,
+        ballots=_ballots(view, counted, held.own),
+        missing=[view.name(member) for member in held.electorate if member not in through],
+        answers=_answers(view, [entry for entry in entries if entry is not None]),
+        elected=_elected(view, counted),
+        recounted=None,
+        faults=[],
+    )
+
+
+def _closed_detail(view: GroupView, proposal_id: bytes, row: DecisionRow) -> DecisionDetail:
+    evidence = evidence_of(view, proposal_id, row)
+    again = recount(evidence)
+    own = _own_ballots(view, evidence.entries)
+    proposal = _proposal(view, proposal_id)
+    body = None if proposal is None else proposal.body
+    through = {} if again.count is None else dict(again.count.through)
+    answers = [entry for entry in evidence.entries if entry.id in row.answers]
+    return DecisionDetail(
+        summary=_of_closed(view, proposal_id, row),
+        text=_words(view, row.annex, row.subject, body),
+        body=plain(body),
+        result=row.result,
+        round=row.round,
+        ballots=[] if again.count is None else _ballots(view, again.count, own),
+        missing=[view.name(member) for member in evidence.electorate if member not in through],
+        answers=_answers(view, answers),
+        elected=[view.name(member) for member in row.elected],
+        recounted=again.agrees,
+        faults=[f"{rule} {what}" for rule, what in again.faults],
+    )
+
+
+def _own_member(view: GroupView) -> bytes:
+    """The member of this device, or nothing where it is none."""
+    member = view.describer.member_of(view.own_key)
+    return b"" if member is None else bytes(member)
+
+
+def _proposal(view: GroupView, proposal_id: bytes) -> Proposal | None:
+    entry = view.describer.entry_of(proposal_id)
+    try:
+        return None if entry is None or entry.payload is None else decode_open(entry.payload)
+    except FormatError:
+        return None
+
+
+def _tally(counted: Count) -> Tally:
+    return Tally(
+        yes=counted.yes,
+        no=counted.no,
+        abstain=counted.abstain,
+        object=counted.object,
+        ranked=counted.ranked,
+        took_part=counted.took_part,
+        voters=counted.electorate,
+    )
+
+
+def _elected(view: GroupView, counted: Count) -> list[str]:
+    return [] if counted.elected is None else [view.name(member) for member in counted.elected.members]
+
+
+def _ballots(view: GroupView, counted: Count, own: dict[bytes, BallotRow]) -> list[BallotShown]:
+    shown: list[BallotShown] = []
+    for member, speaker in counted.through:
+        row = own.get(speaker)
+        if row is not None:
+            shown.append(
+                BallotShown(
+                    member=member.hex(),
+                    name=view.name(member),
+                    choice=row.choice,
+                    ranked=[view.name(candidate) for candidate in row.ranked],
+                    reason=view.text(row.annex, "text"),
+                    through=None if speaker == member else view.name(speaker),
+                    entry=row.entry.hex(),
+                )
+            )
+    return shown
+
+
+def _own_ballots(view: GroupView, entries: tuple[Entry, ...]) -> dict[bytes, BallotRow]:
+    """The last ballot of each member among entries that hold."""
+    found: dict[bytes, BallotRow] = {}
+    for entry in sorted(entries, key=lambda entry: (entry.header.time_ms, entry.id)):
+        if entry.header.type == CAST_TYPE:
+            cast = decode_cast(entry.payload or b"")
+            voter = cast.member or view.describer.member_of(entry.author) or b""
+            found[voter] = BallotRow(entry.header.time_ms, entry.id, cast.choice, cast.ranked, cast.annex)
+    return found
+
+
+def _answers(view: GroupView, entries: list[Entry]) -> list[Spoken]:
+    shown: list[Spoken] = []
+    for entry in entries:
+        member = view.describer.member_of(entry.author) or b""
+        text = view.text(decode_answer(entry.payload or b"").annex, "text")
+        shown.append(Spoken(member=member.hex(), name=view.name(member), text=text))
+    return shown
+
+
+def _words(view: GroupView, annex: bytes | None, subject: str, body: object) -> str:
+    adopted = body.get("text", "") if subject == "text" and isinstance(body, dict) else ""
+    return "\n\n".join(text for text in (view.text(annex, "text"), adopted) if text)

@@ -1,0 +1,82 @@
+"""What a person writes in a proposal, as the body that its subject asks for: people by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from p2pnode.core.codec import Value
+from p2pnode.core.errors import FormatError, UsageError
+from p2pnode.core.ids import device_key_of_did
+from p2pnode.governance import mandate, tables
+from p2pnode.governance.proposal import Proposal, decode_open, encode_open
+from p2pnode.local.naming import Named, choose
+from p2pnode.service.viewing import GroupView
+
+
+def body_of(view: GroupView, subject: str, fields: Mapping[str, Any]) -> Value:
+    """The body of a proposal. Errors: UsageError proposal.*, member.*, newcomer.*, mandate.*."""
+    body = {name: _READ[name](view, value) if name in _READ else value for name, value in fields.items()}
+    try:
+        return decode_open(encode_open(Proposal(subject, body))).body
+    except (FormatError, TypeError) as error:
+        rule = error.rule if isinstance(error, FormatError) else "proposal.bad_field"
+        raise UsageError(
+            rule,
+            f"a proposal on {subject!r} says something else: {error}",
+            "p2pnode propose --help shows each subject with examples",
+        ) from error
+
+
+def petition_of(view: GroupView, word: str) -> bytes:
+    """The join of a newcomer who waits, by name, device or entry. Errors: UsageError newcomer.*."""
+    candidates = [
+        Named(entry_id.hex(), view.text(row.inception.get("annex"), "name"))
+        for entry_id, row in tables.petitions(view.rows)
+    ]
+    return bytes.fromhex(choose("newcomer", word, candidates, where="p2pnode members"))
+
+
+def _member(view: GroupView, word: Any) -> bytes:
+    return view.member(str(word))
+
+
+def _members(view: GroupView, words: Any) -> list[bytes]:
+    return sorted({view.member(str(word)) for word in words})
+
+
+def _mandate(view: GroupView, word: Any) -> bytes:
+    candidates = [
+        Named(mandate_id.hex(), row.name) for mandate_id, row in mandate.mandates(view.rows).items()
+    ]
+    return bytes.fromhex(choose("mandate", str(word), candidates, where="p2pnode decisions"))
+
+
+def _device(_: GroupView, text: Any) -> bytes:
+    try:
+        return device_key_of_did(str(text))
+    except FormatError as error:
+        raise UsageError(
+            error.rule, f"{text!r} names no device", "p2pnode id shows the did of a device"
+        ) from error
+
+
+def _hash(_: GroupView, text: Any) -> bytes:
+    try:
+        return bytes.fromhex(str(text))
+    except ValueError as error:
+        raise UsageError(
+            "proposal.bad_field", f"{text!r} is not hexadecimal", "copy it whole from `p2pnode recover ask`"
+        ) from error
+
+
+_READ: Mapping[str, Callable[[GroupView, Any], Value]] = {
+    "candidates": _members,
+    "device": _device,
+    "holders": _members,
+    "join": lambda view, word: petition_of(view, str(word)),
+    "member": _member,
+    "recovery": _hash,
+    "withdraw": _mandate,
+}
+"""Fields that people write by name, and how each is read."""

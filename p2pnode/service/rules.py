@@ -1,0 +1,191 @@
+"""What stable rule ids mean for people, and what to do about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from p2pnode.core.errors import UsageError
+
+RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "lane.fork": (
+            "two different entries were signed in one place of a lane; the key is sealed, its owner joins "
+            "with a new one",
+            "",
+        ),
+        "lane.fault": (
+            "an entry's depth or time does not follow from what it names; the lane ends there on every node",
+            "",
+        ),
+        "lane.gap": ("entries before this one are not here yet; they are asked for", ""),
+        "entry.future": (
+            "the author's clock is more than ten minutes ahead; the entry is taken when its time has come",
+            "",
+        ),
+        "entry.missing_past": ("something that the entry names is not here yet", ""),
+        "entry.bad_signature": (
+            "a signature does not verify; who sent the entry alone answers for it",
+            "",
+        ),
+        "author.unknown": ("nothing here says that the author belongs to the group", ""),
+        "newcomer.quota": ("a newcomer may write 64 entries until the group has admitted them", ""),
+        "restore.unconfirmed": (
+            "this home was restored, copied or moved; a member must first confirm where our log ends, so "
+            "that nothing is signed twice",
+            "leave the node running until a member is reachable",
+        ),
+        "clock.ahead": ("this machine's clock is more than ten minutes ahead of its peers", "set the clock"),
+        "clock.unconfirmed": (
+            "nobody was heard for thirty days and the clock moved far beyond the last entry",
+            "set the clock, or start once with P2PNODE_SIGN_CONFIRM=true if it is right",
+        ),
+        "invite.expired": (
+            "the invitation's time was over when the group decided",
+            "ask a member for a new one",
+        ),
+        "invite.spent": ("the invitation was used as often as it allows", "ask a member for a new one"),
+        "import.duplicate": ("an earlier claim of the same commit stands", ""),
+        "type.unknown": (
+            "this version does not know the type; the entry is kept, passed on and executed after an upgrade",
+            "upgrade p2pnode",
+        ),
+        "join.needs_sponsors": (
+            "the charter asks for sponsors: members have to speak for the newcomer",
+            "members run: p2pnode members sponsor NAME",
+        ),
+        "join.needs_decision": (
+            "the charter asks for a decision about each newcomer",
+            "a member runs: p2pnode propose admit NAME",
+        ),
+        "sponsor.no_petition": (
+            "no newcomer of that name waits for sponsors",
+            "p2pnode members shows who waits, and for what",
+        ),
+        "sponsor.twice": ("you have spoken for this newcomer already", "another member has to"),
+        "proposal.no_member": (
+            "only members in good standing propose",
+            "p2pnode why GROUP tells how you stand",
+        ),
+        "proposal.unknown_subject": (
+            "neither the charter nor this version has a rule for this subject",
+            "p2pnode charter show lists the subjects; p2pnode propose amend gives the group a new one",
+        ),
+        "proposal.unknown_role": (
+            "the charter has no such role",
+            "p2pnode charter show lists the roles; p2pnode propose amend adds one",
+        ),
+        "proposal.no_petition": ("no newcomer of that name waits", "p2pnode members shows who waits"),
+        "proposal.no_mandate": (
+            "there is no such mandate",
+            "p2pnode decisions lists mandates that were given",
+        ),
+        "proposal.no_such_member": ("somebody named is no final member", "p2pnode members shows who is"),
+        "proposal.too_many": (
+            "too many proposals are open",
+            "wait until some are decided, or withdraw one: p2pnode propose withdraw PROPOSAL",
+        ),
+        "proposal.nobody_votes": ("nobody but the person concerned could vote", ""),
+        "charter.fixed": ("this setting cannot change in an existing group", "found a new group with it"),
+        "ballot.no_open_proposal": (
+            "that proposal is not open",
+            "p2pnode decisions shows what is",
+        ),
+        "ballot.not_entitled": (
+            "who may vote was fixed when the proposal opened, and this member is not among them",
+            "p2pnode decisions show PROPOSAL tells who may vote",
+        ),
+        "ballot.late": ("the time for ballots is over", "p2pnode decisions show PROPOSAL tells the result"),
+        "ballot.wrong_choice": (
+            "an election takes a ranking, every other proposal takes yes, no, abstain or object",
+            "p2pnode vote PROPOSAL --rank NAME --rank NAME",
+        ),
+        "ballot.no_candidate": (
+            "somebody ranked is no candidate",
+            "p2pnode decisions show PROPOSAL lists the candidates",
+        ),
+        "ballot.needs_reason": (
+            "an objection says why",
+            'p2pnode vote PROPOSAL object --reason "what would have to change"',
+        ),
+        "ballot.consent_needs_reason": (
+            "where the group decides by consent, a plain no would neither stop it nor help it",
+            'say why: p2pnode vote PROPOSAL object --reason "what would have to change"',
+        ),
+        "ballot.to_oneself": ("the vote is yours already", "name somebody else"),
+        "ballot.unknown_subject": (
+            "the charter has no such subject",
+            "p2pnode charter show lists the subjects",
+        ),
+        "ballot.recorded_for_oneself": ("this is your own ballot", "vote without --for"),
+        "ballot.nothing_to_confirm": (
+            "nobody has recorded a ballot that waits to be confirmed",
+            "p2pnode vote PROPOSAL yes casts an own one",
+        ),
+        "ballot.needs_code": (
+            "a ballot of somebody else is confirmed with one of that person's codes",
+            "add --code CODE from the person's paper",
+        ),
+        "withdraw.no_proposal": ("that proposal is not open", "p2pnode decisions shows what is"),
+        "withdraw.not_the_author": (
+            "only whoever proposed it can withdraw it",
+            "vote, or talk with the author",
+        ),
+        "answer.no_proposal": ("that proposal is not open", "p2pnode decisions shows what is"),
+        "answer.not_concerned": (
+            "the proposal is not about you",
+            "p2pnode vote PROPOSAL says what you think",
+        ),
+        "voter.no_voter": ("you do not vote on blocks now", "p2pnode members shows who does"),
+        "voter.not_away": ("your voting role does not rest", "p2pnode members shows who votes on blocks"),
+        "voter.suspended": (
+            "a suspended member does not vote on blocks",
+            "wait until the suspension is over",
+        ),
+        "voter.council": (
+            "a council votes on blocks in this group",
+            "the next election of the council decides who is in it",
+        ),
+        "voter.no_quorum": (
+            "the others could not decide without you",
+            "add --lying-voters N: how many faulty voters the rest shall survive",
+        ),
+        "device.not_yours": ("that is no device of yours", "p2pnode device list shows yours"),
+        "device.not_active": ("that device does not speak for you any more", "p2pnode device list"),
+        "device.known": ("that device belongs to somebody in this group already", ""),
+        "device.too_many": ("a member has at most eight devices", "revoke one: p2pnode device revoke DEVICE"),
+        "device.no_member": (
+            "your own admission is not final yet",
+            "wait for the next block: p2pnode status",
+        ),
+        "device.bad_signature": (
+            "the new device signed for another member or group",
+            "run p2pnode device accept on it again with a new text of p2pnode device invite",
+        ),
+        "device.pending": ("somebody revokes that device already", "p2pnode device list tells until when"),
+        "device.nothing_pending": (
+            "nothing waits for an objection",
+            "p2pnode device list shows what would",
+        ),
+        "device.not_voting": (
+            "only the device that votes hands the vote on",
+            "run it on the voting device: p2pnode device list",
+        ),
+        "convocation.asked": (
+            "so many voters are silent that the group cannot decide; it can be convened a second time",
+            "p2pnode group convene NAME --yes",
+        ),
+        "decision.no_member": ("the person is no member in good standing any more", ""),
+        "decision.no_quorum": ("so few voters could not survive so many faulty ones", ""),
+        "decision.role_is_taken": ("others hold the role, and the charter wants no more of them", ""),
+    }
+)
+"""What a rule means, and what to do; an empty text where there is nothing to be done."""
+
+
+def refusal(rule: str) -> UsageError:
+    """The error by which a rule stops something before it is written."""
+    message, remedy = RULES.get(
+        rule, (f"the rule {rule} does not allow it", "p2pnode charter show tells the group's rules")
+    )
+    return UsageError(rule, message, remedy)

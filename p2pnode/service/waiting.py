@@ -1,0 +1,71 @@
+"""How far a group has decided, and whose word its next block waits for."""
+
+from __future__ import annotations
+
+import trio
+
+from p2pnode.chain.report import ChainReport
+from p2pnode.core.events import ChainAsked
+from p2pnode.local.service import Waiting
+from p2pnode.port import HeldGroup
+from p2pnode.service.context import Context
+
+_PATIENCE_S = 1
+"""A status is shown although the writer is busy with an import."""
+
+_SENTENCES = {
+    "idle": "",
+    "proposal": "a block, to be proposed by one of {silent}",
+    "notarize": "the first votes of {silent}: {spoken} of {needed} are here",
+    "finalize": "the second votes of {silent}: {spoken} of {needed} are here",
+    "block": "the content of a block that was decided, from whoever proposed it",
+    "answers": "answers to a roll call from {silent}: {spoken} of {needed} are here",
+    "closes": "closes from {silent}, for a second convocation: {spoken} of {needed} are here",
+    "done": "",
+    "schism": "nothing more: voters signed two different blocks, and the group has to decide how to go on",
+}
+
+
+async def report_of(context: Context, held: HeldGroup) -> ChainReport | None:
+    """What the writer says of a chain, or None when it is too busy to answer at once."""
+    with trio.move_on_after(_PATIENCE_S):
+        report: ChainReport = await context.port.ask(lambda request: ChainAsked(request, held.group))
+        return report
+    return None
+
+
+async def waiting_of(context: Context, held: HeldGroup) -> Waiting:
+    """What the next block of a group waits for; when the writer is busy, what its file says."""
+    report = await report_of(context, held)
+    if report is None:
+        tip = await context.query(held, lambda queries: queries.chain.tip())
+        height = 0 if tip is None else tip.height
+        sentence = "its own turn: the node is busy writing"
+        return Waiting(
+            group=held.group.hex(),
+            height=height,
+            final_ms=0,
+            stage="busy",
+            attempt=0,
+            needed=0,
+            spoken=[],
+            silent=[],
+            sentence=sentence,
+        )
+    missing = report.missing
+
+    spoken = await context.describe(held, lambda names: [names.member_name(one) for one in missing.spoken])
+    silent = await context.describe(held, lambda names: [names.member_name(one) for one in missing.silent])
+    return Waiting(
+        group=held.group.hex(),
+        height=report.height,
+        final_ms=report.time_ms,
+        stage=missing.stage,
+        attempt=missing.attempt,
+        needed=missing.needed,
+        spoken=spoken,
+        silent=silent,
+        sentence=_SENTENCES[missing.stage].format(
+            silent=", ".join(silent) or "the voters", spoken=len(spoken), needed=missing.needed
+        ),
+    )
