@@ -13,9 +13,11 @@ from typing import Annotated
 import typer
 
 from p2pnode.commands import deciding, entries, groups, keeping, node, peers
+from p2pnode.commands.founding import group
 from p2pnode.commands.importing import importing
 from p2pnode.commands.invocation import Invocation
 from p2pnode.commands.membership import charter, members
+from p2pnode.commands.proofs import proof
 from p2pnode.commands.proposing import propose
 from p2pnode.commands.terminal import exit_status, explain
 from p2pnode.core.errors import NodeError
@@ -60,7 +62,7 @@ app.command()(node.up)
 app.command()(node.down)
 app.command()(node.status)
 app.command("id")(node.show_id)
-app.add_typer(groups.group, name="group")
+app.add_typer(group, name="group")
 app.command()(groups.invite)
 app.command()(groups.join)
 app.add_typer(members, name="members")
@@ -72,6 +74,7 @@ app.command()(deciding.delegate)
 app.add_typer(deciding.decisions, name="decisions")
 app.command()(entries.contribute)
 app.add_typer(entries.log, name="log")
+app.add_typer(proof, name="proof")
 app.command()(entries.why)
 app.add_typer(peers.peers, name="peers")
 app.command()(peers.query)

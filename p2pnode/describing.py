@@ -22,7 +22,7 @@ from p2pnode.replication.lane import LaneState
 from p2pnode.replication.run import StoredEntry
 from p2pnode.store.group_file import GroupQueries, number_and_seq, position_of
 from p2pnode.vocabulary import records_of
-from p2pnode.wording import sentence_of
+from p2pnode.wording import plain, sentence_of
 
 SCANNED_MAX = 50_000
 """Entries looked at for one page, when few of them fit what is asked for."""
@@ -249,14 +249,3 @@ def _plain_body(entry: Entry) -> Any:
 def is_start_of_id(word: str) -> bool:
     """Whether a word can be the start of an entry's id: 4 to 64 hexadecimal digits in small letters."""
     return 4 <= len(word) <= 64 and all(digit in "0123456789abcdef" for digit in word)
-
-
-def plain(value: Any) -> Any:
-    """A decoded value as JSON can hold it: bytes become hexadecimal text."""
-    if type(value) is bytes:
-        return value.hex()
-    if type(value) is list:
-        return [plain(item) for item in value]
-    if type(value) is dict:
-        return {name: plain(item) for name, item in value.items()}
-    return value

@@ -54,7 +54,7 @@ class Names(Protocol):
         """The name of a member, or the start of the id."""
         ...
 
-    def annex(self, annex_hash: bytes) -> dict[str, Any] | None:
+    def annex(self, annex_hash: bytes, /) -> dict[str, Any] | None:
         """The content of an annex that is here."""
         ...
 
@@ -176,3 +176,14 @@ def _word(names: Names, annex: bytes | None, name: str) -> str:
 
 def _short(identifier: bytes) -> str:
     return identifier.hex()[:_ID_CHARACTERS]
+
+
+def plain(value: Any) -> Any:
+    """A decoded value as JSON can hold it: bytes become hexadecimal text."""
+    if type(value) is bytes:
+        return value.hex()
+    if type(value) is list:
+        return [plain(item) for item in value]
+    if type(value) is dict:
+        return {name: plain(item) for name, item in value.items()}
+    return value

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from p2pnode.commands.files import Trusted, id_of, read_text, write_bytes
 from p2pnode.commands.invocation import GroupArgument, GroupOption, invocation_of
 from p2pnode.commands.terminal import (
     EXIT_NO,
@@ -238,35 +239,11 @@ def export(
     body = {"group": invocation.group(group), "proposals": proposals or []}
     document = invocation.client.post("/decisions/export", body, timeout_s=None)
     path = Path(file).expanduser()
-    _write(path, document["text"].encode("utf-8"))
+    write_bytes(path, document["text"].encode("utf-8"))
     invocation.answer(
         {"path": str(path), "bytes": path.stat().st_size},
         lambda done: say(f"Written to {done['path']}. Anybody can check it: p2pnode decisions check FILE"),
     )
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise UsageError("file.not_written", f"{path}: {error.strerror}", "Name another file.") from error
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            "file.not_read", f"{path} cannot be read: {error}", "Name the file of an export."
-        ) from error
-
-
-Trusted = Annotated[
-    str | None,
-    typer.Option(
-        "--trusted", metavar="ID", help="The id of the group, or of a block, that you know to be right."
-    ),
-]
 
 
 @decisions.command()
@@ -281,8 +258,8 @@ def check(
     """
     from p2pnode.exporters.decisions_export import read_export, recompute
 
-    export = read_export(_read(file))
-    checked = recompute(export, _id(trusted))
+    export = read_export(read_text(Path(file).expanduser()))
+    checked = recompute(export, id_of(trusted))
     rows = [
         {
             "proposal": one.proposal_id.hex(),
@@ -347,11 +324,11 @@ def statement(
 
     invocation = invocation_of(context)
     if source is not None:
-        text = _read(source)
+        text = read_text(Path(source).expanduser())
     else:
         body = {"group": invocation.group(group), "proposals": proposals or []}
         text = invocation.client.post("/decisions/export", body, timeout_s=None)["text"]
-    made = statement_of(read_export(text), int(time.time() * 1000), _id(trusted))
+    made = statement_of(read_export(text), int(time.time() * 1000), id_of(trusted))
     if path.suffix == ".pdf":
         from p2pnode.exporters.statement_pdf import statement_pdf
 
@@ -360,22 +337,8 @@ def statement(
         from p2pnode.exporters.statement_html import statement_html
 
         data = statement_html(made).encode("utf-8")
-    _write(path, data)
+    write_bytes(path, data)
     answer: dict[str, Any] = {"path": str(path), "decisions": len(made.items), "bytes": len(data)}
     invocation.answer(
         answer, lambda done: say(f"{counted(done['decisions'], 'decision')} in {done['path']}.")
     )
-
-
-def _id(text: str | None) -> bytes | None:
-    if text is None:
-        return None
-    try:
-        found = bytes.fromhex(text)
-    except ValueError:
-        found = b""
-    if len(found) != 32:
-        raise UsageError(
-            "proof.bad_id", "An id has 64 hexadecimal digits.", "Copy it whole: p2pnode group show"
-        )
-    return found

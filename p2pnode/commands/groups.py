@@ -9,53 +9,15 @@ from typing import Annotated, Any
 
 import typer
 
-from p2pnode.commands.invocation import GroupArgument, invocation_of
+from p2pnode.commands.invocation import GroupArgument, MyName, invocation_of
 from p2pnode.commands.terminal import counted, local_time, print_table, say, sentence, short, size_text
 from p2pnode.core.errors import UsageError
-
-group = typer.Typer(help="Groups: found, show; alone, a list.", no_args_is_help=True)
 
 _MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _LINK_CHARACTERS_MAX = 16_384
 _JOIN_TIMEOUT_S = 120.0
 
-MyName = Annotated[
-    str,
-    typer.Option(
-        metavar="NAME",
-        help="What the members see as your name; only they get it, and it can be erased.",
-        show_default=False,
-    ),
-]
 
-
-@group.command()
-def found(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The new group's name.")],
-    template: Annotated[str, typer.Option(metavar="NAME", help="The charter to start from.")] = "circle",
-    my_name: MyName = "",
-) -> None:
-    """Found a group with yourself as its first member.
-
-    \b
-    Example:
-      p2pnode group found "Repair café" --my-name Alice
-    """
-    invocation = invocation_of(context)
-    body = {"name": name, "template": template, "my_name": my_name}
-    invocation.answer(invocation.client.post("/groups", body), _show_founded)
-
-
-def _show_founded(answer: dict[str, Any]) -> None:
-    summary = answer["summary"]
-    say(
-        f"Founded {summary['name']}, group {short(summary['id'])}.",
-        f"Invite somebody: p2pnode invite {_quoted(summary['name'])}",
-    )
-
-
-@group.command("list")
 def list_groups(context: typer.Context) -> None:
     """List the groups that this node holds."""
     invocation = invocation_of(context)
@@ -90,7 +52,6 @@ def show_groups(rows: list[dict[str, Any]]) -> None:
     )
 
 
-@group.command()
 def show(context: typer.Context, name: GroupArgument = None) -> None:
     """Show one group with its charter."""
     invocation = invocation_of(context)
@@ -235,10 +196,3 @@ def _show_left(answer: dict[str, Any]) -> None:
     say(f"You have left {answer['name']}; {counted(answer['told_peers'], 'peer')} know it already.")
     if answer["deleted_bytes"]:
         say(f"{size_text(answer['deleted_bytes'])} deleted here.")
-
-
-def _quoted(name: str) -> str:
-    """A name as it has to be typed."""
-    import shlex
-
-    return shlex.quote(name)

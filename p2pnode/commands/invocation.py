@@ -108,3 +108,11 @@ PeerArgument = Annotated[
     str,
     typer.Argument(metavar="PEER", help="Peer id, did, or the end of one.", autocompletion=_complete_peer),
 ]
+MyName = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="What the members see as your name; only they get it, and it can be erased.",
+        show_default=False,
+    ),
+]

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from p2pnode.commands.files import read_text
 from p2pnode.commands.invocation import GroupArgument, GroupOption, invocation_of
 from p2pnode.commands.terminal import local_time, print_table, say, short
 from p2pnode.core.errors import FormatError, UsageError
@@ -143,10 +144,7 @@ def check_charter(
     """Check whether a file is a charter; needs no node."""
     from p2pnode.governance.charter import charter_of_toml
 
-    try:
-        text = Path(file).expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError("file.not_read", f"{file} cannot be read: {error}", "Name a TOML file.") from error
+    text = read_text(Path(file).expanduser())
     try:
         found = charter_of_toml(text, **({} if "\nname" in f"\n{text}" else {"name": "a group"}))
     except FormatError as error:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from p2pnode.commands.files import read_text
 from p2pnode.commands.invocation import GroupOption, invocation_of
 from p2pnode.commands.terminal import say, short
 from p2pnode.core.errors import UsageError
@@ -155,10 +156,10 @@ def _changes(words: list[str], file: str | None) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     if file is not None:
         try:
-            changes = tomllib.loads(Path(file).expanduser().read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            changes = tomllib.loads(read_text(Path(file).expanduser()))
+        except tomllib.TOMLDecodeError as error:
             raise UsageError(
-                "charter.bad_toml", f"{file}: {error}", "Compare with `p2pnode charter show`."
+                "charter.bad_toml", f"{file}: {error}.", "Compare with `p2pnode charter template circle`."
             ) from error
     for word in words:
         name, equals, text = word.partition("=")

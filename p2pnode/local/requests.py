@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from p2pnode.core.limits import FOUNDERS_MAX, PAYLOAD_BYTES_MAX
+
 CLAIMS_MAX = 500
 LOG_ROWS_MAX = 1000
 TEXT_CHARACTERS_MAX = 65536
@@ -21,6 +23,7 @@ Word = Annotated[str, Field(min_length=1, max_length=_NAME_CHARACTERS_MAX)]
 """A name, an id or the start of one."""
 
 _Personal = Annotated[str, Field(max_length=_NAME_CHARACTERS_MAX)]
+_Hex = Annotated[str, Field(pattern=r"^(?:[0-9a-f]{2})*$", max_length=2 * PAYLOAD_BYTES_MAX)]
 _Words = Annotated[str, Field(max_length=_WORDS_CHARACTERS_MAX)]
 _Address = Annotated[str, Field(min_length=1, max_length=1024)]
 _Decimal = Annotated[str, Field(min_length=1, max_length=64)]
@@ -37,6 +40,39 @@ class Founding(_Request):
     name: Word
     template: Word = "circle"
     my_name: _Personal = ""
+    charter: Annotated[str, Field(max_length=TEXT_CHARACTERS_MAX)] | None = None
+
+
+class FounderOfferBody(_Request):
+    format: Literal["p2pnode/offer/1"]
+    inception_hex: _Hex
+    annex_hex: _Hex
+    addresses: Annotated[list[_Address], Field(max_length=16)]
+
+
+class OfferRequest(_Request):
+    my_name: _Personal = ""
+
+
+class FoundingTogether(Founding):
+    offers: Annotated[list[FounderOfferBody], Field(min_length=1, max_length=FOUNDERS_MAX)]
+
+
+class FoundingDraftBody(_Request):
+    format: Literal["p2pnode/founding/1"]
+    author: Word
+    terms_hex: _Hex
+    offers: Annotated[list[FounderOfferBody], Field(max_length=FOUNDERS_MAX)]
+    signatures: Annotated[dict[str, _Hex], Field(max_length=FOUNDERS_MAX)]
+    entry_hex: Annotated[list[_Hex], Field(max_length=3)]
+
+
+class DraftRequest(_Request):
+    draft: FoundingDraftBody
+
+
+class DraftsRequest(_Request):
+    drafts: Annotated[list[FoundingDraftBody], Field(min_length=1, max_length=FOUNDERS_MAX)]
 
 
 class InvitationRequest(_Request):

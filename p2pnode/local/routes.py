@@ -43,7 +43,36 @@ async def group(service: Service, group: Word) -> Any:
 
 @routes.post("/groups", responses=_answers(shape.GroupDetail))
 async def found_group(service: Service, request: body.Founding) -> Any:
-    return await service.found_group(request.name, request.template, request.my_name)
+    return await service.found_group(request.name, request.template, request.my_name, request.charter)
+
+
+@routes.post("/foundings/offer", responses=_answers(shape.FounderOffer))
+async def offer_founding(service: Service, request: body.OfferRequest) -> Any:
+    return await service.offer_founding(request.my_name)
+
+
+@routes.post("/foundings/draft", responses=_answers(shape.FoundingDraft))
+async def draft_founding(service: Service, request: body.FoundingTogether) -> Any:
+    offers = [cast(shape.FounderOffer, offer.model_dump()) for offer in request.offers]
+    return await service.draft_founding(
+        request.name, request.template, request.my_name, request.charter, offers
+    )
+
+
+@routes.post("/foundings/read", responses=_answers(shape.FoundingTerms))
+async def read_founding(service: Service, request: body.DraftRequest) -> Any:
+    return await service.read_founding(cast(shape.FoundingDraft, request.draft.model_dump()))
+
+
+@routes.post("/foundings/sign", responses=_answers(shape.FoundingDraft))
+async def sign_founding(service: Service, request: body.DraftRequest) -> Any:
+    return await service.sign_founding(cast(shape.FoundingDraft, request.draft.model_dump()))
+
+
+@routes.post("/foundings/open", responses=_answers(shape.FoundingDraft))
+async def open_founding(service: Service, request: body.DraftsRequest) -> Any:
+    drafts = [cast(shape.FoundingDraft, draft.model_dump()) for draft in request.drafts]
+    return await service.open_founding(drafts)
 
 
 @routes.get("/charter", responses=_answers(shape.CharterDetail))
@@ -197,6 +226,11 @@ async def log(
 @routes.get("/entry", responses=_answers(shape.EntryDetail))
 async def entry(service: Service, entry: Word) -> Any:
     return await service.entry(entry)
+
+
+@routes.get("/proof", responses=_answers(shape.ProofFile))
+async def proof(service: Service, entry: Word, decision: bool = False) -> Any:
+    return await service.proof(entry, decision)
 
 
 @routes.post("/verify", responses=_answers(shape.Verification))

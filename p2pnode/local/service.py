@@ -94,6 +94,39 @@ class Waiting(TypedDict):
     sentence: str
 
 
+class FounderOffer(TypedDict):
+    """A founder's beginning as a member, with the name in an annex; *_hex are bytes."""
+
+    format: Literal["p2pnode/offer/1"]
+    inception_hex: str
+    annex_hex: str
+    addresses: list[str]
+
+
+class FoundingDraft(TypedDict):
+    """Terms that founders sign one after the other. signatures are by did; entry_hex holds header, signature
+    and payload once the group is founded.
+    """
+
+    format: Literal["p2pnode/founding/1"]
+    author: str
+    terms_hex: str
+    offers: list[FounderOffer]
+    signatures: dict[str, str]
+    entry_hex: list[str]
+
+
+class FoundingTerms(TypedDict):
+    """What a draft says, for people."""
+
+    name: str
+    charter: dict[str, Any]
+    founders: list[str]
+    author: str
+    missing: list[str]
+    group: str | None
+
+
 class SubjectRule(TypedDict):
     """How the group decides on a subject, in words."""
 
@@ -207,6 +240,14 @@ class DecisionDetail(TypedDict):
     elected: list[str]
     recounted: bool | None
     faults: list[str]
+
+
+class ProofFile(TypedDict):
+    """A proof as a file, in hexadecimal. height: the block under whose roots it shows something."""
+
+    entry: str
+    height: int
+    proof_hex: str
 
 
 class Document(TypedDict):
@@ -442,8 +483,30 @@ class Service(Protocol):
 
     async def group(self, group: str) -> GroupDetail: ...
 
-    async def found_group(self, name: str, template: str, my_name: str) -> GroupDetail:
-        """Found a group from a charter template; my_name is for its members and lives in an annex (J11)."""
+    async def found_group(self, name: str, template: str, my_name: str, charter: str | None) -> GroupDetail:
+        """Found a group from a charter template, or from a charter as TOML; my_name is for its members and
+        lives in an annex (J11).
+        """
+
+    async def offer_founding(self, my_name: str) -> FounderOffer:
+        """What a founder hands to whoever writes the terms."""
+
+    async def draft_founding(
+        self, name: str, template: str, my_name: str, charter: str | None, offers: Sequence[FounderOffer]
+    ) -> FoundingDraft:
+        """Terms of a group with several founders, signed by this one."""
+
+    async def read_founding(self, draft: FoundingDraft) -> FoundingTerms:
+        """What a founder is asked to sign."""
+
+    async def sign_founding(self, draft: FoundingDraft) -> FoundingDraft:
+        """The draft with this founder's signature."""
+
+    async def open_founding(self, drafts: Sequence[FoundingDraft]) -> FoundingDraft:
+        """Open the group once all have signed; drafts are copies of one that may hold different signatures.
+
+        Whoever wrote the draft makes the founding entry out of it; the others need the draft with it.
+        """
 
     async def charter(self, group: str) -> CharterDetail: ...
 
@@ -502,6 +565,9 @@ class Service(Protocol):
 
     async def export_decisions(self, group: str, proposals: Sequence[str]) -> Document:
         """Closed decisions with everything that was counted, and with proofs; all of them without a list."""
+
+    async def proof(self, entry: str, decision: bool) -> ProofFile:
+        """A proof of what became of an entry, or of the decision on a proposal."""
 
     async def peers(self) -> list[PeerRow]: ...
 

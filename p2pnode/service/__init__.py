@@ -5,12 +5,13 @@ each method means).
 from __future__ import annotations
 
 from p2pnode.service.context import Context
+from p2pnode.service.founding import FoundingService
 from p2pnode.service.keeping import KeepingService
-from p2pnode.service.members import MembersService
 from p2pnode.service.peers import PeersService
+from p2pnode.service.proofs import ProofsService
 
 __all__ = ["Context", "LiveService"]
 
 
-class LiveService(KeepingService, PeersService, MembersService):
+class LiveService(KeepingService, FoundingService, PeersService, ProofsService):
     """One running node."""

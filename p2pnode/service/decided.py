@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from p2pnode.core.entry import Entry
 from p2pnode.core.errors import FormatError
-from p2pnode.describing import plain
 from p2pnode.exporters.statement import rule_in_words
 from p2pnode.exporters.subject_words import about_in_words
 from p2pnode.governance.ballot import CAST_TYPE, BallotRow, decode_cast
@@ -17,6 +16,7 @@ from p2pnode.governance.tally import Count
 from p2pnode.local.service import BallotShown, DecisionDetail, DecisionSummary, Spoken, Tally
 from p2pnode.service.evidence import evidence_of
 from p2pnode.service.viewing import GroupView
+from p2pnode.wording import plain
 
 
 def title_of(view: GroupView, proposal_id: bytes) -> str:

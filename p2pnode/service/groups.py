@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from importlib import resources
 
 import trio
 
 from p2pnode.core.entry import read_entry
 from p2pnode.core.errors import FormatError, PeerError, Unreachable, UsageError
-from p2pnode.core.events import Forget, Found, Leave, PrepareJoin
+from p2pnode.core.events import Forget, Leave, PrepareJoin
 from p2pnode.core.events import Joined as JoinedEvent
 from p2pnode.core.ids import did_of
 from p2pnode.core.limits import INVITATION_ADDRESSES_MAX
-from p2pnode.governance.charter import charter_of_toml
 from p2pnode.governance.invitation import encode_link, invite, parse_link
 from p2pnode.home import Home
 from p2pnode.local import service as shapes
@@ -76,21 +74,6 @@ class GroupsService:
             voters=[did_of(voter) for voter in held.state.voters],
             founded_ms=read_entry(founding.header, None, None).header.time_ms,
         )
-
-    async def found_group(self, name: str, template: str, my_name: str) -> shapes.GroupDetail:
-        try:
-            charter = charter_of_toml(_template(template), name=name)
-        except FormatError as error:
-            raise UsageError(
-                error.rule, f"the charter does not hold: {error.detail}", "choose another name"
-            ) from error
-        annex = self.context.annex(name=my_name)
-        group = await self.context.port.ask(
-            lambda request: Found(
-                request, charter.value, os.urandom(32), self.context.recovery_commitment, annex
-            )
-        )
-        return await self._detail(self.context.port.groups()[group])
 
     async def invite(self, group: str, uses: int, expires_ms: int) -> shapes.Invited:
         held = self.context.held(group)
@@ -271,19 +254,6 @@ def _bad_answer(error: PeerError | FormatError) -> UsageError:
 
 def _last_id(prepared: PreparedJoin) -> str:
     return read_entry(prepared.entries[-1][0], None, None).id.hex()
-
-
-def _template(name: str) -> str:
-    """The text of a charter template. Errors: UsageError template.unknown."""
-    folder = resources.files("p2pnode").joinpath(_TEMPLATES)
-    names = sorted(
-        item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml")
-    )
-    if name not in names:
-        raise UsageError(
-            "template.unknown", f"there is no charter template {name!r}", f"choose one of {', '.join(names)}"
-        )
-    return folder.joinpath(name + ".toml").read_text(encoding="utf-8")
 
 
 def _file_bytes(home: Home, group: bytes) -> int:

@@ -132,6 +132,15 @@ class Chains:
 
     # ---- the end
 
+    def is_something_open(self) -> bool:
+        """Whether a block will be due by the time alone, as when a vote closes."""
+        return any(
+            log.chain.blocks.due_ms is not None
+            for machine in self.world.machines.values()
+            if machine.node is not None
+            for log in machine.node.logs.values()
+        )
+
     def judge(self, machine: Machine, log: GroupLog, *, is_whole: bool) -> None:
         """Judge the chain that a machine holds. Shapes: is_whole asks for the dearer checks too."""
         rows = dict(log.file.chain.scan(b""))

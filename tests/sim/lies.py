@@ -26,6 +26,7 @@ from p2pnode.replication.fetching import wants_message
 from p2pnode.replication.fork import Branch, encode_fork_proof
 from p2pnode.replication.messages import Heads, Push, Shown, encode_message, head_columns
 from p2pnode.replication.run import StoredEntry, encode_run, pack_runs
+from tests.sim.voting_lies import VOTING_LIES, lie_as_voter
 
 if TYPE_CHECKING:
     from tests.sim.machine import Machine
@@ -387,7 +388,11 @@ def lie(world: World, liar: str, victim: str, label: str, kind: str, number: int
     group = world.groups.get(label)
     machine = world.machines[liar]
     if group is not None and liar in world.case.liars and machine.node is not None:
-        LIES[kind](Liar(world, machine, world.machines[victim], group, number))
+        doing = Liar(world, machine, world.machines[victim], group, number)
+        if kind in VOTING_LIES:
+            lie_as_voter(doing, kind)
+        else:
+            LIES[kind](doing)
 
 
 def _ignore(reply: object) -> None:

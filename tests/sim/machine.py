@@ -51,6 +51,7 @@ from p2pnode.replication.frontier import Frontier
 from p2pnode.replication.wanted import Wanted
 from p2pnode.serving import GroupReader
 from p2pnode.store.node_file import NodeFile
+from tests.sim.assembly import open_founded
 from tests.sim.conversation import End
 from tests.sim.disk import Disk, PowerLoss, SharedReader, SimulatedShelf
 from tests.sim.timeline import EPOCH_MS, Chance
@@ -178,6 +179,7 @@ class Machine:
         self._perform(effects)
         for group, link in joining.items():
             self._prepare_join(group, link)
+        open_founded(self.world, self)
 
     def _continues(self, stored: bytes | None) -> bool:
         if stored is None:

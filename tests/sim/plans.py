@@ -4,26 +4,45 @@ from __future__ import annotations
 
 from random import Random
 
+from tests.sim.assembly import QUICK_RULES
 from tests.sim.lies import LIES
+from tests.sim.voting_lies import VOTING_LIES
 from tests.sim.world import Case, Step
 
 LABEL = "circle"
-HONEST = ("alice", "bob", "carol", "dave")
+HONEST = ("alice", "bob", "carol", "dave", "erin", "frank", "grace")
 LIARS = ("mallory", "trudy")
 CHAOS_MS = 180_000
 _HOUR_MS = 60 * 60 * 1000
 _KINDS = ("work", "work", "open", "note", "claim", "batch", "unknown", "large")
 _QUIET_LIES = tuple(LIES)
+_VOTING_LIES = tuple(VOTING_LIES)
+_FOUNDERS = (1, 1, 1, 1, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 6, 7)
+_DELTAS_S = (2, 5, 10, 30)
 
 
 class Plan:
-    """A case while it is being thought out."""
+    """A case while it is being thought out.
+
+    Shapes: founders vote from the start, liars among them; of those who join later the first few that a
+    founder invites get to vote too. `spare` is how many more voters may be lost.
+    """
 
     def __init__(self, seed: int) -> None:
-        self.random = Random(seed)
+        self.random = random = Random(seed)
         self.seed = seed
-        self.honest = list(HONEST[: self.random.randint(2, 4)])
-        self.liars = list(LIARS[: self.random.choice([0, 0, 1, 1, 2])])
+        founders = random.choice(_FOUNDERS)
+        lying_voters = (founders - 1) // 3
+        self.voting_liars = list(LIARS[: random.randint(0, lying_voters)])
+        self.spare = lying_voters - len(self.voting_liars)
+        honest = founders - len(self.voting_liars)
+        joining = max(random.randint(0, 2), 2 - honest) if founders > 2 else random.randint(1, 3)
+        self.honest = list(HONEST[: min(honest + joining, len(HONEST))])
+        self.founders = [*self.honest[:honest], *self.voting_liars]
+        others = random.choice([0, 0, 1, 1, 2])
+        self.liars = list(dict.fromkeys([*self.voting_liars, *LIARS[:others]]))
+        if founders + joining > 5:
+            self.liars = self.voting_liars  # machines cost time: two of a network's lines each
         self.steps: list[Step] = []
 
     @property
@@ -45,14 +64,8 @@ def plan(seed: int) -> Case:
     """The case of a seed."""
     made = Plan(seed)
     random = made.random
-    made.add(100, "found", "alice", LABEL)
-    for index, name in enumerate(made.names[1:]):
-        late = random.random() < 0.3
-        at = made.moment() if late else 1_000 + 300 * index
-        inviter = random.choice(made.honest[: index + 1]) if late else "alice"
-        expiry_ms = 90_000 if late and random.random() < 0.2 else 0
-        made.add(at, "join", name, inviter, LABEL, random.choice([1, 2, 10]), expiry_ms)
-    for _ in range(random.randint(10, 30)):
+    _gather(made)
+    for _ in range(random.randint(8, 24)):
         name = random.choice(made.names)
         made.add(made.moment(), "append", name, LABEL, random.choice(_KINDS), random.randint(1, 4))
     faults = random.sample(_FAULTS, random.randint(1, 4))
@@ -60,13 +73,70 @@ def plan(seed: int) -> Case:
         fault(made)
     for _ in range(random.randint(1, 5)):
         for liar in made.liars:
-            kind = random.choice(_QUIET_LIES)
-            made.add(
-                made.moment(), "lie", liar, random.choice(made.honest), LABEL, kind, random.randrange(100)
-            )
-    if random.random() < 0.15 and len(made.honest) > 2:
-        made.add(made.moment(), "leave", made.honest[-1], LABEL)
+            kinds = _VOTING_LIES if random.random() < 0.5 else _QUIET_LIES
+            victim = random.choice(made.honest)
+            made.add(made.moment(), "lie", liar, victim, LABEL, random.choice(kinds), random.randrange(100))
+    if random.random() < 0.4:
+        _goings(made)
+    if random.random() < 0.3:
+        _decisions(made)
     return made.case()
+
+
+def _gather(made: Plan) -> None:
+    """Found the group, and let the others join: liars by somebody whose invitation gives no vote."""
+    random = made.random
+    settings = {"delta_seconds": random.choice(_DELTAS_S), "hearing_hours": 0, "decisions": QUICK_RULES}
+    founders = made.founders[0] if len(made.founders) == 1 else made.founders
+    made.add(100, "found", founders, LABEL, settings)
+    joiners = [name for name in made.names if name not in made.founders]
+    for index, name in enumerate(joiners):
+        late = random.random() < 0.3
+        at = made.moment() if late else 1_000 + 300 * index
+        first = joiners[: joiners.index(name)]
+        inviters = [other for other in made.founders if other not in made.liars]
+        if name in made.liars and len(made.founders) < 4:
+            inviters = [other for other in first if other not in made.liars]
+            at = max(at, 20_000)
+        elif late:
+            inviters += [other for other in first if other not in made.liars]
+        if not inviters:
+            continue
+        expiry_ms = 90_000 if late and random.random() < 0.2 else 0
+        made.add(at, "join", name, random.choice(inviters), LABEL, random.choice([1, 2, 10]), expiry_ms)
+
+
+def _goings(made: Plan) -> None:
+    """Somebody goes for a while or for ever; of voters only as many as the others can do without."""
+    random = made.random
+    name = random.choice(made.honest)
+    if made.voting_liars or (name in made.founders and len(made.founders) < 2):
+        return
+    at = made.moment()
+    if name == made.honest[-1] and name not in made.founders:
+        made.add(at, "leave", name, LABEL)
+        return
+    made.add(
+        at, "voter", name, LABEL, random.choice(["leave", "leave", "farewell"]), random.choice([None, 0])
+    )
+    made.add(at + random.randint(5_000, 60_000), "voter", name, LABEL, "return")
+
+
+def _decisions(made: Plan) -> None:
+    """Put something to the group, and vote on it."""
+    random = made.random
+    for number in range(random.randint(1, 2)):
+        subject = random.choice(["text", "voting_role", "remove"])
+        targets = [name for name in made.honest if name not in made.founders]
+        if subject != "text" and not targets:
+            continue
+        target = "" if subject == "text" else random.choice(targets)
+        at = random.randrange(20_000, CHAOS_MS // 2)
+        mark = f"motion {number}"
+        made.add(at, "propose", random.choice(made.honest), LABEL, subject, target, mark)
+        for name in made.honest:
+            choice = random.choice(["yes", "yes", "no"])
+            made.add(at + random.randint(5_000, 80_000), "ballot", name, LABEL, mark, choice)
 
 
 def _pairs(made: Plan) -> tuple[str, str]:
@@ -148,10 +218,37 @@ def _clocks(made: Plan) -> None:
 
 
 def _restores(made: Plan) -> None:
+    """An old copy comes back; a whole disk set back may cost a voter its key, so only where one is spared."""
     name = made.random.choice(made.honest)
     at = made.random.randrange(5_000, CHAOS_MS // 2)
+    is_whole = made.random.random() < 0.4
+    if is_whole and made.spare < 1:
+        is_whole = False
+    made.spare -= is_whole
     made.add(at, "back_up", name)
-    made.add(at + made.random.randint(1_000, 60_000), "restore", name, int(made.random.random() < 0.4))
+    made.add(at + made.random.randint(1_000, 60_000), "restore", name, int(is_whole))
+
+
+def _swizzle(made: Plan) -> None:
+    """Machines are cut off one by one and come back in another order."""
+    random = made.random
+    names = random.sample(made.honest, random.randint(1, len(made.honest)))
+    at, pause_ms = made.moment(), random.randint(500, 10_000)
+    cut: list[str] = []
+    for number, name in enumerate([*names, *random.sample(names, len(names))]):
+        cut = [other for other in cut if other != name] if name in cut else [*cut, name]
+        rest = [other for other in made.names if other not in cut]
+        made.add(at + number * pause_ms, "partition", [rest, *([other] for other in cut)])
+
+
+def _slow_voters(made: Plan) -> None:
+    """Some machines hear and say everything late."""
+    for name in made.random.sample(made.names, made.random.randint(1, 2)):
+        at = made.moment()
+        for other in made.names:
+            if other != name:
+                made.add(at, "slow", name, other, 500, 5_000, 20)
+                made.add(at, "slow", other, name, 500, 5_000, 20)
 
 
 def _damages(made: Plan) -> None:
@@ -160,6 +257,9 @@ def _damages(made: Plan) -> None:
 
 _FAULTS = (
     _partitions,
+    _partitions,
+    _swizzle,
+    _slow_voters,
     _one_way,
     _bad_lines,
     _couriers,

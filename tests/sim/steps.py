@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from p2pnode.core.annex import annex_hash, encode_annex
 from p2pnode.core.codec import encode as encode_value
 from p2pnode.core.crypto import sha256
-from p2pnode.core.events import Found, Item, Leave, Received, Reply
+from p2pnode.core.events import Item, Leave, Received, Reply
 from p2pnode.core.ids import Lane
 from p2pnode.economy import batch, claim, contribution
 from p2pnode.economy.claim import CLAIM_TYPE, Claim
 from p2pnode.economy.contribution import CONTRIBUTION_TYPE, Contribution
 from p2pnode.economy.measure import Measure
-from p2pnode.governance.charter import charter_of_toml
 from p2pnode.replication.exchange import Want
 from p2pnode.replication.run import pack_runs
+from tests.sim.assembly import ballot, found, propose, voter
 from tests.sim.lies import lie
 from tests.sim.timeline import EPOCH_MS
 
@@ -34,19 +34,6 @@ def perform(world: World, step: Step) -> None:
 
 
 # ---- the life of a group
-
-
-def _found(world: World, name: str, label: str) -> None:
-    machine = world.machines[name]
-
-    def founded(reply: Reply) -> None:
-        if reply.error is None:
-            world.groups[label] = reply.value
-
-    charter = charter_of_toml("", name=label).value
-    nonce = sha256(f"{world.salt}:{label}".encode())
-    annex = encode_annex(nonce, {"name": name})
-    machine.submit(Found(founded, charter, nonce, sha256(b"recovery:" + machine.key.public), annex))
 
 
 def _join(world: World, newcomer: str, inviter: str, label: str, uses: int, expiry_ms: int) -> None:
@@ -223,10 +210,13 @@ def _clock(world: World, name: str, offset_ms: int) -> None:
 
 
 VERBS: dict[str, Callable[..., Any]] = {
-    "found": _found,
+    "found": found,
     "join": _join,
     "append": _append,
     "leave": _leave,
+    "voter": voter,
+    "propose": propose,
+    "ballot": ballot,
     "way": _way,
     "partition": _partition,
     "slow": _slow,

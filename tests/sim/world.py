@@ -15,6 +15,7 @@ from typing import Any
 
 from p2pnode.core import crypto
 from p2pnode.core.crypto import SigningKey, sha256
+from tests.sim.assembly import Founded
 from tests.sim.conversation import End
 from tests.sim.machine import Machine
 from tests.sim.network import REDIAL_MS, Line, Network
@@ -82,6 +83,8 @@ class World:
         self.watch = Watch(self)
         self.groups: dict[str, bytes] = {}
         self.links: dict[str, Any] = {}
+        self.founded: dict[str, Founded] = {}
+        self.proposals: dict[str, bytes] = {}
         self.serial = 0
         self._tell = tell
         self._hash = hashlib.sha256()
@@ -148,7 +151,7 @@ class World:
 
     def _stay_quiet(self) -> None:
         """See that a group in which nothing is left to do writes nothing (I10); not in every case."""
-        if self.chance("quiet").below(QUIET_SHARE):
+        if self.chance("quiet").below(QUIET_SHARE) or self.watch.chains.is_something_open():
             return
         written = self.watch.written()
         self.timeline.run_until(self.timeline.now_ms + QUIET_MS)

@@ -1,0 +1,107 @@
+"""`p2pnode proof`: what became of an entry, as a file that is checked with nothing but the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from p2pnode.commands.files import Trusted, id_of, read_bytes, write_bytes
+from p2pnode.commands.invocation import invocation_of
+from p2pnode.commands.terminal import EXIT_NO, local_time, say, short, size_text
+from p2pnode.core.errors import FormatError
+
+proof = typer.Typer(help="Proofs that something is final, as files.", no_args_is_help=True)
+
+
+@proof.command()
+def show(
+    context: typer.Context,
+    entry: Annotated[str, typer.Argument(metavar="ENTRY", help="An entry or proposal, by its id.")],
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="FILE", help="Write the proof into a file.")
+    ] = None,
+    decision: Annotated[
+        bool, typer.Option("--decision", help="Prove the result of a proposal, not that it was opened.")
+    ] = False,
+) -> None:
+    """Show, or write into a file, the proof of what the group made of an entry.
+
+    \b
+    Examples:
+      p2pnode proof show 3f0a99c2 -o receipt.proof
+      p2pnode proof show 3f0a99c2 --decision -o decision.proof
+    """
+    from p2pnode.proof_summary import summary_of
+
+    invocation = invocation_of(context)
+    answer = invocation.client.get("/proof", entry=entry, decision="true" if decision else None)
+    data = bytes.fromhex(answer["proof_hex"])
+    summary = {**summary_of(data, None), "path": None}
+    if output is not None:
+        path = Path(output).expanduser()
+        write_bytes(path, data)
+        summary["path"] = str(path)
+    invocation.answer(summary, _show_proof)
+
+
+@proof.command()
+def verify(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="What `p2pnode proof show` wrote.")],
+    trusted: Trusted = None,
+) -> None:
+    """Check a proof with nothing but the file; the exit status is 1 when it does not hold.
+
+    Name the group's id with --trusted, so that nobody shows you another group's decision.
+    """
+    from p2pnode.proof_summary import summary_of
+
+    data = read_bytes(Path(file).expanduser())
+    invocation = invocation_of(context)
+    try:
+        summary = summary_of(data, id_of(trusted))
+    except FormatError as error:
+        rule, detail = error.rule, error.detail
+        invocation.answer(
+            {"holds": False, "rule": rule, "message": detail},
+            lambda answer: say(f"It does NOT hold: {answer['message'] or rule} ({rule})."),
+        )
+        raise typer.Exit(EXIT_NO) from error
+    invocation.answer({"holds": True, **summary}, _show_proof)
+
+
+def _show_proof(answer: dict[str, Any]) -> None:
+    if answer.get("holds"):
+        say("It holds.")
+    say(
+        f"group     {answer['group']}",
+        f"block     height {answer['height']} of {local_time(answer['time_ms'])}, {answer['block']}",
+        f"voters    {', '.join(map(short, answer['voters']))}",
+    )
+    if answer["finality"] != "ordinary":
+        say(f"weaker    decided in a second convocation at {', '.join(map(str, answer['convoked_heights']))}")
+    entry, row = answer["entry"], answer["row"]
+    if entry is not None:
+        state = entry["state"] if entry["rule"] is None else f"void ({entry['rule']})"
+        say(
+            f"entry     {entry['id']}",
+            f"author    {entry['author']}",
+            f"says      {entry['says']}",
+            f"state     {state}",
+        )
+    if row is not None and row["decision"] is not None:
+        decision = row["decision"]
+        say(
+            f"proposal  {decision['proposal']} on {decision['subject']}",
+            f"result    {decision['result']}: {decision['yes']} yes, {decision['no']} no, "
+            f"{decision['object']} objections, of {decision['voters']} who could vote",
+        )
+    elif row is not None:
+        say(f"row       {row['key']}", f"value     {row['value'] or 'none: there is no such row'}")
+    if answer.get("path"):
+        say(
+            f"Written to {answer['path']} ({size_text(answer['bytes'])}). "
+            f"Anybody can check it: p2pnode proof verify FILE --trusted {answer['group']}"
+        )

@@ -1,0 +1,81 @@
+"""What a proof file shows, ready for JSON: read with the file alone, without network, database or clock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from p2pnode.consensus.proof import OutcomeProof, RowProof
+from p2pnode.core.entry import Entry
+from p2pnode.core.errors import FormatError
+from p2pnode.core.ids import did_of
+from p2pnode.governance.decision import DecisionRow, decision_key, decode_decision
+from p2pnode.proving import verify_proof
+from p2pnode.wording import plain, sentence_of
+
+_DECISION_TABLE = decision_key(b"")
+
+
+class _Nobody:
+    """Names of people are not in a proof."""
+
+    group_name = ""
+
+    def name_of(self, device_key: bytes) -> str:
+        return did_of(device_key)
+
+    def member_name(self, member_id: bytes) -> str:
+        return member_id.hex()[:8]
+
+    def annex(self, _: bytes, /) -> dict[str, Any] | None:
+        return None
+
+
+def summary_of(data: bytes, trusted: bytes | None) -> dict[str, Any]:
+    """What a file proves. Errors: those of `verify_proof`."""
+    proven = verify_proof(data, trusted)
+    return {
+        "group": proven.group.hex(),
+        "from_founding": proven.is_from_founding,
+        "height": proven.header.height,
+        "block": proven.header.id.hex(),
+        "time_ms": proven.header.time_ms,
+        "finality": proven.finality,
+        "convoked_heights": [height for height, _ in proven.weak],
+        "voters": [member.hex() for member, _ in proven.configuration.voters],
+        "entry": None if proven.outcome is None else _entry(proven.outcome),
+        "row": None if proven.row is None else _row(proven.row),
+        "bytes": len(data),
+    }
+
+
+def _entry(outcome: OutcomeProof) -> dict[str, Any]:
+    entry: Entry = outcome.entry
+    return {
+        "id": entry.id.hex(),
+        "author": did_of(entry.author),
+        "time_ms": entry.header.time_ms,
+        "type": entry.header.type,
+        "says": sentence_of(entry, _Nobody()),
+        "state": "void" if outcome.rule else "final",
+        "rule": outcome.rule or None,
+    }
+
+
+def _row(row: RowProof) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "key": row.key.hex(),
+        "value": None if row.value is None else row.value.hex(),
+        "decision": None,
+    }
+    if row.key.startswith(_DECISION_TABLE) and row.value is not None:
+        try:
+            shown["decision"] = _decision(row.key[len(_DECISION_TABLE) :], decode_decision(row.value))
+        except FormatError:
+            pass  # a later version may write it otherwise; the bytes are proven all the same
+    return shown
+
+
+def _decision(proposal_id: bytes, row: DecisionRow) -> dict[str, Any]:
+    names = ("subject", "result", "rule", "yes", "no", "abstain", "object", "ranked", "voters", "closed_ms")
+    shown = {name: getattr(row, name) for name in names}
+    return {"proposal": proposal_id.hex(), **shown, "elected": plain(list(row.elected))}
