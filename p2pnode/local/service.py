@@ -127,6 +127,40 @@ class FoundingTerms(TypedDict):
     group: str | None
 
 
+class DeviceRow(TypedDict):
+    """One device of one's own member. revoked_ms: when a revocation takes effect unless a device objects;
+    takes_over_ms: when a recovery replaces all devices by this one.
+    """
+
+    did: str
+    status: Literal["active", "provisional", "revoked", "sealed", "recovering"]
+    is_self: bool
+    is_voting: bool
+    revoked_ms: int | None
+    takes_over_ms: int | None
+
+
+class DeviceInvitation(TypedDict):
+    """What a further device needs to belong to a member of a group; nothing in it is secret."""
+
+    format: Literal["p2pnode/device/1"]
+    group: str
+    name: str
+    member: str
+    member_name: str
+    founding_hex: list[str]
+    device: str
+    addresses: list[str]
+
+
+class DeviceAnswer(TypedDict):
+    """The new device's word, for a device that the member has already."""
+
+    group: str
+    name: str
+    answer: str
+
+
 class SubjectRule(TypedDict):
     """How the group decides on a subject, in words."""
 
@@ -513,6 +547,9 @@ class Service(Protocol):
     async def waiting(self, group: str) -> Waiting:
         """What the next block of a group waits for."""
 
+    async def convene(self, group: str) -> Waiting:
+        """Agree to the second convocation that this node asks about."""
+
     async def sponsor(self, group: str, newcomer: str) -> Written:
         """Speak for a newcomer who waits for sponsors."""
 
@@ -568,6 +605,31 @@ class Service(Protocol):
 
     async def proof(self, entry: str, decision: bool) -> ProofFile:
         """A proof of what became of an entry, or of the decision on a proposal."""
+
+    async def devices(self, group: str) -> list[DeviceRow]: ...
+
+    async def invite_device(self, group: str, member: str | None) -> DeviceInvitation:
+        """What a further device of a member needs to know, the own member's by default."""
+
+    async def accept_device(self, invitation: DeviceInvitation) -> DeviceAnswer:
+        """Open the group on this device and sign that it belongs to the member."""
+
+    async def add_device(self, group: str, answer: str) -> Written: ...
+
+    async def revoke_device(self, group: str, device: str, phrase: str | None) -> Written:
+        """Strike a device of one's own: this one, or another after seven days, or at once by the phrase."""
+
+    async def rotate_device(self, group: str, device: str) -> Written:
+        """Hand the vote on blocks to another device of one's own."""
+
+    async def object_to_change(self, group: str) -> list[Written]:
+        """Stop every change of one's own keys that waits for objections."""
+
+    async def rest(self, group: str, lying_voters: int | None) -> Written:
+        """Vote on no blocks for a while."""
+
+    async def come_back(self, group: str) -> Written:
+        """Vote on blocks again."""
 
     async def peers(self) -> list[PeerRow]: ...
 
