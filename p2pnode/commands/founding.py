@@ -13,12 +13,14 @@ import typer
 from p2pnode.commands.files import read_text, write_bytes
 from p2pnode.commands.groups import list_groups, show
 from p2pnode.commands.invocation import MyName, invocation_of
+from p2pnode.commands.membership import list_members
 from p2pnode.commands.terminal import say, short
 from p2pnode.core.errors import UsageError
 
-group = typer.Typer(help="Groups: found, show; alone, a list.", no_args_is_help=True)
+group = typer.Typer(help="Groups: found, show, members; alone, a list.", no_args_is_help=True)
 group.command("list")(list_groups)
 group.command()(show)
+group.command("members")(list_members)
 
 _OFFER = "p2pnode/offer/1"
 _DRAFT = "p2pnode/founding/1"

@@ -158,7 +158,7 @@ class DevicesService(GroupsService):
         return await self._say(held, voters.RETURN_TYPE, await self.context.view(held, prepare))
 
     async def _say(self, held: HeldGroup, type_: str, payload: bytes) -> shapes.Written:
-        return written((await self.context.append(held, (Item(type_, payload),)))[0])
+        return written(await self.context.say(held, type_, payload))
 
 
 def _device_rows(view: GroupView) -> list[shapes.DeviceRow]:
