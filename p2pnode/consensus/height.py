@@ -94,8 +94,8 @@ class Height:
         self._proposed: set[tuple[int, int]] = set()
         self._attempt, self._view = FIRST_ATTEMPT, 0
         self._delta_ms = delta_ms
-        self._is_begun = began_ms is not None
-        self._began_ms = self._view_began_ms = began_ms or 0
+        self._is_begun, self._began_at_ms = False, began_ms
+        self._began_ms = self._view_began_ms = 0
         self._visible_since_ms: int | None = None
         self._work_since_ms: int | None = None
         self._has_found_valid = False
@@ -126,6 +126,20 @@ class Height:
     def silent(self) -> tuple[bytes, ...]:
         """Who did not answer the roll call: a fresh block of the second attempt may suspend them."""
         return self._convening.known.silent()
+
+    @property
+    def closes(self) -> tuple[tuple[bytes, Closing], ...]:
+        """The closes on which a fresh block of the second attempt rests, ascending by voter."""
+        return self._convening.known.closes_for(b"")
+
+    @property
+    def votes(self) -> tuple[tuple[bytes, Vote], ...]:
+        """All votes that count at this height, with their voters."""
+        return self._votes.every()
+
+    def closes_for(self, block: bytes) -> tuple[tuple[bytes, Closing], ...]:
+        """The closes on which the decision for a block rests, none while too few."""
+        return self._convening.known.closes_for(block)
 
     def add_vote(self, voter: bytes, vote: Vote) -> None:
         """Take a vote whose signature was verified; the own ones too. What does not count here is ignored."""
@@ -196,8 +210,11 @@ class Height:
     def _keep_time(self, now_ms: int) -> None:
         """Start the clock of the height; a clock that was set back does not make anybody wait longer."""
         if not self._is_begun:
+            # A view begins with the first step also after a restart: whoever has just come back to a height
+            # gives the others the time to be heard.
             self._is_begun = True
-            self._began_ms = self._view_began_ms = now_ms
+            self._view_began_ms = now_ms
+            self._began_ms = now_ms if self._began_at_ms is None else self._began_at_ms
         self._began_ms = min(self._began_ms, now_ms)
         self._view_began_ms = min(self._view_began_ms, now_ms)
         if self._visible_since_ms is not None:
