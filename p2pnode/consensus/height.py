@@ -94,8 +94,8 @@ class Height:
         self._proposed: set[tuple[int, int]] = set()
         self._attempt, self._view = FIRST_ATTEMPT, 0
         self._delta_ms = delta_ms
-        self._is_begun, self._began_at_ms = False, began_ms
-        self._began_ms = self._view_began_ms = 0
+        self._is_begun = began_ms is not None
+        self._began_ms = self._view_began_ms = began_ms or 0
         self._visible_since_ms: int | None = None
         self._work_since_ms: int | None = None
         self._has_found_valid = False
@@ -210,11 +210,8 @@ class Height:
     def _keep_time(self, now_ms: int) -> None:
         """Start the clock of the height; a clock that was set back does not make anybody wait longer."""
         if not self._is_begun:
-            # A view begins with the first step also after a restart: whoever has just come back to a height
-            # gives the others the time to be heard.
             self._is_begun = True
-            self._view_began_ms = now_ms
-            self._began_ms = now_ms if self._began_at_ms is None else self._began_at_ms
+            self._began_ms = self._view_began_ms = now_ms
         self._began_ms = min(self._began_ms, now_ms)
         self._view_began_ms = min(self._view_began_ms, now_ms)
         if self._visible_since_ms is not None:
