@@ -116,7 +116,9 @@ def delegate(
     back: Annotated[bool, typer.Option("--back", help="Take the vote back.")] = False,
     group: GroupOption = None,
 ) -> None:
-    """Give your vote to somebody; an own ballot always goes before, and it can be taken back.
+    """Give your vote to somebody, or take it back.
+
+    An own ballot always goes before.
 
     \b
     Examples:
