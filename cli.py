@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from p2pnode.commands import deciding, entries, groups, keeping, node, peers
+from p2pnode.commands.devices import device, recover, voter
 from p2pnode.commands.founding import group
 from p2pnode.commands.importing import importing
 from p2pnode.commands.invocation import Invocation
@@ -68,6 +69,9 @@ app.command()(groups.join)
 app.add_typer(members, name="members")
 app.add_typer(charter, name="charter")
 app.command()(groups.leave)
+app.add_typer(device, name="device")
+app.add_typer(recover, name="recover")
+app.add_typer(voter, name="voter")
 app.add_typer(propose, name="propose")
 app.command()(deciding.vote)
 app.command()(deciding.delegate)
@@ -92,6 +96,7 @@ _MEANT = {
     "charter": "show",
     "config": "show",
     "decisions": "list",
+    "device": "list",
     "group": "list",
     "log": "show",
     "members": "list",
@@ -99,7 +104,7 @@ _MEANT = {
 }
 """What a group of commands does when it is called alone, or with options only."""
 
-_OF_A_GROUP = {"charter": charter, "decisions": deciding.decisions, "members": members}
+_OF_A_GROUP = {"charter": charter, "decisions": deciding.decisions, "device": device, "members": members}
 """Groups of commands behind which the name of a cooperative may stand at once."""
 
 

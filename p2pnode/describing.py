@@ -18,11 +18,12 @@ from p2pnode.core.ids import Lane, MemberId, did_of
 from p2pnode.governance.configuration import configuration_of
 from p2pnode.governance.state import PETITION_RULES, GroupState
 from p2pnode.local.service import EntryDetail, EntryRow, LogPage
+from p2pnode.plain import plain
 from p2pnode.replication.lane import LaneState
 from p2pnode.replication.run import StoredEntry
 from p2pnode.store.group_file import GroupQueries, number_and_seq, position_of
 from p2pnode.vocabulary import records_of
-from p2pnode.wording import plain, sentence_of
+from p2pnode.wording import sentence_of
 
 SCANNED_MAX = 50_000
 """Entries looked at for one page, when few of them fit what is asked for."""

@@ -15,6 +15,7 @@ from p2pnode.authoring import rows_of, sign_chain
 from p2pnode.chain import branches
 from p2pnode.chain.stored import commit as commit_block
 from p2pnode.consensus.format import PROPOSAL_TYPE, body_named
+from p2pnode.consensus.format import encode_header as encode_block
 from p2pnode.core.crypto import ZERO_HASH, sha256
 from p2pnode.core.entry import Entry, Header, decode_header, read_entry
 from p2pnode.core.errors import UsageError
@@ -303,7 +304,10 @@ class Change:
 
     def commit(self, final: Final) -> None:
         """Write a final block: its rows, its outcomes, and how far each lane is decided."""
-        commit_block(self.transaction.chain, final.made, final.certificate, final.configuration)
+        made = final.made
+        commit_block(self.transaction.chain, made, final.certificate, final.configuration, final.convocation)
+        # Whoever missed the proposal asks for the header by its id, as for any other annex.
+        self.add_annex(encode_block(made.header))
         for number, seq in final.made.lanes:
             lane = self.get(number)
             assert lane is not None
@@ -381,6 +385,10 @@ class Change:
 
     def add_annex(self, annex: bytes) -> None:
         self.transaction.put_annex(sha256(annex), annex)
+
+    def want_annex(self, annex_hash: bytes) -> None:
+        """Ask for something by its hash that no entry here names."""
+        self.has_new_annex_wants |= self.transaction.want_annex(annex_hash, 0)
 
     def _choose_acks(self, lane: int) -> list[tuple[EntryId, Parent]]:
         """Delivered heads that are not in our causal past yet, deepest first, at most eight (J2)."""

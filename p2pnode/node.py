@@ -14,16 +14,14 @@ from typing import NamedTuple
 
 from p2pnode import opening, views
 from p2pnode.authoring import check_items
-from p2pnode.chain import branches
-from p2pnode.chain.chain import Step
-from p2pnode.chain.duties import items_due
-from p2pnode.chain.report import report_of
+from p2pnode.chain import driving
 from p2pnode.consensus.format import BODY_BYTES_MAX
 from p2pnode.core.annex import annexes_named
 from p2pnode.core.crypto import SigningKey, is_signed, sha256
 from p2pnode.core.entry import ENTRY_TAG, Entry, check_alone
 from p2pnode.core.errors import FormatError, UsageError
 from p2pnode.core.events import (
+    AgreeToClose,
     Alert,
     AnnexesReceived,
     AnnexesWanted,
@@ -74,12 +72,6 @@ from p2pnode.replication.run import decode_runs
 from p2pnode.store.group_file import number_and_seq, position_of
 from p2pnode.store.node_file import NodeFile, PeerRow
 from p2pnode.store.shelf import Shelf
-
-STEPS_MAX = 64
-"""How often a chain goes on in one batch of events before others have their turn."""
-
-RETRY_MS = 10_000
-"""When to try again what could not be signed."""
 
 PROMISES_MAX = 4096
 """Promises kept in node.db before the group's file is put on disk and they are forgotten."""
@@ -150,7 +142,7 @@ class Node:
             events, key=lambda event: (type(event), getattr(event, "group", b""))
         ):
             if kind is Append:
-                effects += self._append_all(
+                effects += self.append_all(
                     group, [event for event in batch if isinstance(event, Append)], now_ms
                 )
             elif kind is Received:
@@ -171,7 +163,7 @@ class Node:
 
     def _dispatch(self, event: Event, now_ms: int) -> list[Effect]:
         match event:
-            case PeerNoted() | CursorsNoted() | ClockHeard() | ConfirmClock() | PeersPresent() | ChainAsked():
+            case PeerNoted() | CursorsNoted() | ClockHeard() | ConfirmClock() | PeersPresent():
                 return self._note(event)
             case Found() | OpenGroup():
                 return opening.found(self, event, now_ms)
@@ -193,18 +185,19 @@ class Node:
                 return self._catch_up(event)
             case Leave():
                 item = Item(leaving.LEAVE_TYPE, leaving.encode(leaving.Leave()))
-                return self._append_all(event.group, [Append(event.request, event.group, (item,))], now_ms)
+                return self.append_all(event.group, [Append(event.request, event.group, (item,))], now_ms)
             case Forget():
                 return opening.forget(self, event)
             case Woke():
                 return self._spare_time(now_ms)
-            case Append() | Received():
-                raise AssertionError("handled in batches")
+            case _:
+                assert isinstance(event, ChainAsked | AgreeToClose), "appends and runs come in batches"
+                return [driving.answer(self, event)]
 
     def _note(
-        self, event: PeerNoted | CursorsNoted | ClockHeard | ConfirmClock | PeersPresent | ChainAsked
+        self, event: PeerNoted | CursorsNoted | ClockHeard | ConfirmClock | PeersPresent
     ) -> list[Effect]:
-        """Remember, or tell, something that is no entry."""
+        """Remember something that is no entry."""
         match event:
             case ClockHeard():
                 # Strangers are many and cost nothing: their clocks must not keep anybody from signing.
@@ -229,16 +222,15 @@ class Node:
             case ConfirmClock():
                 self._is_clock_confirmed = True
                 return [Reply(event.request)]
-            case ChainAsked():
-                return [Reply(event.request, report_of(self.logs.get(event.group)))]
         return []
 
     # ---- own entries
 
-    def _append_all(self, group: bytes, events: Sequence[Append], now_ms: int) -> list[Effect]:
+    def append_all(self, group: bytes, events: Sequence[Append], now_ms: int) -> list[Effect]:
+        """Write own entries, all in one transaction or none."""
         log = self.logs.get(group)
         is_voting = all(item.lane == Lane.VOTES for event in events for item in event.items)
-        refusal = self._refusal(log, now_ms, is_voting=is_voting)
+        refusal = self.refusal(log, now_ms, is_voting=is_voting)
         if log is None or refusal is not None:
             return [Reply(event.request, error=refusal) for event in events]
         replies: list[Effect] = []
@@ -265,7 +257,7 @@ class Node:
             self.settle(log)
         return [*replies, *self.effects_of(log, change)]
 
-    def _refusal(self, log: GroupLog | None, now_ms: int, *, is_voting: bool) -> UsageError | None:
+    def refusal(self, log: GroupLog | None, now_ms: int, *, is_voting: bool) -> UsageError | None:
         """Why nothing may be signed now, or None; a voter who goes votes until a block lets it go."""
         if log is None:
             return UsageError(
@@ -331,68 +323,11 @@ class Node:
         for group in sorted(self.logs):
             chain = self.logs[group].chain
             if chain.is_due(now_ms):
-                effects += self._decide(self.logs[group], now_ms)
+                effects += driving.decide(self, self.logs[group], now_ms)
             elif chain.wake_at_ms is not None:
                 # Asked for again: whoever keeps one time keeps the earliest, and this one was the later.
                 effects.append(WakeAt(chain.wake_at_ms))
         return effects
-
-    def _decide(self, log: GroupLog, now_ms: int) -> list[Effect]:
-        """Go on with a group's chain until nothing follows at once."""
-        effects: list[Effect] = []
-        for _ in range(STEPS_MAX):
-            may_sign = (
-                self._refusal(log, now_ms, is_voting=True) is None and self.key.public not in log.forked
-            )
-            step = log.chain.step(now_ms, self.present, may_sign=may_sign)
-            if step.final is not None:
-                with log.change(durable=False) as change:
-                    change.commit(step.final)
-                effects += self.effects_of(log, change)
-            has_learned = bool(step.proofs or step.follow)
-            if has_learned:
-                effects += self._learn(log, step)
-            items = step.items if step.final is None else self._sayings_of(log, may_sign)
-            if items:
-                done = self._append_all(log.group, [Append(None, log.group, tuple(items))], now_ms)
-                effects += done
-                if any(isinstance(effect, Reply) and effect.error is not None for effect in done):
-                    log.chain.begin_again()
-                    return [*effects, WakeAt(now_ms + RETRY_MS)]
-            elif step.final is None and not has_learned:
-                if step.wake_at_ms is not None:
-                    effects.append(WakeAt(step.wake_at_ms))
-                return effects
-        return [*effects, WakeAt(now_ms)]
-
-    def _learn(self, log: GroupLog, step: Step) -> list[Effect]:
-        """Take the forks that a block shows, and the branches that a quorum has ordered beyond forks."""
-        effects: list[Effect] = []
-        found: list[ForkFound] = []
-        with log.change() as change:
-            for encoded in step.proofs:
-                proof = check_fork_proof(encoded)
-                if change.seal(encoded, proof):
-                    found.append(ForkFound(log.group, proof.author, encoded))
-            for place in step.follow:
-                branches.follow(change, place)
-        for fork in found:
-            effects += [fork, *self._own_fork(log, fork.author)]
-        return [*self.effects_of(log, change), *effects]
-
-    def _own_fork(self, log: GroupLog, author: bytes) -> list[Effect]:
-        """A word to the person whose own key was used twice."""
-        if author != self.key.public:
-            return []
-        message = (
-            "this device's key signed two different entries in one place; "
-            "do not let it sign in this group again"
-        )
-        return [Alert("key.forked", message, {"group": log.group.hex()})]
-
-    def _sayings_of(self, log: GroupLog, may_sign: bool) -> list[Item]:
-        """What this device says of itself once a block is final: that it is ready to vote."""
-        return items_due(log.file.chain, self.key.public, log.chain.tip.height) if may_sign else []
 
     # ---- what peers send
 
@@ -482,7 +417,7 @@ class Node:
         effects: list[Effect] = [Reply(event.request, None), *self.effects_of(log, change)]
         if is_new:
             effects.append(ForkFound(event.group, proof.author, event.proof))
-            effects += self._own_fork(log, proof.author)
+            effects += driving.own_fork(self, log, proof.author)
         return effects
 
     def _take_annexes(self, event: AnnexesReceived) -> list[Effect]:
@@ -492,6 +427,7 @@ class Node:
         kept = 0
         bodies = log.chain.bodies_wanted
         with log.change(durable=False) as change:
+            headers = [log.chain.take_header(annex) for annex in event.annexes]
             for annex in event.annexes:
                 annex_hash = sha256(annex)
                 bytes_max = BODY_BYTES_MAX if annex_hash in bodies else ANNEX_BYTES_MAX
@@ -500,6 +436,13 @@ class Node:
                     kept += 1
         came = [annex for annex in event.annexes if sha256(annex) in bodies]
         effects: list[Effect] = [Reply(event.request, kept)]
+        named = [body_hash for body_hash in headers if body_hash is not None]
+        if named:
+            with log.change(durable=False) as change:
+                for body_hash in named:
+                    change.want_annex(body_hash)
+            bodies.update(named)
+            effects += self.effects_of(log, change)
         if sum(log.chain.take_body(body) for body in came):
             # What a block names is taken now, so it may be asked for again.
             effects.append(Regrouped(log.group, log.state, log.frontier.epoch))

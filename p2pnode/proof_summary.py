@@ -5,29 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from p2pnode.consensus.proof import OutcomeProof, RowProof
+from p2pnode.consensus.rows import row_key
+from p2pnode.core import codec
 from p2pnode.core.entry import Entry
 from p2pnode.core.errors import FormatError
 from p2pnode.core.ids import did_of
-from p2pnode.governance.decision import DecisionRow, decision_key, decode_decision
+from p2pnode.plain import plain
 from p2pnode.proving import verify_proof
-from p2pnode.wording import plain, sentence_of
 
-_DECISION_TABLE = decision_key(b"")
-
-
-class _Nobody:
-    """Names of people are not in a proof."""
-
-    group_name = ""
-
-    def name_of(self, device_key: bytes) -> str:
-        return did_of(device_key)
-
-    def member_name(self, member_id: bytes) -> str:
-        return member_id.hex()[:8]
-
-    def annex(self, _: bytes, /) -> dict[str, Any] | None:
-        return None
+_DECISION_TABLE = row_key("decision")
 
 
 def summary_of(data: bytes, trusted: bytes | None) -> dict[str, Any]:
@@ -55,7 +41,7 @@ def _entry(outcome: OutcomeProof) -> dict[str, Any]:
         "author": did_of(entry.author),
         "time_ms": entry.header.time_ms,
         "type": entry.header.type,
-        "says": sentence_of(entry, _Nobody()),
+        "body": _body(entry),
         "state": "void" if outcome.rule else "final",
         "rule": outcome.rule or None,
     }
@@ -69,13 +55,23 @@ def _row(row: RowProof) -> dict[str, Any]:
     }
     if row.key.startswith(_DECISION_TABLE) and row.value is not None:
         try:
-            shown["decision"] = _decision(row.key[len(_DECISION_TABLE) :], decode_decision(row.value))
+            shown["decision"] = _decision(row.key[len(_DECISION_TABLE) :], row.value)
         except FormatError:
             pass  # a later version may write it otherwise; the bytes are proven all the same
     return shown
 
 
-def _decision(proposal_id: bytes, row: DecisionRow) -> dict[str, Any]:
+def _decision(proposal_id: bytes, value: bytes) -> dict[str, Any]:
+    from p2pnode.governance.decision import decode_decision
+
+    row = decode_decision(value)
     names = ("subject", "result", "rule", "yes", "no", "abstain", "object", "ranked", "voters", "closed_ms")
     shown = {name: getattr(row, name) for name in names}
     return {"proposal": proposal_id.hex(), **shown, "elected": plain(list(row.elected))}
+
+
+def _body(entry: Entry) -> Any:
+    try:
+        return None if entry.payload is None else plain(codec.decode(entry.payload))
+    except FormatError:
+        return None

@@ -176,14 +176,3 @@ def _word(names: Names, annex: bytes | None, name: str) -> str:
 
 def _short(identifier: bytes) -> str:
     return identifier.hex()[:_ID_CHARACTERS]
-
-
-def plain(value: Any) -> Any:
-    """A decoded value as JSON can hold it: bytes become hexadecimal text."""
-    if type(value) is bytes:
-        return value.hex()
-    if type(value) is list:
-        return [plain(item) for item in value]
-    if type(value) is dict:
-        return {name: plain(item) for name, item in value.items()}
-    return value

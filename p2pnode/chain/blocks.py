@@ -105,6 +105,8 @@ class Blocks:
         self.now_ms = 0
         self.has_own_vote = False
         self.proofs: list[bytes] = []
+        self.has_suspension = False
+        self._own_word_ms: int | None = None
 
     # ---- what the rules of voting ask
 
@@ -137,8 +139,14 @@ class Blocks:
         return is_work
 
     def work_began_ms(self) -> int | None:
-        """Since when there has been work."""
-        return self._work_began_ms
+        """Since when there has been work, before this node was started too: its own votes say so."""
+        times = (self._work_began_ms, self._own_word_ms)
+        return min((time_ms for time_ms in times if time_ms is not None), default=None)
+
+    def note_own_word(self, time_ms: int) -> None:
+        """This voter has said something at this height."""
+        known = self._own_word_ms
+        self._own_word_ms = time_ms if known is None else min(known, time_ms)
 
     def omits_something_old(self, block_id: bytes) -> bool:
         """Whether a block leaves out what could have stood in it and was here for long (J29)."""
@@ -223,6 +231,10 @@ class Blocks:
     def is_waiting(self) -> bool:
         """Whether some block cannot be judged yet."""
         return bool(self.bodies_wanted)
+
+    def knows(self, block: bytes) -> bool:
+        """Whether the header of a block is here."""
+        return block in self._proposed
 
     def fault_of(self, block: bytes) -> str | None:
         """The rule that a proposed block breaks."""

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from p2pnode.chain.blocks import Blocks, Made
+from p2pnode.chain.convening import is_closing_sound, suspension
+from p2pnode.chain.schism import SETTING, PastVotes, SchismFound, decode_found, found_among
 from p2pnode.chain.stored import recent_signers
 from p2pnode.consensus.block import Tip
-from p2pnode.consensus.certificate import assemble
+from p2pnode.consensus.certificate import Convocation, assemble, check_certificate, convocation_of
 from p2pnode.consensus.convocation import (
     CLOSE_TYPE,
     ROLL_TYPE,
@@ -25,7 +27,6 @@ from p2pnode.consensus.convocation import (
     decode_roll,
     encode_closing,
     encode_roll,
-    is_closing_signed,
     sign_closing,
 )
 from p2pnode.consensus.format import (
@@ -47,13 +48,28 @@ from p2pnode.consensus.format import (
     is_vote_signed,
     sign_vote,
 )
-from p2pnode.consensus.height import AskToClose, Cast, Close, Commit, Height, Propose, Roll, Schism, Wake
+from p2pnode.consensus.height import (
+    Action,
+    AskToClose,
+    Cast,
+    Close,
+    Commit,
+    Height,
+    Propose,
+    Roll,
+    Schism,
+    Wake,
+)
+from p2pnode.consensus.rules import SECOND_ATTEMPT
 from p2pnode.core.crypto import sha256
 from p2pnode.core.errors import FormatError
 from p2pnode.core.events import Item
 from p2pnode.core.ids import Lane
 from p2pnode.governance import tables
 from p2pnode.replication.run import stored_header
+
+CERTIFICATES_MAX = 16
+"""Certificates kept of one height before it is reached; they differ only in who signed."""
 
 if TYPE_CHECKING:
     from p2pnode.group_log import GroupLog
@@ -94,13 +110,14 @@ class Final(NamedTuple):
     """A block that became final, with its certificate and what running it gave.
 
     Shapes: configuration is the one that voted on it; votes_over says for lanes of votes, by number, up to
-    where they speak of nothing above this height.
+    where they speak of nothing above this height; convocation is there exactly for the second attempt.
     """
 
     made: Made
     certificate: Certificate
     configuration: Configuration
     votes_over: dict[int, int]
+    convocation: Convocation | None
 
 
 @dataclass(slots=True)
@@ -108,16 +125,21 @@ class Step:
     """What follows now: entries for lane 1, or a final block; and when to look again.
 
     Shapes: proofs are of forks that a block shows; follow are the branches beyond forks that a block with a
-    quorum behind it names.
+    quorum behind it names; headers are ids of blocks whose headers are not here; `suspension` is to be
+    written before what `Chain.propose` gives for `fresh`.
     """
 
     items: list[Item] = field(default_factory=list)
+    votes: list[Vote] = field(default_factory=list)
     final: Final | None = None
     wake_at_ms: int | None = None
     asks: AskToClose | None = None
-    schism: Schism | None = None
+    schism: SchismFound | None = None
     proofs: tuple[bytes, ...] = ()
     follow: tuple[CutEntry, ...] = ()
+    headers: tuple[bytes, ...] = ()
+    suspension: Item | None = None
+    fresh: Propose | None = None
 
 
 class Chain:
@@ -137,6 +159,12 @@ class Chain:
         self._heights: dict[int, list[tuple[int, int]]] = {}
         self.bodies_wanted: set[bytes] = set()
         self._named: dict[tuple[bytes, int], int] = {}
+        self._certificates: dict[int, dict[bytes, Certificate]] = {}
+        self._headers_asked: dict[bytes, None] = {}
+        self._past = PastVotes(log.file.chain)
+        self.schism = decode_found(log.file.setting(SETTING))
+        self._has_told_schism = False
+        self.asked: AskToClose | None = None
         self._begin()
         self.hear(sorted(log.lanes))
 
@@ -152,6 +180,9 @@ class Chain:
         tip = self.tip
         self._votes_heard: set[tuple[bytes, Vote]] = set()
         self.is_stirred = True
+        self.asked = None
+        # A voter that goes on after a restart has waited since it first spoke at this height.
+        own = [saying.time_ms for saying in self._now if saying.author == self._log.key.public]
         self.height = Height(
             group=tip.group,
             height=tip.height + 1,
@@ -159,10 +190,23 @@ class Chain:
             configuration=tip.configuration,
             me=self._members.get(self._log.key.public) if self._is_signing else None,
             recent_signers=recent_signers(self._log.file.chain, tip.height),
+            is_carried=self._is_carried,
+            began_ms=min(own, default=None),
             delta_ms=1000 * tables.charter(self._log.file.chain).delta_seconds,
         )
         for saying in self._now:
             self._take(saying)
+
+    @property
+    def _is_carried(self) -> bool:
+        """Whether the block before was decided in a second attempt and left the voters as they were."""
+        certificate, voted_by = self.tip.certificate, self._voted_by
+        return (
+            certificate is not None
+            and voted_by is not None
+            and certificate.attempt == SECOND_ATTEMPT
+            and voted_by.voters == self.tip.configuration.voters
+        )
 
     # ---- what lane 1 says
 
@@ -193,6 +237,8 @@ class Chain:
                 self._take(saying)
             elif height > self.tip.height:
                 self._said.setdefault(height, []).append(saying)
+            elif saying.type == VOTE_TYPE:
+                self._take_past(saying, height)
 
     def _want_body(self, saying: _Saying) -> None:
         """Look at the body of a proposed block, now or when it comes."""
@@ -213,10 +259,11 @@ class Chain:
         self.bodies_wanted.discard(sha256(body))
         self.is_stirred = True
         try:
-            cut = decode_body(body).cut
+            decoded = decode_body(body)
         except FormatError:
             return False
-        is_new = False
+        self._keep_certificate(decoded.parent)
+        cut, is_new = decoded.cut, False
         for entry in cut:
             key = (entry.key, entry.lane)
             if entry.seq > self._named.get(key, -1):
@@ -224,9 +271,25 @@ class Chain:
                 is_new = True
         return is_new
 
+    def _keep_certificate(self, certificate: Certificate | None) -> None:
+        """Keep the certificate inside a block: it may say of a block here that it is final."""
+        if certificate is not None and certificate.height > self.tip.height:
+            known = self._certificates.setdefault(certificate.height, {})
+            if len(known) < CERTIFICATES_MAX:
+                known.setdefault(certificate.hash, certificate)
+
     def named(self, author: bytes, lane: int) -> int:
         """The last seq of a lane that a block of the group's voters names, -1 for none."""
         return self._named.get((author, lane), -1)
+
+    def _take_past(self, saying: _Saying, height: int) -> None:
+        """Look at votes for a height that is final here: they may make another block final too."""
+        votes = saying.read()
+        if self.schism is None and isinstance(votes, tuple):
+            for vote in votes:
+                if vote.height == height:
+                    found = self._past.take(self.tip.group, saying.author, vote)
+                    self.schism = self.schism or found
 
     def _take(self, saying: _Saying) -> None:
         """Take what a voter said of the height above the tip."""
@@ -234,6 +297,8 @@ class Chain:
         if member is None:
             return
         tip = self.tip
+        if saying.author == self._log.key.public:
+            self.blocks.note_own_word(saying.time_ms)
         match saying.read():
             case Proposal() as proposal:
                 if proposal.header:
@@ -242,7 +307,7 @@ class Chain:
             case RollAnswer():
                 self.height.add_roll(member, saying.time_ms)
             case Closing() as closing:
-                if is_closing_signed(saying.author, tip.group, tip.configuration.epoch, closing):
+                if is_closing_sound(saying.author, tip.group, tip.configuration, closing):
                     self.height.add_close(member, closing)
             case votes:
                 for vote in votes:
@@ -274,6 +339,8 @@ class Chain:
 
         What cannot be stored has to be taken back by `begin_again`: the rules say each thing once.
         """
+        if self.schism is not None:
+            return self._stopped()
         if may_sign != self._is_signing:
             self._is_signing = may_sign
             self.begin_again()
@@ -283,38 +350,57 @@ class Chain:
         self.blocks.note_usable()
         members = sorted(self._members[key] for key in self._members if key in reachable)
         step = Step()
-        votes: list[Vote] = []
         for action in self.height.step(now_ms, members, self.blocks):
-            match action:
-                case Commit():
-                    step.final = self._final(action)
-                    if step.final is not None:
-                        return step
-                case Wake(at_ms):
-                    step.wake_at_ms = self.wake_at_ms = at_ms
-                case Schism():
-                    step.schism = action
-                case AskToClose():
-                    step.asks = action
-                case Cast():
-                    votes.append(self._sign(action))
-                case Propose():
-                    step.items += self._propose(action)
-                case Roll():
-                    payload = encode_roll(RollAnswer(self.tip.height + 1))
-                    step.items.append(Item(ROLL_TYPE, payload, lane=Lane.VOTES.value))
-                case Close():
-                    step.items.append(self._close(action))
+            self._act(action, step)
+        if self.schism is not None:
+            return self._stopped()
+        if step.final is None:
+            step.final = self._final_by_certificate()
+        if step.final is None:
+            self._look_ahead(step)
+        return step
+
+    def _act(self, action: Action, step: Step) -> None:
+        """What one action means for the entries and blocks of this node."""
+        match action:
+            case Commit():
+                step.final = self._final(action)
+            case Wake(at_ms):
+                step.wake_at_ms = at_ms
+            case Schism():
+                blocks = [commit.block for commit in action.commits]
+                self.schism = found_among(self.tip.height + 1, blocks, self.height.votes)
+            case AskToClose():
+                self.asked = step.asks = action
+            case Cast():
+                step.votes.append(self._sign(action))
+            case Propose(attempt, _, _, None) if attempt == SECOND_ATTEMPT and self._suspension():
+                step.suspension, step.fresh = self._suspension(), action
+            case Propose():
+                step.items += self.propose(action)
+            case Roll():
+                payload = encode_roll(RollAnswer(self.tip.height + 1))
+                step.items.append(Item(ROLL_TYPE, payload, lane=Lane.VOTES.value))
+            case Close():
+                step.items.append(self._close(action))
+
+    def _look_ahead(self, step: Step) -> None:
+        """Complete a step that makes nothing final."""
+        step.headers = tuple(item for item in self._headers_wanted() if item not in self._headers_asked)
+        self._headers_asked.update(dict.fromkeys(step.headers))
+        calls_at_ms = self.blocks.calls_at_ms()
+        times = [time_ms for time_ms in (step.wake_at_ms, calls_at_ms) if time_ms is not None]
+        step.wake_at_ms = self.wake_at_ms = min(times, default=None)
         step.proofs, self.blocks.proofs = tuple(self.blocks.proofs), []
         if not step.proofs:
             step.follow = self._named_beyond()
-        if votes:
-            step.items.append(Item(VOTE_TYPE, encode_votes(votes), lane=Lane.VOTES.value))
-        return step
+        if step.votes:
+            step.items.append(Item(VOTE_TYPE, encode_votes(step.votes), lane=Lane.VOTES.value))
 
     def _named_beyond(self) -> tuple[CutEntry, ...]:
         """The branches to follow: of the first block with a quorum behind it (E3)."""
-        for block in self.height.backed:
+        certified = [certificate.block for certificate in self._certified()]
+        for block in [*certified, *self.height.backed]:
             if self.blocks.made(block) is not None:
                 return ()
             places = self.blocks.beyond_forks(block)
@@ -332,7 +418,20 @@ class Chain:
             unsigned.height, unsigned.attempt, unsigned.view, unsigned.kind, unsigned.block, signature
         )
 
-    def _propose(self, action: Propose) -> list[Item]:
+    def _stopped(self) -> Step:
+        """Nothing is ordered any more; it is told once."""
+        step = Step(schism=None if self._has_told_schism else self.schism)
+        self._has_told_schism = True
+        self.is_stirred = False
+        self.wake_at_ms = None
+        return step
+
+    def _suspension(self) -> Item | None:
+        """What to write before a fresh block of the second attempt, unless it is there already."""
+        return None if self.blocks.has_suspension else suspension(self.height)
+
+    def propose(self, action: Propose) -> list[Item]:
+        """The entry by which a block is put to the vote, made now where it is to be a fresh one."""
         made = self.blocks.make() if action.block is None else self.blocks.made(action.block)
         if made is None:
             return []
@@ -365,7 +464,60 @@ class Chain:
         )
         if made is None or certificate is None:
             return None
-        return Final(made, certificate, self.tip.configuration, self._votes_over(made.header.height))
+        return self._final_of(made, certificate)
+
+    def _final_of(self, made: Made, certificate: Certificate) -> Final | None:
+        """A final block with everything that shows it, or None while its closes are too few."""
+        configuration, convocation = self.tip.configuration, None
+        if certificate.attempt == SECOND_ATTEMPT:
+            closes = dict(self.height.closes_for(certificate.block))
+            convocation = convocation_of(configuration, closes)
+            if convocation is None:
+                return None
+        over = self._votes_over(made.header.height)
+        return Final(made, certificate, configuration, over, convocation)
+
+    # ---- certificates inside later blocks
+
+    def _certified(self) -> list[Certificate]:
+        """Certificates inside proposed blocks above that make a block of this height final.
+
+        Whoever cannot read the votes themselves, because a voter's lane of votes ended at a fork before them,
+        follows by these (E3).
+        """
+        tip, good = self.tip, []
+        for key, certificate in list(self._certificates.get(tip.height + 1, {}).items()):
+            try:
+                check_certificate(
+                    certificate, tip.configuration, tip.group, tip.configuration.epoch, certificate.block
+                )
+            except FormatError:
+                del self._certificates[tip.height + 1][key]
+            else:
+                good.append(certificate)
+        return good
+
+    def _final_by_certificate(self) -> Final | None:
+        for certificate in self._certified():
+            if self.blocks.verdict(certificate.block, is_fresh=False) == "valid":
+                made = self.blocks.made(certificate.block)
+                final = None if made is None else self._final_of(made, certificate)
+                if final is not None:
+                    return final
+        return None
+
+    def _headers_wanted(self) -> tuple[bytes, ...]:
+        """The ids of final blocks whose headers no proposal brought."""
+        return tuple(item.block for item in self._certified() if not self.blocks.knows(item.block))
+
+    def take_header(self, encoded: bytes) -> bytes | None:
+        """Take the header of a final block that was asked for by its id; the hash of its body."""
+        if sha256(encoded) not in self._headers_wanted():
+            return None
+        header = decode_header(encoded)
+        self.blocks.put_to_vote(header)
+        self.is_stirred = True
+        return header.body_hash
 
     def is_due(self, now_ms: int) -> bool:
         """Whether something came, or the time has come, since the last step."""
@@ -373,6 +525,9 @@ class Chain:
 
     def advance(self, tip: Tip) -> None:
         """A block was committed: go on with the next height."""
+        self._past.keep(tip.height, self.height.votes)
+        self._certificates.pop(tip.height, None)
+        self._headers_asked.clear()
         self._voted_by = self.tip.configuration
         self.tip = tip
         self.is_stirred = True

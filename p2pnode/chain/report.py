@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from p2pnode.consensus.height import Missing
@@ -26,4 +27,7 @@ def report_of(log: GroupLog | None) -> ChainReport:
             "group.unknown", "this node is not in that group", "p2pnode group list shows its groups"
         )
     tip = log.chain.tip
-    return ChainReport(tip.height, tip.time_ms, log.chain.height.missing())
+    missing = log.chain.height.missing()
+    if log.chain.schism is not None:
+        missing = replace(missing, stage="schism", needed=0)
+    return ChainReport(tip.height, tip.time_ms, missing)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from p2pnode.chain.blocks import Made
 from p2pnode.consensus.block import Tip, cut_after
-from p2pnode.consensus.certificate import configuration_of_value, configuration_value
+from p2pnode.consensus.certificate import Convocation, configuration_of_value, configuration_value
 from p2pnode.consensus.format import (
     Certificate,
     Configuration,
@@ -68,7 +68,13 @@ def recent_signers(chain: ChainQueries, height: int) -> tuple[bytes, ...]:
     return tuple(voters[index][0] for index in parent.signers)
 
 
-def commit(chain: ChainTransaction, made: Made, certificate: Certificate, voted_by: Configuration) -> None:
+def commit(
+    chain: ChainTransaction,
+    made: Made,
+    certificate: Certificate,
+    voted_by: Configuration,
+    convocation: Convocation | None,
+) -> None:
     """Write a final block and what it changes."""
     header = made.header
     chain.add_block(
@@ -79,6 +85,7 @@ def commit(chain: ChainTransaction, made: Made, certificate: Certificate, voted_
             made.body,
             codec.encode(certificate.value),
             codec.encode(configuration_value(voted_by)),
+            None if convocation is None else codec.encode(convocation.value),
         )
     )
     chain.put_rows(made.execution.changes)

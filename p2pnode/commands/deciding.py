@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,7 +19,10 @@ from p2pnode.commands.terminal import (
     sentence,
     short,
 )
-from p2pnode.core.errors import UsageError
+from p2pnode.core.errors import FormatError, UsageError
+
+if TYPE_CHECKING:
+    from p2pnode.exporters.decisions_export import Export
 
 decisions = typer.Typer(help="What the group decides and has decided; alone, a list.", no_args_is_help=True)
 
@@ -113,7 +116,9 @@ def delegate(
     back: Annotated[bool, typer.Option("--back", help="Take the vote back.")] = False,
     group: GroupOption = None,
 ) -> None:
-    """Give your vote to somebody; an own ballot always goes before, and it can be taken back.
+    """Give your vote to somebody, or take it back.
+
+    An own ballot always goes before.
 
     \b
     Examples:
@@ -246,6 +251,17 @@ def export(
     )
 
 
+def _export_of(text: str) -> Export:
+    """The export in a file. Errors: UsageError export.*."""
+    from p2pnode.exporters.decisions_export import read_export
+
+    try:
+        return read_export(text)
+    except FormatError as error:
+        message = f"The file cannot be read: {error.detail or error.rule}."
+        raise UsageError(error.rule, message, "Ask for the whole file again.") from error
+
+
 @decisions.command()
 def check(
     context: typer.Context,
@@ -256,9 +272,9 @@ def check(
 
     The exit status is 1 when something does not agree.
     """
-    from p2pnode.exporters.decisions_export import read_export, recompute
+    from p2pnode.exporters.decisions_export import recompute
 
-    export = read_export(read_text(Path(file).expanduser()))
+    export = _export_of(read_text(Path(file).expanduser()))
     checked = recompute(export, id_of(trusted))
     rows = [
         {
@@ -319,7 +335,6 @@ def statement(
     path = Path(file).expanduser()
     if path.suffix not in (".html", ".pdf"):
         raise UsageError("statement.bad_name", f"{file} is neither HTML nor PDF.", "End it in .html or .pdf.")
-    from p2pnode.exporters.decisions_export import read_export
     from p2pnode.exporters.statement import statement_of
 
     invocation = invocation_of(context)
@@ -328,7 +343,7 @@ def statement(
     else:
         body = {"group": invocation.group(group), "proposals": proposals or []}
         text = invocation.client.post("/decisions/export", body, timeout_s=None)["text"]
-    made = statement_of(read_export(text), int(time.time() * 1000), id_of(trusted))
+    made = statement_of(_export_of(text), int(time.time() * 1000), id_of(trusted))
     if path.suffix == ".pdf":
         from p2pnode.exporters.statement_pdf import statement_pdf
 

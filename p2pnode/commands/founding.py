@@ -13,12 +13,14 @@ import typer
 from p2pnode.commands.files import read_text, write_bytes
 from p2pnode.commands.groups import list_groups, show
 from p2pnode.commands.invocation import MyName, invocation_of
+from p2pnode.commands.membership import list_members
 from p2pnode.commands.terminal import say, short
 from p2pnode.core.errors import UsageError
 
-group = typer.Typer(help="Groups: found, show; alone, a list.", no_args_is_help=True)
+group = typer.Typer(help="Groups: found, show, members; alone, a list.", no_args_is_help=True)
 group.command("list")(list_groups)
 group.command()(show)
+group.command("members")(list_members)
 
 _OFFER = "p2pnode/offer/1"
 _DRAFT = "p2pnode/founding/1"
@@ -33,11 +35,11 @@ def found(
     template: Template = "circle",
     charter: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="A charter of your own, as TOML, instead of a template."),
+        typer.Option(metavar="FILE", help="A charter of your own, as TOML."),
     ] = None,
     others: Annotated[
         list[str] | None,
-        typer.Option("--with", metavar="FILE", help="The offer of another founder; repeatable."),
+        typer.Option("--with", metavar="FILE", help="Another founder's offer; repeatable."),
     ] = None,
     output: Annotated[
         str | None, typer.Option("-o", "--output", metavar="FILE", help="Where the draft goes, with --with.")
@@ -140,12 +142,36 @@ def _show_signed(terms: dict[str, Any]) -> None:
         say("Signed. All have signed: send the file to its author, who founds the group with it.")
 
 
+@group.command()
+def convene(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name or start of the id.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Agree to a second convocation: those who are here decide without the silent voters.
+
+    The silent ones rest until they say that they are back (`p2pnode voter return`).
+    """
+    invocation = invocation_of(context)
+    waiting = invocation.client.get("/waiting", group=name)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError(
+                "convocation.unconfirmed", "Nobody can be asked here.", "Add --yes to agree all the same."
+            )
+        typer.confirm(f"Decide without {', '.join(waiting['silent']) or 'the silent voters'}?", abort=True)
+    after = invocation.client.post("/convocations", {"group": name})
+    invocation.answer(
+        after, lambda answer: say(f"Agreed. The next block waits for {answer['sentence'] or 'nothing'}.")
+    )
+
+
 @group.command("open")
 def open_group(
     context: typer.Context,
     files: Annotated[
         list[str],
-        typer.Argument(metavar="FILE...", help="The signed draft; several copies are put together."),
+        typer.Argument(metavar="FILE...", help="The signed draft, or copies of it."),
     ],
 ) -> None:
     """Open a group that you found with others, once all have signed the draft.

@@ -34,7 +34,7 @@ def show_groups(rows: list[dict[str, Any]]) -> None:
         )
         return
     print_table(
-        ("group", "id", "you are", "members", "entries", "missing", "undecided", "disk"),
+        ("group", "id", "you are", "members", "entries", "missing", "undecided", "blocks", "disk"),
         [
             (
                 row["name"],
@@ -44,12 +44,16 @@ def show_groups(rows: list[dict[str, Any]]) -> None:
                 row["entries"],
                 row["wanted"],
                 row["undecided"],
+                row["height"],
                 size_text(row["disk_bytes"]),
             )
             for row in rows
         ],
-        right=("members", "entries", "missing", "undecided", "disk"),
+        right=("members", "entries", "missing", "undecided", "blocks", "disk"),
     )
+    for row in rows:
+        if row["waits_for"]:
+            say(f"{row['name']}: the next block waits for {row['waits_for']}.")
 
 
 def show(context: typer.Context, name: GroupArgument = None) -> None:
@@ -68,6 +72,8 @@ def _show_group(answer: dict[str, Any]) -> None:
         f"  you are   {summary['standing']}",
         f"  members   {summary['members']}",
         f"  voters    {', '.join(map(short, answer['voters']))}",
+        f"  blocks    {summary['height']}"
+        + (f", the next one waits for {summary['waits_for']}" if summary["waits_for"] else ""),
         f"  entries   {summary['entries']:,} by {counted(summary['authors'], 'author')}",
         f"  frontier  {summary['frontier']}",
     )

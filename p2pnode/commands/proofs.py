@@ -9,7 +9,7 @@ import typer
 
 from p2pnode.commands.files import Trusted, id_of, read_bytes, write_bytes
 from p2pnode.commands.invocation import invocation_of
-from p2pnode.commands.terminal import EXIT_NO, local_time, say, short, size_text
+from p2pnode.commands.terminal import EXIT_NO, local_time, print_json, say, short, size_text
 from p2pnode.core.errors import FormatError
 
 proof = typer.Typer(help="Proofs that something is final, as files.", no_args_is_help=True)
@@ -88,9 +88,12 @@ def _show_proof(answer: dict[str, Any]) -> None:
         say(
             f"entry     {entry['id']}",
             f"author    {entry['author']}",
-            f"says      {entry['says']}",
+            f"type      {entry['type']}, of {local_time(entry['time_ms'])}",
             f"state     {state}",
         )
+        if entry["body"] is not None:
+            say("body")
+            print_json(entry["body"])
     if row is not None and row["decision"] is not None:
         decision = row["decision"]
         say(

@@ -86,6 +86,10 @@ class Votes:
         """The votes of one kind for one block in one view, ascending by voter."""
         return tuple(sorted(self._votes.get((attempt, view, kind, block), {}).items()))
 
+    def every(self) -> tuple[tuple[bytes, Vote], ...]:
+        """All votes with their voters."""
+        return tuple((voter, vote) for known in self._votes.values() for voter, vote in known.items())
+
     def notarizing(self, attempt: int, view: int) -> tuple[int, ...]:
         """How many votes each block of a view has."""
         blocks = self._blocks.get((attempt, view), {})

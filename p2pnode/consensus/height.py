@@ -127,6 +127,20 @@ class Height:
         """Who did not answer the roll call: a fresh block of the second attempt may suspend them."""
         return self._convening.known.silent()
 
+    @property
+    def closes(self) -> tuple[tuple[bytes, Closing], ...]:
+        """The closes on which a fresh block of the second attempt rests, ascending by voter."""
+        return self._convening.known.closes_for(b"")
+
+    @property
+    def votes(self) -> tuple[tuple[bytes, Vote], ...]:
+        """All votes that count at this height, with their voters."""
+        return self._votes.every()
+
+    def closes_for(self, block: bytes) -> tuple[tuple[bytes, Closing], ...]:
+        """The closes on which the decision for a block rests, none while too few."""
+        return self._convening.known.closes_for(block)
+
     def add_vote(self, voter: bytes, vote: Vote) -> None:
         """Take a vote whose signature was verified; the own ones too. What does not count here is ignored."""
         if self._votes.add(voter, vote) and voter == self._me:

@@ -56,6 +56,14 @@ class ChainAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class AgreeToClose:
+    """The person at this node agrees to the second convocation that `convocation.asked` told of (J32)."""
+
+    request: Request
+    group: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class PrepareJoin:
     """Write, durably, the entry with which we ask to join a group."""
 
@@ -226,6 +234,7 @@ Event = (
     Found
     | OpenGroup
     | ChainAsked
+    | AgreeToClose
     | PrepareJoin
     | Joined
     | JoinAsked

@@ -18,6 +18,9 @@ from p2pnode.governance.founding import RULE_VERSION
 from p2pnode.governance.member_types import OPEN_TYPES
 
 PARKED_MAX = 1000
+_PARKED_KEY = row_key("parked_count")
+"""[how many are parked, the number of the next one]: a block may park a thousand, so none may count them."""
+
 NO_MEMBER_RULE = "author.no_member"
 REVOKED_RULE = "device.revoked"
 FORK_RULE = "lane.fork"
@@ -72,6 +75,9 @@ def execute_parked(types: Types, state: State, context: BlockContext) -> tuple[O
         state.delete(row_key("parked", number))
         rule = execute_entry(types, state, entry, context)
         outcomes.append((bytes(entry.id), rule or ""))
+    if outcomes:
+        held, following = tables.read(state, _PARKED_KEY)
+        tables.write(state, _PARKED_KEY, [held - len(outcomes), following])
     return tuple(outcomes)
 
 
@@ -90,11 +96,11 @@ def _struck_rule(state: State, header: Header) -> str | None:
 
 def _park(state: State, entry: Entry) -> None:
     """Keep an entry until the group's rule version knows its type."""
-    parked = [number for number, _ in tables.scan(state, "parked")]
-    if len(parked) < PARKED_MAX:
-        last = int.from_bytes(parked[-1], "big") if parked else -1
-        key = row_key("parked", tables.number_bytes(last + 1))
+    held, number = tables.read(state, _PARKED_KEY) or (0, 0)
+    if held < PARKED_MAX:
+        key = row_key("parked", tables.number_bytes(number))
         tables.write(state, key, [entry.header_bytes, entry.signature, _payload(entry)])
+        tables.write(state, _PARKED_KEY, [held + 1, number + 1])
 
 
 def _payload(entry: Entry) -> bytes:

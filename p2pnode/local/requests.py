@@ -86,6 +86,46 @@ class JoinRequest(_Request):
     my_name: _Personal = ""
 
 
+class DeviceInvitationRequest(_Request):
+    group: Word
+    member: Word | None = None
+
+
+class DeviceInvitationBody(_Request):
+    format: Literal["p2pnode/device/1"]
+    group: Word
+    name: Annotated[str, Field(max_length=_NAME_CHARACTERS_MAX)]
+    member: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    member_name: Annotated[str, Field(max_length=_NAME_CHARACTERS_MAX)]
+    founding_hex: Annotated[list[_Hex], Field(min_length=3, max_length=3)]
+    device: Word
+    addresses: Annotated[list[_Address], Field(max_length=16)]
+
+
+class DeviceAcceptance(_Request):
+    invitation: DeviceInvitationBody
+
+
+class DeviceAddition(_Request):
+    group: Word
+    answer: Annotated[str, Field(min_length=1, max_length=1024)]
+
+
+class DeviceRequest(_Request):
+    group: Word
+    device: Word
+    phrase: Annotated[str, Field(max_length=1024)] | None = None
+
+
+class GroupRequest(_Request):
+    group: Word
+
+
+class RestRequest(_Request):
+    group: Word
+    lying_voters: Annotated[int, Field(ge=0, le=10_000)] | None = None
+
+
 class SponsorRequest(_Request):
     group: Word
     newcomer: Word

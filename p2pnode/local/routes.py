@@ -85,6 +85,11 @@ async def waiting(service: Service, group: Word) -> Any:
     return await service.waiting(group)
 
 
+@routes.post("/convocations", responses=_answers(shape.Waiting))
+async def convene(service: Service, request: body.GroupRequest) -> Any:
+    return await service.convene(request.group)
+
+
 @routes.post("/sponsors", responses=_answers(shape.Written))
 async def sponsor(service: Service, request: body.SponsorRequest) -> Any:
     return await service.sponsor(request.group, request.newcomer)
@@ -155,6 +160,51 @@ async def decision(service: Service, proposal: Word, group: Word | None = None) 
 @routes.post("/decisions/export", responses=_answers(shape.Document))
 async def export_decisions(service: Service, request: body.ExportRequest) -> Any:
     return await service.export_decisions(request.group, request.proposals)
+
+
+@routes.get("/devices", responses=_answers(list[shape.DeviceRow]))
+async def devices(service: Service, group: Word) -> Any:
+    return await service.devices(group)
+
+
+@routes.post("/devices/invite", responses=_answers(shape.DeviceInvitation))
+async def invite_device(service: Service, request: body.DeviceInvitationRequest) -> Any:
+    return await service.invite_device(request.group, request.member)
+
+
+@routes.post("/devices/accept", responses=_answers(shape.DeviceAnswer))
+async def accept_device(service: Service, request: body.DeviceAcceptance) -> Any:
+    return await service.accept_device(cast(shape.DeviceInvitation, request.invitation.model_dump()))
+
+
+@routes.post("/devices", responses=_answers(shape.Written))
+async def add_device(service: Service, request: body.DeviceAddition) -> Any:
+    return await service.add_device(request.group, request.answer)
+
+
+@routes.post("/devices/revoke", responses=_answers(shape.Written))
+async def revoke_device(service: Service, request: body.DeviceRequest) -> Any:
+    return await service.revoke_device(request.group, request.device, request.phrase)
+
+
+@routes.post("/devices/rotate", responses=_answers(shape.Written))
+async def rotate_device(service: Service, request: body.DeviceRequest) -> Any:
+    return await service.rotate_device(request.group, request.device)
+
+
+@routes.post("/devices/object", responses=_answers(list[shape.Written]))
+async def object_to_change(service: Service, request: body.GroupRequest) -> Any:
+    return await service.object_to_change(request.group)
+
+
+@routes.post("/voters/rest", responses=_answers(shape.Written))
+async def rest(service: Service, request: body.RestRequest) -> Any:
+    return await service.rest(request.group, request.lying_voters)
+
+
+@routes.post("/voters/return", responses=_answers(shape.Written))
+async def come_back(service: Service, request: body.GroupRequest) -> Any:
+    return await service.come_back(request.group)
 
 
 @routes.get("/peers", responses=_answers(list[shape.PeerRow]))

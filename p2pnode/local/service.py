@@ -17,6 +17,52 @@ from typing import Any, Literal, NotRequired, Protocol
 # The API's schema is made from these types, and pydantic reads only this TypedDict before Python 3.12.
 from typing_extensions import TypedDict
 
+from p2pnode.local.agreement_shapes import (
+    BallotShown as BallotShown,
+)
+from p2pnode.local.agreement_shapes import (
+    CharterDetail as CharterDetail,
+)
+from p2pnode.local.agreement_shapes import (
+    DecisionDetail as DecisionDetail,
+)
+from p2pnode.local.agreement_shapes import (
+    DecisionSummary as DecisionSummary,
+)
+from p2pnode.local.agreement_shapes import (
+    DeviceAnswer as DeviceAnswer,
+)
+from p2pnode.local.agreement_shapes import (
+    DeviceInvitation as DeviceInvitation,
+)
+from p2pnode.local.agreement_shapes import (
+    DeviceRow as DeviceRow,
+)
+from p2pnode.local.agreement_shapes import (
+    Document as Document,
+)
+from p2pnode.local.agreement_shapes import (
+    FounderOffer as FounderOffer,
+)
+from p2pnode.local.agreement_shapes import (
+    FoundingDraft as FoundingDraft,
+)
+from p2pnode.local.agreement_shapes import (
+    FoundingTerms as FoundingTerms,
+)
+from p2pnode.local.agreement_shapes import (
+    ProofFile as ProofFile,
+)
+from p2pnode.local.agreement_shapes import (
+    Spoken as Spoken,
+)
+from p2pnode.local.agreement_shapes import (
+    SubjectRule as SubjectRule,
+)
+from p2pnode.local.agreement_shapes import (
+    Tally as Tally,
+)
+
 Standing = Literal["member", "provisional", "petitioner", "removed", "follower"]
 EntryState = Literal["signed", "acknowledged", "final", "void", "waiting"]
 """signed: only here; acknowledged: others built on it; final: decided; void: refused by a rule."""
@@ -94,58 +140,6 @@ class Waiting(TypedDict):
     sentence: str
 
 
-class FounderOffer(TypedDict):
-    """A founder's beginning as a member, with the name in an annex; *_hex are bytes."""
-
-    format: Literal["p2pnode/offer/1"]
-    inception_hex: str
-    annex_hex: str
-    addresses: list[str]
-
-
-class FoundingDraft(TypedDict):
-    """Terms that founders sign one after the other. signatures are by did; entry_hex holds header, signature
-    and payload once the group is founded.
-    """
-
-    format: Literal["p2pnode/founding/1"]
-    author: str
-    terms_hex: str
-    offers: list[FounderOffer]
-    signatures: dict[str, str]
-    entry_hex: list[str]
-
-
-class FoundingTerms(TypedDict):
-    """What a draft says, for people."""
-
-    name: str
-    charter: dict[str, Any]
-    founders: list[str]
-    author: str
-    missing: list[str]
-    group: str | None
-
-
-class SubjectRule(TypedDict):
-    """How the group decides on a subject, in words."""
-
-    subject: str
-    rule: str
-    window_hours: int
-    grace_hours: int
-
-
-class CharterDetail(TypedDict):
-    """The charter in force. charter: its canonical map; hash: what a configuration names it by."""
-
-    group: str
-    name: str
-    charter: dict[str, Any]
-    hash: str
-    rules: list[SubjectRule]
-
-
 class MemberRow(TypedDict):
     """One member: name is the personal text of the inception's annex, empty where it is not known here.
 
@@ -168,93 +162,6 @@ class MemberRow(TypedDict):
     joined_ms: int
     is_self: bool
     is_voter: bool
-
-
-class Tally(TypedDict):
-    """Counted ballots, delegated ones included. took_part of voters have one."""
-
-    yes: int
-    no: int
-    abstain: int
-    object: int
-    ranked: int
-    took_part: int
-    voters: int
-
-
-class DecisionSummary(TypedDict):
-    """One proposal. provisional: not in a final block yet. failed: the rule by which a passed decision could
-    not be carried out; mine: the own ballot that counts now.
-    """
-
-    id: str
-    group: str
-    subject: str
-    title: str
-    about: str
-    state: Literal["provisional", "open", "passed", "rejected", "objected", "no_quorum", "tie", "withdrawn"]
-    failed: str
-    author: str
-    author_name: str
-    opened_ms: int
-    deadline_ms: int
-    closes_ms: int
-    rule: str
-    counts: Tally
-    mine: str | None
-
-
-class BallotShown(TypedDict):
-    """Whose ballot says what. through: who was given the vote; state as of entries."""
-
-    member: str
-    name: str
-    choice: str
-    ranked: list[str]
-    reason: str
-    through: str | None
-    entry: str | None
-
-
-class Spoken(TypedDict):
-    """Words of somebody."""
-
-    member: str
-    name: str
-    text: str
-
-
-class DecisionDetail(TypedDict):
-    """A proposal with who counts. result: what came out, or would come out now; missing: whose ballot is
-    missing, by name; recounted: whether counting again from signed entries gives the same, None while open.
-    """
-
-    summary: DecisionSummary
-    text: str
-    body: Any
-    result: str
-    round: int
-    ballots: list[BallotShown]
-    missing: list[str]
-    answers: list[Spoken]
-    elected: list[str]
-    recounted: bool | None
-    faults: list[str]
-
-
-class ProofFile(TypedDict):
-    """A proof as a file, in hexadecimal. height: the block under whose roots it shows something."""
-
-    entry: str
-    height: int
-    proof_hex: str
-
-
-class Document(TypedDict):
-    """A file's text, for the caller to write."""
-
-    name: str
-    text: str
 
 
 class Invited(TypedDict):
@@ -513,6 +420,9 @@ class Service(Protocol):
     async def waiting(self, group: str) -> Waiting:
         """What the next block of a group waits for."""
 
+    async def convene(self, group: str) -> Waiting:
+        """Agree to the second convocation that this node asks about."""
+
     async def sponsor(self, group: str, newcomer: str) -> Written:
         """Speak for a newcomer who waits for sponsors."""
 
@@ -568,6 +478,31 @@ class Service(Protocol):
 
     async def proof(self, entry: str, decision: bool) -> ProofFile:
         """A proof of what became of an entry, or of the decision on a proposal."""
+
+    async def devices(self, group: str) -> list[DeviceRow]: ...
+
+    async def invite_device(self, group: str, member: str | None) -> DeviceInvitation:
+        """What a further device of a member needs to know, the own member's by default."""
+
+    async def accept_device(self, invitation: DeviceInvitation) -> DeviceAnswer:
+        """Open the group on this device and sign that it belongs to the member."""
+
+    async def add_device(self, group: str, answer: str) -> Written: ...
+
+    async def revoke_device(self, group: str, device: str, phrase: str | None) -> Written:
+        """Strike a device of one's own: this one, or another after seven days, or at once by the phrase."""
+
+    async def rotate_device(self, group: str, device: str) -> Written:
+        """Hand the vote on blocks to another device of one's own."""
+
+    async def object_to_change(self, group: str) -> list[Written]:
+        """Stop every change of one's own keys that waits for objections."""
+
+    async def rest(self, group: str, lying_voters: int | None) -> Written:
+        """Vote on no blocks for a while."""
+
+    async def come_back(self, group: str) -> Written:
+        """Vote on blocks again."""
 
     async def peers(self) -> list[PeerRow]: ...
 

@@ -111,7 +111,7 @@ class OpenBulk:
 class RememberCursor:
     """Everything the peer showed up to here is durable on this side.
 
-    Shapes: knows_us says whether the peer told how far it holds our own lane 0 (J35).
+    Shapes: knows_us says whether the peer told how far it holds our own lanes 0 and 1 (J35).
     """
 
     group: bytes

@@ -121,7 +121,7 @@ class Exchange:
         self._held: dict[LaneKey, int] = {}
         self._sent: dict[LaneKey, int] = {}
         self._overflowed = False
-        self._is_local_lane_equal = False
+        self._equal_lanes: frozenset[int] = frozenset()
         self._position = Cursor(_NO_EPOCH, 0)
         self._fork_points: set[LaneKey] = set()
 
@@ -161,9 +161,7 @@ class Exchange:
             self.told = self.recorded = NO_SEQ
         self._their_epoch = offered.epoch
         self._overflowed = False
-        self._is_local_lane_equal = Lane.LOCAL in self.their_lanes and Lane.LOCAL not in self._unequal_lanes(
-            offered
-        )
+        self._equal_lanes = (self.their_lanes & self.lanes) - self._unequal_lanes(offered)
         if not self.their_lanes:
             self.missing.clear()
             self.announced = None
@@ -243,8 +241,14 @@ class Exchange:
 
     @property
     def knows_us(self) -> bool:
-        """Whether the peer told how far it holds our own lane 0; what is beyond ours is asked for (J35)."""
-        return self._is_local_lane_equal or (self._own_key, int(Lane.LOCAL)) in self._held
+        """Whether the peer told how far it holds what we signed; what is beyond ours is asked for (J35).
+
+        That is each lane of facts and votes that we have; a voter may never have written a fact, and a peer
+        that knows nothing of ours tells nothing.
+        """
+        own = [(self._own_key, int(lane)) for lane in (Lane.LOCAL, Lane.VOTES)]
+        told = [key for key in own if key[1] in self._equal_lanes or key in self._held]
+        return bool(told) and all(key in told for key in own if key in self.frontier.heads)
 
     def note_held(self, key: LaneKey, seq: int) -> None:
         """The peer holds a lane up to a seq. Forgetting it costs some bytes, so memory is bounded by

@@ -5,6 +5,7 @@ each method means).
 from __future__ import annotations
 
 from p2pnode.service.context import Context
+from p2pnode.service.devices import DevicesService
 from p2pnode.service.founding import FoundingService
 from p2pnode.service.keeping import KeepingService
 from p2pnode.service.peers import PeersService
@@ -13,5 +14,5 @@ from p2pnode.service.proofs import ProofsService
 __all__ = ["Context", "LiveService"]
 
 
-class LiveService(KeepingService, FoundingService, PeersService, ProofsService):
+class LiveService(KeepingService, FoundingService, DevicesService, PeersService, ProofsService):
     """One running node."""

@@ -18,10 +18,10 @@ from p2pnode.core.limits import RUN_BYTES_MAX
 from p2pnode.governance.access import lanes_readable
 from p2pnode.local.service import Question
 from p2pnode.peerbook import ADDRESSES_PER_PEER_MAX
+from p2pnode.plain import plain
 from p2pnode.port import HeldGroup
 from p2pnode.service.context import Context
 from p2pnode.store.group_file import GroupQueries, number_and_seq
-from p2pnode.wording import plain
 
 ADDRESSES_PEERS_MAX = 64
 _ENTRIES_MAX = 100

@@ -21,6 +21,7 @@ from p2pnode.net.dialer import Supervisor
 from p2pnode.net.host import Host
 from p2pnode.peerbook import PeerBook
 from p2pnode.port import HeldGroup, LivePort
+from p2pnode.service.rules import refusal
 from p2pnode.service.viewing import GroupView
 from p2pnode.serving import GroupReader
 from p2pnode.store.group_file import GroupQueries
@@ -110,6 +111,14 @@ class Context:
             held.confirmed.set()
         written: tuple[Entry, ...] = await self.port.ask(lambda request: Append(request, held.group, items))
         return written
+
+    async def say(self, held: HeldGroup, type_: str, payload: bytes, annex: bytes | None = None) -> Entry:
+        """Write an entry that would not be void as far as can be told. Errors: UsageError by its rule."""
+        rule = await self.view(held, lambda view: view.void_rule_of(type_, payload))
+        if rule is not None:
+            raise refusal(rule)
+        item = Item(type_, payload, annexes=() if annex is None else (annex,))
+        return (await self.append(held, (item,)))[0]
 
     async def query(self, held: HeldGroup, work: Callable[[GroupQueries], _Result]) -> _Result:
         """Read something of a group in a worker thread."""

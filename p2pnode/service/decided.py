@@ -14,9 +14,9 @@ from p2pnode.governance.proposal import Proposal, decode_answer, decode_open, op
 from p2pnode.governance.recount import recount
 from p2pnode.governance.tally import Count
 from p2pnode.local.service import BallotShown, DecisionDetail, DecisionSummary, Spoken, Tally
+from p2pnode.plain import plain
 from p2pnode.service.evidence import evidence_of
 from p2pnode.service.viewing import GroupView
-from p2pnode.wording import plain
 
 
 def title_of(view: GroupView, proposal_id: bytes) -> str:

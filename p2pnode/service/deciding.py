@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from p2pnode.consensus.rows import Rows
 from p2pnode.core.annex import annex_hash
 from p2pnode.core.errors import UsageError
-from p2pnode.core.events import Item
 from p2pnode.governance import ballot as ballots
 from p2pnode.governance import tables
 from p2pnode.governance.ballot import Ballot, Confirmation, Delegating
@@ -199,8 +198,7 @@ class DecidingService(EntriesService):
     async def write(
         self, held: HeldGroup, type_: str, payload: bytes, annex: bytes | None = None
     ) -> shapes.Written:
-        item = Item(type_, payload, annexes=() if annex is None else (annex,))
-        return written((await self.context.append(held, (item,)))[0])
+        return written(await self.context.say(held, type_, payload, annex))
 
 
 def _known(view: GroupView) -> list[Named]:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from p2pnode.core.errors import UsageError
-from p2pnode.core.ids import did_of, peer_id_of
+from p2pnode.core.ids import Lane, peer_id_of
 from p2pnode.describing import is_start_of_id
-from p2pnode.local.service import EntryRow, Explanation
+from p2pnode.governance import tables
+from p2pnode.local.service import EntryRow, Explanation, Waiting
 from p2pnode.penalties import Conduct
 from p2pnode.port import HeldGroup
 from p2pnode.service.context import Context
 from p2pnode.service.rules import RULES
+from p2pnode.service.viewing import GroupView
+from p2pnode.service.waiting import waiting_of
+from p2pnode.vocabulary import GOVERNED_TYPES
 
 
 async def explain(context: Context, word: str) -> Explanation:
@@ -18,10 +24,14 @@ async def explain(context: Context, word: str) -> Explanation:
         return Explanation(subject=f"the rule {word}", lines=[RULES[word][0]], remedy=RULES[word][1])
     held = _group(context, word)
     if held is not None:
-        return _explain_group(context, held)
+        return await _explain_group(context, held)
     row = await _entry(context, word)
     if row is not None:
-        return _explain_entry(row)
+        return await _explain_entry(context, row)
+    for one in context.port.groups().values():
+        found = await _explain_member(context, one, word)
+        if found is not None:
+            return found
     try:
         key = context.book.find(word, context.host.connected())
     except UsageError as error:
@@ -51,44 +61,136 @@ async def _entry(context: Context, word: str) -> EntryRow | None:
     return None
 
 
-def _explain_group(context: Context, held: HeldGroup) -> Explanation:
-    own = held.state.standing(context.port.own_key)
-    voters = ", ".join(did_of(voter) for voter in held.state.voters)
+async def _explain_group(context: Context, held: HeldGroup) -> Explanation:
+    """How this device stands, how far the group has decided, and who must act."""
+    waiting = await waiting_of(context, held)
+    standing, remedy = await context.view(held, _own_standing)
+    voters = await context.view(
+        held, lambda view: [view.name(member) for member, _ in tables.voters(view.final)]
+    )
     lines = [
-        {
-            "member": "you are a member; that is final",
-            "provisional": "you are let in provisionally: a voter has not acknowledged your join yet",
-            "removed": "you have left; what you hold stays readable here",
-            None: "this device is not a member",
-        }[own],
-        f"who decides: {voters}",
+        standing,
+        f"who orders the log: {', '.join(voters)}",
+        f"final blocks: {waiting['height']}"
+        + (f", the last of {_day(waiting['final_ms'])}" if waiting["height"] else ""),
     ]
-    remedy = ""
-    if own == "provisional":
-        remedy = "it becomes final when the voter's node is on-line and reachable; nothing else is needed"
+    if waiting["sentence"]:
+        lines.append(f"the next one waits for {waiting['sentence']}")
+        remedy = remedy or _who_must_act(waiting)
     if held.is_unconfirmed:
         lines.append(RULES["restore.unconfirmed"][0])
-        remedy = "leave the node running until a member is reachable"
+        remedy = RULES["restore.unconfirmed"][1]
     return Explanation(subject=f"the group {held.name}", lines=lines, remedy=remedy)
 
 
-def _explain_entry(row: EntryRow) -> Explanation:
+def _own_standing(view: GroupView) -> tuple[str, str]:
+    """How this device stands in a group, and what would change it."""
+    for _, petition in tables.petitions(view.rows):
+        if petition.inception["device"] == view.own_key:
+            return f"you have asked to join and are no member yet: {RULES[petition.rule][0]}", RULES[
+                petition.rule
+            ][1]
+    found = tables.member_of_device(view.rows, view.own_key)
+    device = tables.device(view.rows, view.own_key)
+    if found is None or device is None:
+        return (
+            "this device speaks for no member",
+            "ask a member for an invitation, or add this device from another of yours: p2pnode device",
+        )
+    member_id, row = found
+    if device.status == "sealed":
+        return RULES["lane.fork"][0], "join with a new key: p2pnode --profile NAME join LINK"
+    if device.status == "revoked":
+        return "this device was revoked; it signs nothing for you any more", "use another device of yours"
+    if row.status in ("left", "removed"):
+        words = "you have left" if row.status == "left" else "the group has removed you"
+        return f"{words}; what you hold stays readable here", "a member may invite you again: p2pnode invite"
+    if tables.member_of_device(view.final, view.own_key) is None or row.status == "provisional":
+        return "you are let in provisionally: no block has ordered your join yet", ""
+    until_ms = tables.suspended_until_ms(view.final, member_id)
+    if until_ms:
+        return f"you are a member, suspended until {_day(until_ms)}", ""
+    return "you are a member; that is final", ""
+
+
+def _who_must_act(waiting: Waiting) -> str:
+    if waiting["stage"] == "schism":
+        return "the members talk, and found a new group that continues this one"
+    if not waiting["silent"]:
+        return ""
+    return f"nothing, if their nodes come on-line soon; otherwise ask {', '.join(waiting['silent'])}"
+
+
+async def _explain_entry(context: Context, row: EntryRow) -> Explanation:
+    held = context.held(row["group"])
     lines = [row["text"]]
-    state = row["state"]
+    state, rule, remedy = row["state"], row["rule"], ""
     if state == "final":
-        lines.append("final: a voter's log has it in its past")
+        lines.append("final: a block of the group has ordered it; p2pnode proof show writes the proof")
     elif state == "void":
         lines.append("void: it stays in the log and changes nothing")
     elif state == "waiting":
         lines.append("waiting: part of what it names is not here yet")
+        remedy = "leave the node running until a peer that holds the rest is reachable"
+    elif row["lane"] == Lane.VOTES:
+        lines.append("part of the voting on a block; votes themselves are never ordered")
     else:
-        lines.append("not final: no voter of the group has built on it yet")
-    if row["rule"]:
-        lines.append(f"{row['rule']}: {RULES.get(row['rule'], ('a rule of its type', ''))[0]}")
-    remedy = (
-        "" if state in ("final", "void") else "it becomes final when a voter has seen it and written again"
-    )
+        waiting = await waiting_of(context, held)
+        if state == "acknowledged":
+            lines.append("acknowledged: a quorum of the voters has built on it, but no block has ordered it")
+        else:
+            lines.append("signed: no quorum of the voters has built on it yet")
+        if waiting["sentence"]:
+            lines.append(f"the block of height {waiting['height'] + 1} waits for {waiting['sentence']}")
+            remedy = _who_must_act(waiting)
+        elif row["type"] not in GOVERNED_TYPES:
+            lines.append("nobody waits for its order: it comes in bulk, or with the next decision")
+        else:
+            remedy = "leave the node running until voters are reachable: p2pnode peers"
+    if rule:
+        meaning, mend = RULES.get(rule, ("a rule of its type", ""))
+        lines.append(f"{rule}: {meaning}")
+        remedy = mend or remedy
     return Explanation(subject=f"the entry {row['entry'][:8]}", lines=lines, remedy=remedy)
+
+
+async def _explain_member(context: Context, held: HeldGroup, word: str) -> Explanation | None:
+    """Why somebody does not vote, or waits; None where the word names no member."""
+    try:
+        return await context.view(held, lambda view: _member_lines(view, view.member(word)))
+    except UsageError:
+        return None
+
+
+def _member_lines(view: GroupView, member_id: bytes) -> Explanation:
+    row = tables.member(view.rows, member_id)
+    assert row is not None
+    lines = [f"status: {row.status}"]
+    away = tables.away(view.rows, member_id)
+    if tables.voter(view.rows, member_id) is not None:
+        lines.append("takes part in ordering the log")
+    elif away is not None:
+        lines.append(f"the voting role rests since {_day(away.since_ms)}: {_AWAY[away.reason]}")
+    else:
+        lines.append("does not take part in ordering the log; the political vote does not depend on it")
+    remedy = "they say that they are back: p2pnode voter return" if away is not None else ""
+    if not remedy and tables.voter(view.rows, member_id) is None and row.status == "member":
+        remedy = "the group can give it: p2pnode propose voting-role NAME"
+    return Explanation(subject=f"the member {view.name(member_id)}", lines=lines, remedy=remedy)
+
+
+_AWAY = {
+    "leave": "at their own wish",
+    "dormant": "nothing was heard of them for long",
+    "absent": "they did not answer a roll call",
+    "key": "the key that voted was struck",
+    "suspended": "they were suspended",
+    "council": "a council votes instead",
+}
+
+
+def _day(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def _explain_peer(context: Context, key: bytes) -> Explanation:

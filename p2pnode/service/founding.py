@@ -139,15 +139,8 @@ class FoundingService(GroupsService):
         annexes = tuple(bytes.fromhex(offer["annex_hex"]) for offer in draft["offers"])
         await self.context.port.ask(lambda request: OpenGroup(request, (header, signature, payload), annexes))
         for offer in draft["offers"]:
-            self._meet(_inception(offer).device_key, offer["addresses"])
+            self.meet(_inception(offer).device_key, offer["addresses"])
         return draft
-
-    def _meet(self, key: bytes, addresses: Sequence[str]) -> None:
-        """Dial another founder from now on."""
-        if key != self.context.port.own_key and addresses:
-            bare = [address.partition("/p2p/")[0] for address in addresses]
-            self.context.book.add(key, bare, source="invitation", is_wanted=True)
-            self.context.supervisor.want(key, bare)
 
     def _entry_of(self, draft: FoundingDraft, founding: Founding) -> list[str]:
         """The founding entry, which only the draft's author makes: there must not be two of them."""

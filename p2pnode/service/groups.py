@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import trio
 
@@ -222,6 +223,13 @@ class GroupsService:
                             "remedy": error.remedy,
                         }
                     )
+
+    def meet(self, key: bytes, addresses: Sequence[str]) -> None:
+        """Dial somebody of whom a file tells, from now on."""
+        if key != self.context.port.own_key and addresses:
+            bare = [address.partition("/p2p/")[0] for address in addresses]
+            self.context.book.add(key, bare, source="invitation", is_wanted=True)
+            self.context.supervisor.want(key, bare)
 
     async def leave_group(self, group: str, delete: bool) -> shapes.Left:
         held = self.context.held(group)

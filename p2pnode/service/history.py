@@ -10,12 +10,10 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 from p2pnode.chain.candidates import read_lane
-from p2pnode.consensus.certificate import Final, configuration_of_value
+from p2pnode.consensus.certificate import Final, configuration_of_value, final_of_value
 from p2pnode.consensus.cut import in_order
 from p2pnode.consensus.format import (
-    BlockHeader,
     Configuration,
-    certificate_of_value,
     decode_body,
     decode_header,
     ops_root,
@@ -105,9 +103,7 @@ class History:
             header = decode_header(row.header)
             is_change = header.next_config_hash != header.config_hash
             if is_change or row.height == height:
-                yield Link(
-                    _final_of(row, header), self._next_configuration(row.height) if is_change else None
-                )
+                yield Link(_final_of(row), self._next_configuration(row.height) if is_change else None)
 
     def _next_configuration(self, height: int) -> Configuration:
         above = self._queries.chain.block(height + 1)
@@ -116,5 +112,6 @@ class History:
         return configuration_of_value(codec.decode(above.configuration))
 
 
-def _final_of(row: BlockRow, header: BlockHeader) -> Final:
-    return Final(header, certificate_of_value(codec.decode(row.certificate)))
+def _final_of(row: BlockRow) -> Final:
+    convocation = None if row.convocation is None else codec.decode(row.convocation)
+    return final_of_value([row.header, codec.decode(row.certificate), convocation])

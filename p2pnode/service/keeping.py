@@ -15,6 +15,7 @@ import trio
 import p2pnode
 from p2pnode.backup import files_of, write_archive
 from p2pnode.core.errors import UsageError
+from p2pnode.core.events import Alert
 from p2pnode.core.ids import did_of, peer_id_of
 from p2pnode.local import service as shapes
 from p2pnode.service import explaining
@@ -26,8 +27,14 @@ _REMEDIES = {
     "restore.unconfirmed": "leave the node running until a member of the group is reachable (p2pnode "
     "peers list)",
     "key.forked": "join again with a new key: p2pnode --profile NAME join LINK",
+    "convocation.asked": "p2pnode group convene {group} --yes, once you have tried to reach the others",
+    "chain.schism": "the members talk, and found a new group that continues this one; p2pnode backup first",
     "store.set_aside": "nothing: the group is being fetched again; the damaged file can be deleted later",
 }
+
+
+_NO_WRITING = frozenset({"key.forked", "restore.unconfirmed"})
+"""Alerts that mean that nothing is signed, in some group at least."""
 
 
 class KeepingService(GroupsService):
@@ -35,6 +42,9 @@ class KeepingService(GroupsService):
 
     async def status(self) -> shapes.Status:
         context = self.context
+        groups = await self.groups()
+        names = {group["id"]: group["name"] for group in groups}
+        heights = {group["id"]: group["height"] for group in groups}
         return shapes.Status(
             version=p2pnode.__version__,
             pid=os.getpid(),
@@ -46,11 +56,18 @@ class KeepingService(GroupsService):
             api=f"http://127.0.0.1:{context.api_port}",
             peers_connected=len(context.host.connected()),
             peers_known=len(context.book.peers),
-            may_write=not context.port.alerts,
-            groups=await self.groups(),
+            may_write=not any(alert.rule in _NO_WRITING for alert in context.port.alerts.values()),
+            groups=groups,
             notices=[
-                shapes.Notice(rule=alert.rule, message=alert.message, remedy=_REMEDIES.get(alert.rule, ""))
+                shapes.Notice(
+                    rule=alert.rule,
+                    message=alert.message,
+                    remedy=_REMEDIES.get(alert.rule, "").format(
+                        group=names.get(alert.facts.get("group", ""), "")
+                    ),
+                )
                 for alert in context.port.alerts.values()
+                if not _is_over(alert, heights)
             ],
         )
 
@@ -134,6 +151,12 @@ class KeepingService(GroupsService):
 
     async def shutdown(self) -> None:
         self.context.stop()
+
+
+def _is_over(alert: Alert, heights: dict[str, int]) -> bool:
+    """Whether a question was overtaken by a block."""
+    group, height = alert.facts.get("group", ""), alert.facts.get("height")
+    return alert.rule == "convocation.asked" and height is not None and heights.get(group, 0) >= int(height)
 
 
 def _never() -> bool:

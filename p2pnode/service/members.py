@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from p2pnode.core.events import AgreeToClose
 from p2pnode.core.ids import did_of
 from p2pnode.exporters.statement import rule_in_words
 from p2pnode.governance import roles, sponsoring, tables
@@ -56,6 +57,12 @@ class MembersService(DecidingService):
                 for subject, rule in rules
             ],
         )
+
+    async def convene(self, group: str) -> shapes.Waiting:
+        held = self.context.held(group)
+        await self.context.port.ask(lambda request: AgreeToClose(request, held.group))
+        self.context.port.alerts.pop(("convocation.asked", held.group.hex()), None)
+        return await waiting_of(self.context, held)
 
     async def waiting(self, group: str) -> shapes.Waiting:
         return await waiting_of(self.context, self.context.held(group))

@@ -58,6 +58,10 @@ RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "the charter asks for a decision about each newcomer",
             "a member runs: p2pnode propose admit NAME",
         ),
+        "member.not_one": (
+            "this device speaks for no member of the group",
+            "p2pnode why GROUP tells how you stand; a member can invite you: p2pnode invite",
+        ),
         "sponsor.no_petition": (
             "no newcomer of that name waits for sponsors",
             "p2pnode members shows who waits, and for what",

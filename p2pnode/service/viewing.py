@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from p2pnode.consensus.execution import BlockContext
 from p2pnode.consensus.rows import State
 from p2pnode.core.annex import decode_annex
-from p2pnode.core.entry import Entry
+from p2pnode.core.crypto import ZERO_HASH
+from p2pnode.core.entry import VERSION, Entry, Header, encode_header, payload_fields, read_entry
 from p2pnode.core.errors import FormatError, UsageError
+from p2pnode.core.ids import DeviceKey, GroupId, Lane
 from p2pnode.describing import Describer
 from p2pnode.governance import tables
 from p2pnode.governance.tables import MemberRow
@@ -40,6 +42,7 @@ class GroupView:
     final: ChainQueries = field(init=False)
     rows: State = field(init=False)
     provisional: dict[bytes, str] = field(init=False)
+    _above: BlockContext = field(init=False)
 
     def __post_init__(self) -> None:
         self.final = self.queries.chain
@@ -47,9 +50,10 @@ class GroupView:
         self.provisional = {}
         tip = self.final.tip()
         height = 1 if tip is None else tip.height + 1
-        context = BlockContext(self.group, height, self.now_ms, self.group if tip is None else tip.id, True)
+        previous = self.group if tip is None else tip.id
+        self._above = BlockContext(self.group, height, self.now_ms, previous, True)
         for entry in self._undecided():
-            self.provisional[entry.id] = execute_entry(self.rows, entry, context) or ""
+            self.provisional[entry.id] = execute_entry(self.rows, entry, self._above) or ""
 
     def _undecided(self) -> list[Entry]:
         lanes = {lane.number: lane for lane in self.queries.lanes()}
@@ -60,6 +64,24 @@ class GroupView:
             if seq <= lane.last_usable and item.entry.payload is not None:
                 found.append(stored_entry(item.entry))
         return sorted(found, key=lambda entry: (entry.header.depth, entry.id))[:PROVISIONAL_MAX]
+
+    def void_rule_of(self, type_: str, payload: bytes) -> str | None:
+        """The rule by which an entry of this device would be void, were it ordered now, or None."""
+        header = Header(
+            VERSION,
+            GroupId(self.group),
+            DeviceKey(self.own_key),
+            Lane.LOCAL.value,
+            0,
+            ZERO_HASH,
+            0,
+            self.now_ms,
+            (),
+            type_,
+            *payload_fields(payload),
+        )
+        entry = read_entry(encode_header(header), None, payload)
+        return execute_entry(self.rows.overlay(), entry, self._above)
 
     # ---- who is who
 

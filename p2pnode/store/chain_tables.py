@@ -10,7 +10,11 @@ _ROWS_A_SCAN = 256
 
 
 class BlockRow(NamedTuple):
-    """One final block. Shapes: all are encoded; configuration is the one that voted on it."""
+    """One final block.
+
+    Shapes: all are encoded; configuration is the one that voted on it; convocation is there exactly for a
+    block of the second attempt.
+    """
 
     height: int
     id: bytes
@@ -18,6 +22,7 @@ class BlockRow(NamedTuple):
     body: bytes
     certificate: bytes
     configuration: bytes
+    convocation: bytes | None = None
 
 
 class ChainQueries:
@@ -82,7 +87,7 @@ class ChainTransaction(ChainQueries):
 
     def add_block(self, row: BlockRow) -> None:
         """Keep a final block."""
-        self._connection.execute("INSERT INTO block VALUES (?, ?, ?, ?, ?, ?)", row)
+        self._connection.execute("INSERT INTO block VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
     def put_rows(self, changes: Mapping[bytes, bytes | None]) -> None:
         """Write state rows; None deletes one."""

@@ -15,12 +15,15 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from p2pnode.chain.branches import is_on_the_way
+from p2pnode.consensus.format import PROPOSAL_TYPE, body_named
 from p2pnode.core.crypto import SigningKey
 from p2pnode.core.entry import Entry, Header, payload_fields, read_entry, sign_entry
 from p2pnode.core.errors import UsageError
-from p2pnode.core.events import Event, ForkShown, HeaderFound, Leave, Received
+from p2pnode.core.events import AnnexesReceived, Event, ForkShown, HeaderFound, Leave, Received
+from p2pnode.core.ids import Lane
 from p2pnode.replication.fork import Branch, encode_fork_proof
-from p2pnode.replication.run import StoredEntry, encode_run, pack_runs
+from p2pnode.replication.run import StoredEntry, encode_run, pack_runs, stored_header
 from p2pnode.store.node_file import Membership
 from tests.unit.node.world import NOW_MS, Machine
 
@@ -64,7 +67,9 @@ class History:
             case "write" | "open":
                 self._try(lambda: author.write(self.group, "x", self.now_ms, lane=2 if kind == "open" else 0))
             case "give":
-                author.give(other, self.group, self.now_ms)
+                # Now and then with the bodies of blocks: then the other follows, and may come to vote.
+                give = author.share if number % 3 == 0 else author.give
+                give(other, self.group, self.now_ms)
             case "leave" if number < 40:
                 self._try(lambda: author.ask(Leave(1, self.group), self.now_ms))
             case "fork":
@@ -171,7 +176,22 @@ class History:
                     events.append(Received(1, self.group, machine.key, frame, False, False))
                     events += [HeaderFound(self.group, row.header) for row in piece]
                     at += len(piece)
+                events += self._annexes(machine, lane.number, chance)
         return events
+
+    def _annexes(self, machine: Machine, number: int, chance: random.Random) -> list[Event]:
+        """The bodies of blocks that the proposals in a lane name, a few at a time."""
+        log = machine.node.logs[self.group]
+        lane = log.lanes[number]
+        if lane.lane != Lane.VOTES:
+            return []
+        rows = [stored_header(row.header).type for row in log.file.entries(number, 0, lane.seq)]
+        entries = zip(rows, log.file.entries(number, 0, lane.seq), strict=True)
+        named = [body_named(row.payload or b"") for type_, row in entries if type_ == PROPOSAL_TYPE]
+        blobs = log.file.annexes([body_hash for body_hash in named if body_hash is not None])
+        chance.shuffle(blobs)
+        pieces = [tuple(blobs[at : at + 2]) for at in range(0, len(blobs), 2)]
+        return [AnnexesReceived(1, self.group, machine.key, piece) for piece in pieces]
 
 
 def _as_tip(entry: Entry) -> Header:
@@ -213,10 +233,14 @@ class Observer:
             if chance.random() < 0.3:
                 self.machine.restart()
             picture = self.picture()
-            if picture == before:
+            if picture == before and not self._is_something_on_the_way():
                 return
             before = picture
         raise AssertionError("it never comes to rest")
+
+    def _is_something_on_the_way(self) -> bool:
+        log = self.machine.node.logs[self.group]
+        return any(is_on_the_way(lane, log.fork_seqs.get(lane.key)) for lane in log.lanes.values())
 
     def picture(self) -> object:
         """What all nodes have to agree on. Whose join came to nothing may be stored more or less far."""
@@ -224,7 +248,14 @@ class Observer:
         members = {id_: (member.status, member.devices) for id_, member in log.state.members.items()}
         present = {device for member in log.state.members.values() for device in member.devices}
         lanes = {
-            lane.key: (lane.last_deliverable, lane.delivered, lane.decided, lane.ended_at, lane.ended_id)
+            lane.key: (
+                lane.last_deliverable,
+                lane.delivered,
+                # How far votes speak of past heights only is a note of each node's own.
+                lane.decided if lane.lane != Lane.VOTES else None,
+                lane.ended_at,
+                lane.ended_id,
+            )
             for lane in log.lanes.values()
             if lane.author in present and (lane.seq >= 0 or lane.ended_at is not None)
         }
@@ -236,7 +267,8 @@ class Observer:
         outcomes = {
             id_: outcome for id_, outcome in log.state.outcomes.items() if outcome.state in ("final", "void")
         }
-        return members, lanes, heads, outcomes
+        tip = log.chain.tip
+        return members, lanes, heads, outcomes, (tip.height, tip.id, tip.state_root)
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))

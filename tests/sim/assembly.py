@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.sim.machine import Machine
     from tests.sim.world import World
 
-_QUICK = {"early": True, "quorum": [1, 2], "rule": "majority", "window_hours": 1}
+_QUICK = {"early": True, "grace_hours": 0, "quorum": [1, 2], "rule": "majority", "window_hours": 1}
 QUICK_RULES = dict.fromkeys(("default", "remove", "voting_role", "lying_voters", "text"), _QUICK)
 """Decisions that need no days, so that a case may have some."""
 

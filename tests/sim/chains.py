@@ -133,12 +133,19 @@ class Chains:
     # ---- the end
 
     def is_something_open(self) -> bool:
-        """Whether a block will be due by the time alone, as when a vote closes."""
-        return any(
-            log.chain.blocks.due_ms is not None
+        """Whether something will happen by time alone: a vote closes, an entry of the future comes in."""
+        held = [
+            (machine, log)
             for machine in self.world.machines.values()
-            if machine.node is not None
+            if machine.node is not None and self.world.is_honest(machine.name)
             for log in machine.node.logs.values()
+        ]
+        if any(log.chain.blocks.due_ms is not None for _, log in held):
+            return True
+        return any(
+            own is not None and ((theirs := log.lane(own.author, own.lane)) is None or theirs.seq < own.seq)
+            for own in (mine.lane(machine.key.public, Lane.LOCAL.value) for machine, mine in held)
+            for _, log in held
         )
 
     def judge(self, machine: Machine, log: GroupLog, *, is_whole: bool) -> None:

@@ -75,4 +75,5 @@ def read_case(path: Path) -> Case:
         tuple(fields["steps"]),
         fields["end_ms"],
         fields.get("is_within_bounds", True),
+        tuple((twin, of) for twin, of in fields.get("twins", ())),
     )

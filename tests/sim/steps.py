@@ -196,6 +196,15 @@ def _restore(world: World, name: str, is_whole_disk: int) -> None:
     machine.boot(is_moved=not is_whole_disk)
 
 
+def _clone(world: World, name: str, twin: str) -> None:
+    """Copy a whole machine onto another one; both go on with the same key."""
+    original, copy = world.machines[name], world.machines[twin]
+    copy.kill()
+    copy.disk.put_images(original.disk.images())
+    copy.incarnation = original.incarnation
+    copy.boot()
+
+
 def _damage(world: World, name: str, label: str) -> None:
     machine = world.machines[name]
     group = world.groups.get(label)
@@ -229,6 +238,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "boot": _boot,
     "back_up": _back_up,
     "restore": _restore,
+    "clone": _clone,
     "damage": _damage,
     "clock": _clock,
     "lie": lie,

@@ -40,7 +40,7 @@ class Case:
     """What is played.
 
     Shapes: liars are those machines whose key does what no correct node does; is_within_bounds says that they
-    are no more than a group survives.
+    are no more than a group survives; twins are (machine, the machine whose key it has too).
     """
 
     salt: str
@@ -49,6 +49,7 @@ class Case:
     steps: tuple[Step, ...]
     end_ms: int
     is_within_bounds: bool = True
+    twins: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -75,11 +76,12 @@ class World:
         self.timeline = Timeline()
         self.network = Network(self.timeline, case.salt, case.machines)
         self.network.on_broken = self._broken
+        twins = dict(case.twins)
         self.machines = {
-            name: Machine(self, name, SigningKey(sha256(f"{case.salt}:key:{name}".encode())))
+            name: Machine(self, name, SigningKey(sha256(f"{case.salt}:key:{twins.get(name, name)}".encode())))
             for name in case.machines
         }
-        self._names = {machine.key.public: name for name, machine in self.machines.items()}
+        self._names = {machine.key.public: twins.get(name, name) for name, machine in self.machines.items()}
         self.watch = Watch(self)
         self.groups: dict[str, bytes] = {}
         self.links: dict[str, Any] = {}
@@ -172,7 +174,8 @@ class World:
     # ---- lines
 
     def _pairs(self) -> list[tuple[str, str]]:
-        return sorted((a, b) for a, b in self.network.ways if a < b)
+        key_of = {name: machine.key.public for name, machine in self.machines.items()}
+        return sorted((a, b) for a, b in self.network.ways if a < b and key_of[a] != key_of[b])
 
     def _dial(self, a: str, b: str, pause_ms: int) -> None:
         """Keep a line open between two machines, for ever."""

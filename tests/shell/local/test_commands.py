@@ -28,6 +28,8 @@ SUMMARY: dict[str, Any] = {
     "authors": 3,
     "members": 3,
     "undecided": 2,
+    "height": 41,
+    "waits_for": "the first votes of Bob: 2 of 3 are here",
     "wanted": 7,
     "forks": 0,
     "disk_bytes": 2_500_000,
@@ -136,10 +138,80 @@ def test_terminal_of_another_encoding_is_no_fault(run: CommandLine, node: Record
 @pytest.mark.parametrize(
     ("words", "asked"),
     [
-        (("group", "found", "Tools"), ("found_group", ("Tools", "circle", ""))),
-        (("group", "found", "T", "--my-name", "Al", "--template", "x"), ("found_group", ("T", "x", "Al"))),
+        (("group", "found", "Tools"), ("found_group", ("Tools", "circle", "", None))),
+        (
+            ("group", "found", "T", "--my-name", "Al", "--template", "x"),
+            ("found_group", ("T", "x", "Al", None)),
+        ),
         (("group", "members", "x"), ("members", ("x",))),
         (("members", "x"), ("members", ("x",))),
+        (("members", "sponsor", "n", "-g", "x"), ("sponsor", ("x", "n"))),
+        (("charter", "x"), ("charter", ("x",))),
+        (("decisions", "x"), ("decisions", ("x",))),
+        (("decisions", "show", "p"), ("decision", (None, "p"))),
+        (("device", "x"), ("devices", ("x",))),
+        (("device", "add", "p2pnode:device:a", "-g", "x"), ("add_device", ("x", "p2pnode:device:a"))),
+        (("device", "revoke", "d", "-g", "x", "--yes"), ("revoke_device", ("x", "d", None))),
+        (("device", "rotate", "d", "-g", "x"), ("rotate_device", ("x", "d"))),
+        (("device", "object", "x"), ("object_to_change", ("x",))),
+        (("voter", "leave", "x", "--lying-voters", "0"), ("rest", ("x", 0))),
+        (("voter", "return", "x"), ("come_back", ("x",))),
+        (("vote", "p", "yes"), ("vote", (None, "p", "yes", [], "", None))),
+        (("vote", "p", "object", "-r", "no"), ("vote", (None, "p", "object", [], "no", None))),
+        (("vote", "p", "--rank", "b", "--rank", "a"), ("vote", (None, "p", "ranked", ["b", "a"], "", None))),
+        (("vote", "p", "yes", "--for", "m", "-g", "x"), ("vote", ("x", "p", "yes", [], "", "m"))),
+        (("vote", "p", "--confirm", "--code", "c"), ("confirm_ballot", (None, "p", None, "c"))),
+        (("delegate", "Bob", "-g", "x", "--subject", "text"), ("delegate", ("x", "Bob", None, "text"))),
+        (("delegate", "--back", "-g", "x"), ("delegate", ("x", None, None, None))),
+        (("delegate", "Bob", "--proposal", "p"), ("delegate", (None, "Bob", "p", None))),
+        (
+            ("propose", "text", "t", "-g", "x", "--title", "h", "--why", "w"),
+            ("propose", ("x", "text", {"text": "t"}, "h", "w")),
+        ),
+        (("propose", "admit", "n", "-g", "x"), ("propose", ("x", "admit", {"join": "n"}, "", ""))),
+        (("propose", "remove", "m", "-g", "x"), ("propose", ("x", "remove", {"member": "m"}, "", ""))),
+        (
+            ("propose", "suspend", "m", "--days", "7", "-g", "x"),
+            ("propose", ("x", "suspend", {"member": "m", "days": 7}, "", "")),
+        ),
+        (
+            ("propose", "role", "m", "cook", "--take", "-g", "x"),
+            ("propose", ("x", "role", {"member": "m", "role": "cook", "give": False}, "", "")),
+        ),
+        (
+            ("propose", "voting-role", "m", "-g", "x"),
+            ("propose", ("x", "voting_role", {"member": "m", "give": True}, "", "")),
+        ),
+        (
+            ("propose", "council", "a", "b", "--seats", "1", "-g", "x"),
+            ("propose", ("x", "council", {"candidates": ["a", "b"], "seats": 1, "term_days": 365}, "", "")),
+        ),
+        (
+            ("propose", "amend", "sponsors=3", "roles.cook={term_days=9}", "purpose=to eat", "-g", "x"),
+            (
+                "propose",
+                (
+                    "x",
+                    "amend",
+                    {"charter": {"sponsors": 3, "roles": {"cook": {"term_days": 9}}, "purpose": "to eat"}},
+                    "",
+                    "",
+                ),
+            ),
+        ),
+        (
+            ("propose", "restore-key", "m", "--request", "p2pnode:restore:did:key:x:abcd", "-g", "x"),
+            (
+                "propose",
+                ("x", "restore_key", {"member": "m", "device": "did:key:x", "recovery": "abcd"}, "", ""),
+            ),
+        ),
+        (
+            ("propose", "other", "garden", "--body", '{"bed": 3}', "-g", "x"),
+            ("propose", ("x", "garden", {"bed": 3}, "", "")),
+        ),
+        (("propose", "withdraw", "p"), ("withdraw", (None, "p"))),
+        (("propose", "answer", "p", "words"), ("answer_proposal", (None, "p", "words"))),
         (("leave", "x", "--yes"), ("leave_group", ("x", False))),
         (("leave", "x", "--yes", "--delete"), ("leave_group", ("x", True))),
         (("join", "p2pnode:join:abc", "--my-name", "Bob"), ("join", ("p2pnode:join:abc", "Bob"))),
@@ -499,8 +571,8 @@ def test_completion_offers_groups_and_is_silent_without_a_node(
 ) -> None:
     surroundings = {
         "_P2PNODE_COMPLETE": "complete_bash",
-        "COMP_WORDS": "p2pnode members R",
-        "COMP_CWORD": "2",
+        "COMP_WORDS": "p2pnode members list R",
+        "COMP_CWORD": "3",
     }
     shown = run.process(**surroundings)
     assert (shown.out.strip(), shown.err) == ("", "")
@@ -510,11 +582,19 @@ def test_completion_offers_groups_and_is_silent_without_a_node(
 
 
 COMMANDS = (
-    "init up down status id invite join members leave contribute why query backup restore disk verify "
+    "init up down status id invite join leave vote delegate contribute why query backup restore disk verify "
     "profiles version"
 ).split()
 GROUPED = {
-    "group": ("found", "list", "show", "members"),
+    "charter": ("show", "check", "template"),
+    "decisions": ("list", "show", "export", "check", "statement"),
+    "device": ("list", "invite", "accept", "add", "revoke", "rotate", "object"),
+    "group": ("found", "list", "show", "members", "offer", "sign", "open", "convene"),
+    "members": ("list", "sponsor"),
+    "proof": ("show", "verify"),
+    "propose": ("admit", "remove", "amend", "role", "council", "mandate", "text", "restore-key", "withdraw"),
+    "recover": ("ask",),
+    "voter": ("leave", "return"),
     "log": ("show", "tail", "verify"),
     "peers": ("list", "add", "remove", "ping", "block", "unblock"),
     "import": ("git",),

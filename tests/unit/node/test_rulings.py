@@ -118,7 +118,9 @@ def test_j05_a_run_vouches_for_a_bad_signature_inside_it_and_nobody_is_blamed(ma
     answer = alice.receive(group, pack_runs([run], compress=False), bob.key)
     assert (answer.stored, answer.refused) == (4, None)
     assert not [effect for effect in alice.effects if isinstance(effect, Penalize)]
-    while any(isinstance(effect, WakeAt) for effect in alice.handle(Woke())):
+    while any(
+        isinstance(effect, WakeAt) and effect.time_ms < NOW_MS + DAY_MS for effect in alice.handle(Woke())
+    ):
         pass
     held = alice.node.logs[group].lane(bob.key, 0)
     assert held is not None
@@ -449,7 +451,9 @@ def test_j05_a_signature_that_did_not_arrive_whole_is_asked_for_and_taken(machin
     spoiled = [stored[0]._replace(signature=bytes(64)), *stored[1:]]
     run = encode_run(group, bob.key, 0, 1, entries[0].header.prev, spoiled)
     alice.receive(group, pack_runs([run], compress=False), bob.key)
-    while any(isinstance(effect, WakeAt) for effect in alice.handle(Woke())):
+    while any(
+        isinstance(effect, WakeAt) and effect.time_ms < NOW_MS + DAY_MS for effect in alice.handle(Woke())
+    ):
         pass
     wanted = [effect for effect in alice.effects if isinstance(effect, SignatureWanted)]
     assert wanted == [SignatureWanted(group, entries[0].id)]

@@ -1,0 +1,99 @@
+"""Two final blocks at one height: more voters than the group tolerates have signed both ways (I11).
+
+Nothing can be ordered after that until people have settled it; the log itself goes on. Most often one of the
+two blocks was committed here long before the votes for the other are heard, so votes for past heights are
+still looked at.
+
+Source: C 2.5, 5.5, 5.8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from p2pnode.consensus import rules
+from p2pnode.consensus.certificate import configuration_of_value
+from p2pnode.consensus.faults import double_votes
+from p2pnode.consensus.format import (
+    Configuration,
+    Vote,
+    certificate_of_value,
+    decode_header,
+    is_vote_signed,
+)
+from p2pnode.core import codec
+from p2pnode.store.chain_tables import BlockRow, ChainQueries
+
+SETTING = "schism"
+
+
+class SchismFound(NamedTuple):
+    """Two final blocks of one height. Shapes: blocks ascending; culprits are member ids, ascending."""
+
+    height: int
+    blocks: tuple[bytes, bytes]
+    culprits: tuple[bytes, ...]
+
+
+def encode_found(found: SchismFound) -> bytes:
+    """A schism as the group's file keeps it."""
+    return codec.encode([found.height, list(found.blocks), list(found.culprits)])
+
+
+def decode_found(data: bytes | None) -> SchismFound | None:
+    """The schism that the group's file tells of, if it does."""
+    if data is None:
+        return None
+    height, (one, other), culprits = codec.decode(data)
+    return SchismFound(height, (one, other), tuple(culprits))
+
+
+def found_among(height: int, blocks: Iterable[bytes], votes: Iterable[tuple[bytes, Vote]]) -> SchismFound:
+    """A schism with those who provably signed both ways, out of everything that was said at its height."""
+    one, other = sorted(blocks)[:2]
+    return SchismFound(height, (one, other), tuple(sorted(voter for voter, _, _ in double_votes(votes))))
+
+
+class PastVotes:
+    """Votes for other blocks than the final ones of past heights."""
+
+    def __init__(self, chain: ChainQueries) -> None:
+        self._chain = chain
+        self._votes: dict[tuple[int, int, int, bytes], dict[bytes, Vote]] = {}
+        self._kept: tuple[int, tuple[tuple[bytes, Vote], ...]] = (0, ())
+
+    def keep(self, height: int, votes: tuple[tuple[bytes, Vote], ...]) -> None:
+        """Keep what was said at the height that has just become final: it may show who lied."""
+        self._kept = (height, votes)
+
+    def take(self, group: bytes, author: bytes, vote: Vote) -> SchismFound | None:
+        """Take a vote for a past height; a schism once a quorum made another block final there."""
+        row = self._chain.block(vote.height)
+        if row is None or vote.kind != "F" or vote.block == row.id:
+            return None
+        configuration = configuration_of_value(codec.decode(row.configuration))
+        member = {key: member for member, key in configuration.voters}.get(author)
+        epoch = decode_header(row.header).epoch
+        if member is None or not is_vote_signed(author, group, epoch, vote):
+            return None
+        votes = self._votes.setdefault((vote.height, vote.attempt, vote.view, vote.block), {})
+        votes[member] = vote
+        quorum = rules.quorum_of(len(configuration.voters), configuration.lying_voters, vote.attempt)
+        if not rules.has_quorum(len(votes), quorum):
+            return None
+        kept = self._kept[1] if self._kept[0] == vote.height else ()
+        said = [*_signed(row, configuration), *kept, *votes.items()]
+        return found_among(vote.height, (row.id, vote.block), said)
+
+
+def _signed(row: BlockRow, configuration: Configuration) -> list[tuple[bytes, Vote]]:
+    """The votes in the certificate of a final block."""
+    certificate = certificate_of_value(codec.decode(row.certificate))
+    return [
+        (
+            configuration.voters[signer][0],
+            Vote(row.height, certificate.attempt, certificate.view, certificate.kind, row.id, signature),
+        )
+        for signer, signature in zip(certificate.signers, certificate.signatures, strict=True)
+    ]
