@@ -76,7 +76,7 @@ def execute_parked(types: Types, state: State, context: BlockContext) -> tuple[O
         rule = execute_entry(types, state, entry, context)
         outcomes.append((bytes(entry.id), rule or ""))
     if outcomes:
-        held, following = tables.read(state, _PARKED_KEY)
+        held, following = tables.read(state, _PARKED_KEY) or (0, 0)
         tables.write(state, _PARKED_KEY, [held - len(outcomes), following])
     return tuple(outcomes)
 
