@@ -424,6 +424,10 @@ class Node:
         log = self.logs.get(event.group)
         if log is None:
             return [Reply(event.request, 0)]
+        if not event.annexes:
+            # This peer has nothing of what is wanted, and kept others from being asked meanwhile.
+            wanted = [AnnexesWanted(log.group)] if log.file.wanted_annexes(1) else []
+            return [Reply(event.request, 0), *wanted]
         kept = 0
         bodies = log.chain.bodies_wanted
         with log.change(durable=False) as change:
