@@ -118,7 +118,9 @@ def propose(world: World, name: str, label: str, subject: str, target: str, mark
 
     def proposed(reply: Reply) -> None:
         if reply.error is None:
+            header = reply.value[0].header
             world.proposals[mark] = bytes(reply.value[0].id)
+            world.wishes[mark] = (header.author, header.seq)
 
     _write(world, name, label, Item(OPEN_TYPE, payload), proposed)
 

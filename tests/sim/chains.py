@@ -46,6 +46,8 @@ class Chains:
         self.world = world
         self.final: dict[tuple[bytes, int], bytes] = {}
         """The final block of each group and height, by id."""
+        self.first_ms: dict[tuple[bytes, int], int] = {}
+        """When each of them was final at the first node."""
         self.checked = 0
         self._heights: dict[tuple[str, bytes], int] = {}
         self._heard: dict[tuple[str, bytes], int] = {}
@@ -80,6 +82,7 @@ class Chains:
         for row in chain.blocks(first, log.chain.tip.height):
             header = decode_header(row.header)
             self.world.log(f"{machine.name} final {row.height} {row.id.hex()[:8]}")
+            self.first_ms.setdefault((log.group, row.height), self.world.timeline.now_ms)
             known = self.final.setdefault((log.group, row.height), row.id)
             if known != row.id and self.world.case.is_within_bounds:
                 self.world.watch.find("chain.forked", f"{machine.name} has another block {row.height}")

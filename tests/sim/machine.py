@@ -177,6 +177,7 @@ class Machine:
             self._gone(is_power_cut=False)
             return
         self.world.log(f"{self.name} boot restored={is_restored}")
+        self.world.dial_soon(self.name)
         self._perform(effects)
         for group, link in joining.items():
             self._prepare_join(group, link)

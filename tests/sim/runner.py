@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from tests.sim.part_time import report
 from tests.sim.plans import plan
 from tests.sim.shrinking import outcome_rule, read_case, shrunk, write_case
 from tests.sim.world import Case, Outcome, play
 
+NIGHTLY_SEEDS = 10_000
 CASES = Path(__file__).parent / "cases"
 
 
@@ -27,11 +29,20 @@ def main(arguments: list[str] | None = None) -> int:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--seed", type=int, metavar="N", help="play one seed")
     what.add_argument("--seeds", type=_range, metavar="A:B", help="play the seeds from A up to B, without B")
+    what.add_argument("--nightly", action="store_true", help="play 10,000 seeds and keep what fails")
+    what.add_argument(
+        "--part-time", type=int, metavar="N", help="measure groups of part-time members with N seeds each"
+    )
     what.add_argument("--case", type=Path, metavar="FILE", help="play a case that was kept")
     parser.add_argument("--json", action="store_true", help="print one object for each seed")
     parser.add_argument("--verbose", action="store_true", help="print every event")
     parser.add_argument("--keep", action="store_true", help="shrink what fails into tests/sim/cases")
     options = parser.parse_args(arguments)
+    if options.part_time is not None:
+        report(options.part_time)
+        return 0
+    if options.nightly:
+        options.seeds, options.keep = range(NIGHTLY_SEEDS), True
     begun = time.monotonic()
     failures = count = 0
     for name, case in _cases(options):

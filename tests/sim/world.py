@@ -91,7 +91,10 @@ class World:
         self.links: dict[str, Any] = {}
         self.founded: dict[str, Founded] = {}
         self.proposals: dict[str, bytes] = {}
+        self.wishes: dict[str, tuple[bytes, int]] = {}
         self.serial = 0
+        self._dialing: dict[tuple[str, str], int] = {}
+        self._dials = 0
         self._tell = tell
         self._hash = hashlib.sha256()
         self._events = 0
@@ -187,8 +190,12 @@ class World:
     def _dial(self, a: str, b: str, pause_ms: int, since_ms: int | None = None) -> None:
         """Open a line between two machines, trying until there is one, for so long already."""
         begun_ms = self.timeline.now_ms if since_ms is None else since_ms
+        self._dials += 1
+        number = self._dialing[a, b] = self._dials
 
         def dial() -> None:
+            if self._dialing[a, b] != number:
+                return
             left, right = self.machines[a], self.machines[b]
             may = left.node is not None and right.node is not None
             may = may and not left.is_blocked(right.key.public) and not right.is_blocked(left.key.public)
@@ -205,6 +212,12 @@ class World:
             right.ends[a].start()
 
         self.timeline.after(pause_ms, dial)
+
+    def dial_soon(self, name: str) -> None:
+        """A machine was switched on: it and the others try anew."""
+        for a, b in self._pairs():
+            if name in (a, b) and (a, b) in self._dialing and (a, b) not in self.network.lines:
+                self._dial(a, b, REDIAL_MS // 4)
 
     def _broken(self, line: Line) -> None:
         a, b = line.names
