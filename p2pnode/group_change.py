@@ -22,7 +22,8 @@ from p2pnode.core.errors import UsageError
 from p2pnode.core.events import Item
 from p2pnode.core.ids import EntryId, Lane
 from p2pnode.core.limits import ACKS_MAX, CLOCK_AHEAD_MS_MAX, NEWCOMER_BYTES_MAX, NEWCOMER_ENTRIES_MAX
-from p2pnode.governance.state import GroupState, may_admit
+from p2pnode.governance.member_types import NEWCOMER_TYPES
+from p2pnode.governance.state import PETITION_RULES, GroupState, may_admit
 from p2pnode.replication.causality import Parent, ack_fault, cover
 from p2pnode.replication.fork import ForkProof, branch_headers
 from p2pnode.replication.frontier import Head
@@ -157,8 +158,9 @@ class Change:
         if run.lane != Lane.LOCAL:
             return False
         return any(
-            row.type == "member.join"
-            and may_admit(self.group_state, read_entry(row.header, row.signature, row.payload)) is None
+            row.type in NEWCOMER_TYPES
+            and may_admit(self.group_state, read_entry(row.header, row.signature, row.payload))
+            in (None, *PETITION_RULES)
             for row in run.rows[:NEWCOMER_ENTRIES_MAX]
         )
 

@@ -62,7 +62,8 @@ from p2pnode.core.ids import Lane
 from p2pnode.core.limits import ANNEX_BYTES_MAX
 from p2pnode.governance import leaving
 from p2pnode.governance.clock import may_sign
-from p2pnode.governance.state import may_admit
+from p2pnode.governance.member_types import NEWCOMER_TYPES, OPEN_TYPES
+from p2pnode.governance.state import PETITION_RULES, may_admit
 from p2pnode.group_change import Change
 from p2pnode.group_log import GroupLog
 from p2pnode.replication.exchange import Ingested
@@ -231,6 +232,8 @@ class Node:
         log = self.logs.get(group)
         is_voting = all(item.lane == Lane.VOTES for event in events for item in event.items)
         refusal = self.refusal(log, now_ms, is_voting=is_voting)
+        if refusal is not None and refusal.rule == "member.not_one" and _judge_themselves(events):
+            refusal = None
         if log is None or refusal is not None:
             return [Reply(event.request, error=refusal) for event in events]
         replies: list[Effect] = []
@@ -383,12 +386,11 @@ class Node:
         fault = opening.handed_in_fault(event.group, event.peer, entries)
         if fault is not None:
             return [Reply(event.request, Admission("void", fault, packed))]
-        rules = [may_admit(log.state, entry) for entry in entries if entry.header.type == "member.join"]
+        rules = [may_admit(log.state, entry) for entry in entries if entry.header.type in NEWCOMER_TYPES]
         is_known = bool(entries) and log.state.standing(entries[0].author) in ("member", "provisional")
-        if not is_known and None not in rules:
-            rule = rules[-1] if rules else "join.no_join"
-            state = "petition" if rule in ("join.needs_decision", "join.needs_sponsors") else "void"
-            return [Reply(event.request, Admission(state, rule, packed))]
+        rule = None if is_known or None in rules else rules[-1] if rules else "join.no_join"
+        if rule is not None and rule not in PETITION_RULES:
+            return [Reply(event.request, Admission("void", rule, packed))]
         effects: list[Effect] = []
         with log.change() as change:
             outcome = change.take(opening.run_of(entries), now_ms)
@@ -398,7 +400,8 @@ class Node:
                     change.add_annex(annex)
         if isinstance(outcome, Refused):
             return [Reply(event.request, Admission("void", outcome.rule, packed))]
-        effects.append(Reply(event.request, Admission("admitted", None, packed)))
+        state = "admitted" if rule is None else "petition"
+        effects.append(Reply(event.request, Admission(state, rule, packed)))
         return [*effects, *self.effects_of(log, change)]
 
     def _take_fork(self, event: ForkShown) -> list[Effect]:
@@ -571,3 +574,8 @@ class Node:
         if change.has_new_annex_wants:
             effects.append(AnnexesWanted(log.group))
         return effects
+
+
+def _judge_themselves(events: Sequence[Append]) -> bool:
+    """Whether the types of all entries say themselves who may write them, also who is no member."""
+    return all(item.type in OPEN_TYPES for event in events for item in event.items)

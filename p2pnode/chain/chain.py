@@ -272,8 +272,10 @@ class Chain:
         return is_new
 
     def _keep_certificate(self, certificate: Certificate | None) -> None:
-        """Keep the certificate inside a block: it may say of a block here that it is final."""
-        if certificate is not None and certificate.height > self.tip.height:
+        """Keep the certificate inside a block: it says of some block that it is final."""
+        if certificate is not None and certificate.height <= self.tip.height:
+            self.schism = self.schism or self._past.take_certificate(self.tip.group, certificate)
+        elif certificate is not None:
             known = self._certificates.setdefault(certificate.height, {})
             if len(known) < CERTIFICATES_MAX:
                 known.setdefault(certificate.hash, certificate)
@@ -526,11 +528,12 @@ class Chain:
     def advance(self, tip: Tip) -> None:
         """A block was committed: go on with the next height."""
         self._past.keep(tip.height, self.height.votes)
-        self._certificates.pop(tip.height, None)
         self._headers_asked.clear()
         self._voted_by = self.tip.configuration
         self.tip = tip
         self.is_stirred = True
+        for certificate in self._certificates.pop(tip.height, {}).values():
+            self._keep_certificate(certificate)
         self._heights = {
             number: [(seq, last) for seq, last in heights if last > tip.height]
             for number, heights in self._heights.items()

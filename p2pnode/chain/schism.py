@@ -9,13 +9,14 @@ Source: C 2.5, 5.5, 5.8.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from p2pnode.consensus import rules
-from p2pnode.consensus.certificate import configuration_of_value
+from p2pnode.consensus.certificate import check_certificate, configuration_of_value
 from p2pnode.consensus.faults import double_votes
 from p2pnode.consensus.format import (
+    Certificate,
     Configuration,
     Vote,
     certificate_of_value,
@@ -23,6 +24,7 @@ from p2pnode.consensus.format import (
     is_vote_signed,
 )
 from p2pnode.core import codec
+from p2pnode.core.errors import FormatError
 from p2pnode.store.chain_tables import BlockRow, ChainQueries
 
 SETTING = "schism"
@@ -80,20 +82,34 @@ class PastVotes:
         votes = self._votes.setdefault((vote.height, vote.attempt, vote.view, vote.block), {})
         votes[member] = vote
         quorum = rules.quorum_of(len(configuration.voters), configuration.lying_voters, vote.attempt)
-        if not rules.has_quorum(len(votes), quorum):
+        return self._found(row, configuration, votes) if rules.has_quorum(len(votes), quorum) else None
+
+    def take_certificate(self, group: bytes, certificate: Certificate) -> SchismFound | None:
+        """Take a certificate out of a later block: it shows votes beyond a fork of their lane, too."""
+        row = self._chain.block(certificate.height)
+        if row is None or certificate.block == row.id:
             return None
-        kept = self._kept[1] if self._kept[0] == vote.height else ()
-        said = [*_signed(row, configuration), *kept, *votes.items()]
-        return found_among(vote.height, (row.id, vote.block), said)
+        configuration = configuration_of_value(codec.decode(row.configuration))
+        epoch = decode_header(row.header).epoch
+        try:
+            check_certificate(certificate, configuration, group, epoch, certificate.block)
+        except FormatError:
+            return None
+        return self._found(row, configuration, dict(_said(certificate, configuration)))
+
+    def _found(self, row: BlockRow, configuration: Configuration, votes: Mapping[bytes, Vote]) -> SchismFound:
+        """The schism that votes for another block than the final one make, with those who lied."""
+        kept = self._kept[1] if self._kept[0] == row.height else ()
+        final = certificate_of_value(codec.decode(row.certificate))
+        said = [*_said(final, configuration), *kept, *votes.items()]
+        other = next(iter(votes.values())).block
+        return found_among(row.height, (row.id, other), said)
 
 
-def _signed(row: BlockRow, configuration: Configuration) -> list[tuple[bytes, Vote]]:
-    """The votes in the certificate of a final block."""
-    certificate = certificate_of_value(codec.decode(row.certificate))
+def _said(certificate: Certificate, configuration: Configuration) -> list[tuple[bytes, Vote]]:
+    """The votes in a certificate."""
+    subject = (certificate.height, certificate.attempt, certificate.view, certificate.kind, certificate.block)
     return [
-        (
-            configuration.voters[signer][0],
-            Vote(row.height, certificate.attempt, certificate.view, certificate.kind, row.id, signature),
-        )
+        (configuration.voters[signer][0], Vote(*subject, signature))
         for signer, signature in zip(certificate.signers, certificate.signatures, strict=True)
     ]

@@ -20,6 +20,7 @@ voter = typer.Typer(help="Whether your node takes part in ordering the log.", no
 
 _INVITATION = "p2pnode/device/1"
 _PHRASE_CHARACTERS_MAX = 1024
+_RECOVER_TIMEOUT_S = 60.0
 
 Device = Annotated[str, typer.Argument(metavar="DEVICE", help="Its did, or the end of it.")]
 
@@ -89,17 +90,7 @@ def accept(
 ) -> None:
     """Let this device belong to the member who wrote the file; prints a line for a device they have."""
     invocation = invocation_of(context)
-    try:
-        document = json.loads(read_text(Path(file).expanduser()))
-    except ValueError:
-        document = None
-    if not isinstance(document, dict) or document.get("format") != _INVITATION:
-        raise UsageError(
-            "device.bad_invitation",
-            f"{file} is not such a file.",
-            "`p2pnode device invite FILE` makes one.",
-        )
-    answer = invocation.client.post("/devices/accept", {"invitation": document})
+    answer = invocation.client.post("/devices/accept", {"invitation": _invitation(file)})
     invocation.answer(
         answer,
         lambda done: say(done["answer"], "", "On a device that you have, run: p2pnode device add LINE"),
@@ -153,6 +144,49 @@ def object_(context: typer.Context, name: GroupArgument = None) -> None:
     invocation = invocation_of(context)
     written = invocation.client.post("/devices/object", {"group": invocation.group(name)})
     invocation.answer(written, lambda _: say("Objected; nothing changes."))
+
+
+@recover.command("from")
+def recover_from(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A member's `device invite` wrote it.")],
+) -> None:
+    """Replace all your devices by this new one, with the recovery phrase from paper.
+
+    It takes effect after seven days in which any old device may object. The phrase is asked for, or read
+    from standard input.
+
+    \b
+    A member of the group, for you:
+      p2pnode device invite back.device --for NAME
+    You, on a new computer:
+      p2pnode up
+      p2pnode recover from back.device
+    """
+    document = _invitation(file)
+    invocation = invocation_of(context)
+    body = {"invitation": document, "phrase": _phrase()}
+    written = invocation.client.post("/recoveries", body, timeout_s=_RECOVER_TIMEOUT_S)
+    invocation.answer(
+        written,
+        lambda _: say(
+            f"In seven days it speaks for {document['member_name'] or 'you'}, unless an old device objects.",
+            "Write down the recovery phrase of this new identity; the old one is used up.",
+        ),
+    )
+
+
+def _invitation(file: str) -> dict[str, Any]:
+    """What `device invite` wrote. Errors: UsageError device.bad_invitation."""
+    try:
+        document = json.loads(read_text(Path(file).expanduser()))
+    except ValueError:
+        document = None
+    if not isinstance(document, dict) or document.get("format") != _INVITATION:
+        raise UsageError(
+            "device.bad_invitation", f"{file} is not such a file.", "`p2pnode device invite FILE` makes one."
+        )
+    return document
 
 
 @recover.command()

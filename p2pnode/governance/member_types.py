@@ -42,5 +42,8 @@ MEMBER_TYPES: tuple[EntryType, ...] = (
     _governed(RECOVER_TYPE, recovering.decode, recovering.execute),
 )
 
+NEWCOMER_TYPES = frozenset({JOIN_TYPE, RECOVER_TYPE})
+"""Types with which somebody unknown may begin: who asks to join, and a new device of who lost the others."""
+
 OPEN_TYPES = frozenset({JOIN_TYPE, LEAVE_TYPE, RECOVER_TYPE, DEVICE_REVOKE_TYPE})
 """Types that judge by themselves who may write them: also somebody who is no member, or not yet."""

@@ -106,6 +106,11 @@ class DeviceAcceptance(_Request):
     invitation: DeviceInvitationBody
 
 
+class RecoveryRequest(_Request):
+    invitation: DeviceInvitationBody
+    phrase: Annotated[str, Field(min_length=1, max_length=1024)]
+
+
 class DeviceAddition(_Request):
     group: Word
     answer: Annotated[str, Field(min_length=1, max_length=1024)]

@@ -197,6 +197,12 @@ async def object_to_change(service: Service, request: body.GroupRequest) -> Any:
     return await service.object_to_change(request.group)
 
 
+@routes.post("/recoveries", responses=_answers(shape.Written))
+async def recover(service: Service, request: body.RecoveryRequest) -> Any:
+    invitation = cast(shape.DeviceInvitation, request.invitation.model_dump())
+    return await service.recover(invitation, request.phrase)
+
+
 @routes.post("/voters/rest", responses=_answers(shape.Written))
 async def rest(service: Service, request: body.RestRequest) -> Any:
     return await service.rest(request.group, request.lying_voters)

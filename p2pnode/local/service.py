@@ -495,6 +495,9 @@ class Service(Protocol):
     async def rotate_device(self, group: str, device: str) -> Written:
         """Hand the vote on blocks to another device of one's own."""
 
+    async def recover(self, invitation: DeviceInvitation, phrase: str) -> Written:
+        """Replace all devices of a member by this one, by the recovery phrase, unless an old one objects."""
+
     async def object_to_change(self, group: str) -> list[Written]:
         """Stop every change of one's own keys that waits for objections."""
 

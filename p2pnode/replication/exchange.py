@@ -122,6 +122,8 @@ class Exchange:
         self._sent: dict[LaneKey, int] = {}
         self._overflowed = False
         self._equal_lanes: frozenset[int] = frozenset()
+        self._knew_us = False
+        self._answered_at = NO_SEQ
         self._position = Cursor(_NO_EPOCH, 0)
         self._fork_points: set[LaneKey] = set()
 
@@ -153,7 +155,11 @@ class Exchange:
         )
 
     def take_offer(self, offered: Offered) -> bool:
-        """Note what the peer says about the group; whether it differs from what we hold."""
+        """Note what the peer says about the group; whether it is worth an answer.
+
+        That is when it differs from what we hold, and once when nothing does: only from the answer does
+        whoever asked learn that its own entries arrived.
+        """
         self.their_number = offered.number
         self.their_lanes = lanes_of(offered.lanes)
         if offered.epoch != self._their_epoch:
@@ -166,7 +172,9 @@ class Exchange:
             self.missing.clear()
             self.announced = None
             return False
-        return self.their_lanes != self.lanes or bool(self._unequal_lanes(offered))
+        is_first = self.frontier.changed != self._answered_at
+        self._answered_at = self.frontier.changed
+        return is_first or self.their_lanes != self.lanes or bool(self._unequal_lanes(offered))
 
     def _unequal_lanes(self, offered: Offered) -> frozenset[int]:
         """The lanes that the peer may read and of which its log is not known to be equal to ours."""
@@ -350,13 +358,14 @@ class Exchange:
 
     @property
     def is_cursor_due(self) -> bool:
-        """Whether everything that the peer showed is here, and that is news."""
+        """Whether everything that the peer showed is here, and that is news: so is that it knows ours."""
         is_level = not self.missing and not self.unproven and not self._overflowed
-        return self.is_open and is_level and self.told > self.recorded
+        is_news = self.told > self.recorded or (not self._knew_us and self.told > NO_SEQ and self.knows_us)
+        return self.is_open and is_level and is_news
 
     def cursor(self) -> Cursor | None:
         """The position to remember, when it says something new."""
         if not self.is_cursor_due:
             return None
-        self.recorded = self.told
+        self.recorded, self._knew_us = self.told, self.knows_us
         return Cursor(cursor_epoch(self._their_epoch, self.their_lanes), self.told)

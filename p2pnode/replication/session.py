@@ -371,10 +371,10 @@ class Session:
         exchange = None if self._offering is None else self._offering.find(offered)
         if exchange is None or self._offering is None:
             return []
-        differs = exchange.take_offer(offered)
+        owes_answer = exchange.take_offer(offered)
         if not exchange.is_open:
             return []
-        effects = [self._offer([exchange], is_answer=False)] if is_answer and differs else []
+        effects = [self._offer([exchange], is_answer=False)] if is_answer and owes_answer else []
         effects += self._offering.answer(exchange, offered)
         effects += self._fetching.ask(exchange, now_ms)
         return effects + self._fetching.want_annexes_again(exchange)

@@ -6,9 +6,10 @@ from p2pnode.core.crypto import KEY_BYTES, SIGNATURE_BYTES
 from p2pnode.core.entry import check_alone
 from p2pnode.core.errors import FormatError, UsageError
 from p2pnode.core.events import Item, OpenGroup
-from p2pnode.core.ids import DeviceKey, device_key_of_did, did_of
-from p2pnode.governance import devices, tables, voters
+from p2pnode.core.ids import DeviceKey, Lane, device_key_of_did, did_of
+from p2pnode.governance import devices, recovering, tables, voters
 from p2pnode.governance.devices import Add, Revoke
+from p2pnode.governance.inception import recovery_commitment_of
 from p2pnode.governance.keys import DEVICES_MAX
 from p2pnode.local import service as shapes
 from p2pnode.local.naming import Named, choose
@@ -19,8 +20,12 @@ from p2pnode.service.evidence import founding_of
 from p2pnode.service.groups import GroupsService
 from p2pnode.service.rules import refusal
 from p2pnode.service.viewing import GroupView
+from p2pnode.store.group_file import GroupQueries
+from protocols.port import JoinRequest, WireEntry
 
 _ANSWER = "p2pnode:device:"
+_JUDGED_BY_OTHERS = frozenset({"recover.no_member", "recover.bad_key"})
+"""What a device that has not read the group's log yet cannot know: members who came later, later phrases."""
 
 
 class DevicesService(GroupsService):
@@ -50,6 +55,17 @@ class DevicesService(GroupsService):
         return await self.context.view(held, read)
 
     async def accept_device(self, invitation: shapes.DeviceInvitation) -> shapes.DeviceAnswer:
+        group, _ = await self._open_invited(invitation)
+        signed = devices.sign_device(
+            self.context.port.signing_key, group, bytes.fromhex(invitation["member"])
+        )
+        own = did_of(self.context.port.own_key)
+        return shapes.DeviceAnswer(
+            group=group.hex(), name=invitation["name"], answer=f"{_ANSWER}{own}:{signed.hex()}"
+        )
+
+    async def _open_invited(self, invitation: shapes.DeviceInvitation) -> tuple[bytes, bytes]:
+        """Open the group of a file that a device of a member wrote: the group, and that device's key."""
         try:
             header, signature, payload = (bytes.fromhex(part) for part in invitation["founding_hex"])
             entry = check_alone(header, signature, payload)
@@ -62,13 +78,7 @@ class DevicesService(GroupsService):
             raise UsageError("device.bad_invitation", "the file is of another group", "ask for a new one")
         await self.context.port.ask(lambda request: OpenGroup(request, (header, signature, payload), ()))
         self.meet(host, invitation["addresses"])
-        signed = devices.sign_device(
-            self.context.port.signing_key, bytes(entry.group), bytes.fromhex(invitation["member"])
-        )
-        own = did_of(self.context.port.own_key)
-        return shapes.DeviceAnswer(
-            group=entry.group.hex(), name=invitation["name"], answer=f"{_ANSWER}{own}:{signed.hex()}"
-        )
+        return bytes(entry.group), bytes(host)
 
     async def add_device(self, group: str, answer: str) -> shapes.Written:
         held = self.context.held(group)
@@ -117,6 +127,31 @@ class DevicesService(GroupsService):
 
         return await self._say(held, devices.KEY_ROTATE_TYPE, await self.context.view(held, prepare))
 
+    async def recover(self, invitation: shapes.DeviceInvitation, phrase: str) -> shapes.Written:
+        key = recovery_key(phrase)
+        own, next_ = self.context.port.own_key, self.context.recovery_commitment
+        if next_ == recovery_commitment_of(key.public):
+            raise UsageError(
+                "recover.same_phrase",
+                "recovering uses the phrase up, and this device was made with the very same one",
+                "make a new identity, with a new phrase: p2pnode --profile NAME up",
+            )
+        group, host = await self._open_invited(invitation)
+        member_id = bytes.fromhex(invitation["member"])
+        signature = recovering.sign_recovery(key, group, member_id, own, next_)
+        payload = recovering.encode(recovering.Recover(member_id, DeviceKey(key.public), next_, signature))
+        held = self.context.port.groups()[group]
+        rule = await self.context.view(held, lambda view: view.void_rule_of(recovering.RECOVER_TYPE, payload))
+        if rule is not None and rule not in _JUDGED_BY_OTHERS:
+            raise refusal(rule)
+        item = Item(recovering.RECOVER_TYPE, payload)
+        entry = (await self.context.append(held, (item,)))[0]
+        wires = await self.context.query(held, lambda queries: _own_beginning(queries, own))
+        answer = await self.hand_in(host, JoinRequest(group, wires, ()))
+        if answer.verdict == "refused":
+            raise refusal(answer.rule or "recover.refused")
+        return written(entry)
+
     async def object_to_change(self, group: str) -> list[shapes.Written]:
         held = self.context.held(group)
 
@@ -159,6 +194,16 @@ class DevicesService(GroupsService):
 
     async def _say(self, held: HeldGroup, type_: str, payload: bytes) -> shapes.Written:
         return written(await self.context.say(held, type_, payload))
+
+
+def _own_beginning(queries: GroupQueries, own: bytes) -> tuple[WireEntry, ...]:
+    """Everything that this device has written for members, from its first entry on."""
+    lanes = [lane for lane in queries.lanes() if lane.author == own and lane.lane == Lane.LOCAL]
+    return tuple(
+        WireEntry(stored.header, stored.signature or b"", stored.payload or b"")
+        for lane in lanes
+        for stored in queries.entries(lane.number, 0, lane.seq)
+    )
 
 
 def _device_rows(view: GroupView) -> list[shapes.DeviceRow]:

@@ -19,6 +19,7 @@ from p2pnode.local import service as shapes
 from p2pnode.opening import PreparedJoin
 from p2pnode.port import HeldGroup
 from p2pnode.service.context import Context
+from p2pnode.service.rules import RULES
 from p2pnode.service.waiting import waiting_of
 from p2pnode.store.group_file import GroupQueries
 from protocols import join as join_protocol
@@ -148,6 +149,8 @@ class GroupsService:
         except PeerError as error:
             self.context.pending_joins.pop(group, None)
             raise _bad_answer(error) from error
+        if answer.verdict == "petition":
+            return self._petitioning(group, prepared, answer)
         self.context.pending_joins.pop(group, None)
         if answer.verdict not in ("member", "provisional") or answer.founding is None:
             raise UsageError(
@@ -160,6 +163,18 @@ class GroupsService:
         except FormatError as error:
             raise _bad_answer(error) from error
 
+    def _petitioning(self, group: bytes, prepared: PreparedJoin, answer: JoinAnswer) -> shapes.Joined:
+        """Where a request stands that waits for people; this node asks again from time to time."""
+        meaning, _ = RULES.get(answer.rule, (answer.message, ""))
+        return shapes.Joined(
+            group=group.hex(),
+            name=prepared.link.name,
+            standing="petitioner",
+            entry=_last_id(prepared),
+            entries=0,
+            message=f"{meaning}; this node keeps asking while it runs",
+        )
+
     async def _knock(self, prepared: PreparedJoin) -> JoinAnswer:
         """Ask the inviter's node. Errors: Unreachable."""
         key = bytes(prepared.link.invitation.inviter)
@@ -167,12 +182,18 @@ class GroupsService:
         self.context.book.add(key, addresses, source="invitation", is_wanted=True)
         self.context.supervisor.want(key, addresses)
         await self.context.host.dial(key, addresses)
-        stream = await self.context.host.open_stream(key, join_protocol.ID)
         request = JoinRequest(
             bytes(prepared.link.invitation.group),
             tuple(WireEntry(*entry) for entry in prepared.entries),
             prepared.annexes,
         )
+        return await self.hand_in(key, request)
+
+    async def hand_in(self, key: bytes, request: JoinRequest) -> JoinAnswer:
+        """Hand first entries to a member's node. Errors: Unreachable."""
+        if key not in self.context.host.connected():
+            await self.context.host.dial(key, self.context.book.peers[key].addresses)
+        stream = await self.context.host.open_stream(key, join_protocol.ID)
         try:
             return await join_protocol.ask(stream, request)
         finally:

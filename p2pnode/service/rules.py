@@ -175,6 +175,19 @@ RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "only the device that votes hands the vote on",
             "run it on the voting device: p2pnode device list",
         ),
+        "recover.no_member": ("there is no such member in the group", "ask a member for a new file"),
+        "recover.known_device": (
+            "this device belongs to somebody in the group already",
+            "recover on a new one: p2pnode --profile NAME up",
+        ),
+        "recover.bad_key": (
+            "that is not the recovery phrase of this member",
+            "look for the paper of the identity with which you joined, or of your last recovery",
+        ),
+        "recover.pending": (
+            "somebody recovers this member already",
+            "wait; if it was not you, object on an old device: p2pnode device object",
+        ),
         "convocation.asked": (
             "so many voters are silent that the group cannot decide; it can be convened a second time",
             "p2pnode group convene NAME --yes",

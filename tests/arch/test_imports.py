@@ -75,8 +75,8 @@ _ROOMS = {
     "p2pnode.consensus": _pure("p2pnode.consensus"),
     "p2pnode.economy": _pure("p2pnode.economy"),
     "p2pnode.federation": _pure("p2pnode.federation"),
-    # nacl seals boxes (J12), tomllib reads a charter as people write it. What a group decides is what consensus
-    # agrees on: its entries are executed on consensus rows.
+    # nacl seals boxes (J12), tomllib reads a charter as people write it. What a group decides is what
+    # consensus agrees on: its entries are executed on consensus rows.
     "p2pnode.governance": Room(
         own=(
             "p2pnode.consensus.convocation",
@@ -128,6 +128,8 @@ _ROOMS = {
             *_HOME,
             "p2pnode.commands",
             "p2pnode.core",
+            "p2pnode.governance.charter",  # `charter check` needs no node
+            "p2pnode.proof_summary",  # nor does `proof verify`
             "p2pnode.governance.inception",  # `init` commits to the recovery phrase that it prints
             "p2pnode.exporters",
             "p2pnode.importers",
@@ -150,6 +152,7 @@ _ROOMS = {
                 *_HOME,
                 *_SYNC,
                 "p2pnode.clock",
+                "p2pnode.exporters",  # the service hands out exports, and says subjects and rules in words
                 "p2pnode.local",
                 "p2pnode.logs",
                 "p2pnode.net",

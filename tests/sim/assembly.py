@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from p2pnode.core.annex import annex_hash, encode_annex
 from p2pnode.core.crypto import sha256
-from p2pnode.core.events import Append, Found, Item, OpenGroup, Reply
+from p2pnode.core.events import AgreeToClose, Append, Found, Item, OpenGroup, Reply
 from p2pnode.core.ids import DeviceKey
 from p2pnode.governance import founding
 from p2pnode.governance.ballot import CAST_TYPE, Ballot, encode_cast
@@ -130,6 +130,13 @@ def ballot(world: World, name: str, label: str, mark: str, choice: str) -> None:
         _write(world, name, label, Item(CAST_TYPE, encode_cast(Ballot(proposal, choice))))
 
 
+def agree(world: World, name: str, label: str) -> None:
+    """The person at a machine agrees to a second convocation, if it was asked."""
+    group = world.groups.get(label)
+    if group is not None:
+        world.machines[name].submit(AgreeToClose(_ignore, group))
+
+
 def _write(world: World, name: str, label: str, item: Item, then: Any = None) -> None:
     group = world.groups.get(label)
     machine = world.machines[name]
@@ -148,4 +155,4 @@ def _write(world: World, name: str, label: str, item: Item, then: Any = None) ->
 
 
 def _ignore(reply: Reply) -> None:
-    """Opening a group a second time changes nothing."""
+    """Opening a group a second time changes nothing, nor does agreeing to what nobody asked."""

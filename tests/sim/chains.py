@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from p2pnode.consensus.certificate import Final, check_final, configuration_of_value
+from p2pnode.consensus.certificate import Final, check_final, configuration_of_value, final_of_value
 from p2pnode.consensus.convocation import CLOSE_TYPE, decode_closing
-from p2pnode.consensus.format import VOTE_TYPE, Vote, certificate_of_value, decode_header, decode_votes
+from p2pnode.consensus.format import VOTE_TYPE, Vote, decode_header, decode_votes
 from p2pnode.consensus.proof import Link, Proof, encode_proof
 from p2pnode.consensus.rules import FIRST_ATTEMPT
 from p2pnode.consensus.snapshot import SnapshotReader, make_chunk
@@ -170,7 +170,9 @@ def _chain_of(machine: Machine, log: GroupLog) -> ChainQueries:
 
 
 def _final_of(row: BlockRow) -> Final:
-    return Final(decode_header(row.header), certificate_of_value(codec.decode(row.certificate)))
+    """What a row holds, read as a carrier would hand it on."""
+    convocation = None if row.convocation is None else codec.decode(row.convocation)
+    return final_of_value([row.header, codec.decode(row.certificate), convocation])
 
 
 def _proof_of(log: GroupLog) -> Proof:

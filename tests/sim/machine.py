@@ -7,7 +7,7 @@ commit, replies last.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -125,6 +125,7 @@ class Machine:
     wanted: Wanted = field(default_factory=Wanted)
     conducts: dict[bytes, Conduct] = field(default_factory=dict)
     alerts: list[str] = field(default_factory=list)
+    facts: dict[str, Mapping[str, str]] = field(default_factory=dict)
     joining: dict[bytes, str] = field(default_factory=dict)
     inbox_most: int = 0
     boots: int = 0
@@ -303,6 +304,7 @@ class Machine:
             case WakeAt(time_ms):
                 self._wake(time_ms)
             case Alert(rule, _, facts):
+                self.facts[rule] = facts
                 self._alert(rule, bytes.fromhex(facts.get("group", "")))
 
     def _regroup(self, group: bytes, state: GroupState, epoch: bytes) -> None:

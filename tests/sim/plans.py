@@ -17,7 +17,12 @@ _HOUR_MS = 60 * 60 * 1000
 _KINDS = ("work", "work", "open", "note", "claim", "batch", "unknown", "large")
 _QUIET_LIES = tuple(LIES)
 _VOTING_LIES = tuple(VOTING_LIES)
-_FOUNDERS = (1, 1, 1, 1, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 6, 7)
+_FOUNDERS = (1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 4)
+_MANY_FOUNDERS = (5, 5, 6, 7)
+LARGE_EVERY = 12
+"""One seed in so many has a large network: machines cost time, each has a line to every other one."""
+
+_MACHINES = 4
 _DELTAS_S = (2, 5, 10, 30)
 
 
@@ -31,18 +36,24 @@ class Plan:
     def __init__(self, seed: int) -> None:
         self.random = random = Random(seed)
         self.seed = seed
-        founders = random.choice(_FOUNDERS)
+        is_large = seed % LARGE_EVERY == LARGE_EVERY - 1
+        founders = random.choice(_MANY_FOUNDERS if is_large else _FOUNDERS)
         lying_voters = (founders - 1) // 3
         self.voting_liars = list(LIARS[: random.randint(0, lying_voters)])
         self.spare = lying_voters - len(self.voting_liars)
         honest = founders - len(self.voting_liars)
         joining = max(random.randint(0, 2), 2 - honest) if founders > 2 else random.randint(1, 3)
+        if not is_large:
+            joining = min(joining, _MACHINES - founders)
         self.honest = list(HONEST[: min(honest + joining, len(HONEST))])
         self.founders = [*self.honest[:honest], *self.voting_liars]
         others = random.choice([0, 0, 1, 1, 2])
         self.liars = list(dict.fromkeys([*self.voting_liars, *LIARS[:others]]))
-        if founders + joining > 5:
-            self.liars = self.voting_liars  # machines cost time: two of a network's lines each
+        if founders + joining + others > _MACHINES:
+            self.liars = self.voting_liars
+        self.twins: list[tuple[str, str]] = []
+        if self.voting_liars and random.random() < 0.4:
+            self.twins = [(f"{self.voting_liars[0]}2", self.voting_liars[0])]
         self.steps: list[Step] = []
 
     @property
@@ -57,7 +68,9 @@ class Plan:
 
     def case(self) -> Case:
         steps = sorted(self.steps, key=lambda step: step[0])
-        return Case(f"seed {self.seed}", tuple(self.names), tuple(self.liars), tuple(steps), CHAOS_MS)
+        machines = (*self.names, *(twin for twin, _ in self.twins))
+        liars = (*self.liars, *(twin for twin, _ in self.twins))
+        return Case(f"seed {self.seed}", machines, liars, tuple(steps), CHAOS_MS, twins=tuple(self.twins))
 
 
 def plan(seed: int) -> Case:
@@ -65,7 +78,7 @@ def plan(seed: int) -> Case:
     made = Plan(seed)
     random = made.random
     _gather(made)
-    for _ in range(random.randint(8, 24)):
+    for _ in range(random.randint(5, 15)):
         name = random.choice(made.names)
         made.add(made.moment(), "append", name, LABEL, random.choice(_KINDS), random.randint(1, 4))
     faults = random.sample(_FAULTS, random.randint(1, 4))
@@ -76,6 +89,8 @@ def plan(seed: int) -> Case:
             kinds = _VOTING_LIES if random.random() < 0.5 else _QUIET_LIES
             victim = random.choice(made.honest)
             made.add(made.moment(), "lie", liar, victim, LABEL, random.choice(kinds), random.randrange(100))
+    for twin, name in made.twins:
+        _twin(made, twin, name)
     if random.random() < 0.4:
         _goings(made)
     if random.random() < 0.3:
@@ -104,6 +119,21 @@ def _gather(made: Plan) -> None:
             continue
         expiry_ms = 90_000 if late and random.random() < 0.2 else 0
         made.add(at, "join", name, random.choice(inviters), LABEL, random.choice([1, 2, 10]), expiry_ms)
+
+
+def _twin(made: Plan, twin: str, name: str) -> None:
+    """A machine runs twice, each time as correct code, among others that are cut in two again and again."""
+    random = made.random
+    at = random.randrange(3_000, 60_000)
+    made.add(at, "clone", name, twin)
+    for _ in range(random.randint(2, 5)):
+        sides = [[name], [twin]]
+        for other in made.honest:
+            sides[random.randrange(2)].append(other)
+        made.add(at + 1, "partition", sides)
+        made.add(at + 500, "propose", random.choice(made.honest), LABEL, "text", "", f"at {at}")
+        made.add(at + 700, "append", twin, LABEL, "work", 1)
+        at += random.randint(5_000, 40_000)
 
 
 def _goings(made: Plan) -> None:

@@ -16,7 +16,7 @@ from p2pnode.economy.contribution import CONTRIBUTION_TYPE, Contribution
 from p2pnode.economy.measure import Measure
 from p2pnode.replication.exchange import Want
 from p2pnode.replication.run import pack_runs
-from tests.sim.assembly import ballot, found, propose, voter
+from tests.sim.assembly import agree, ballot, found, propose, voter
 from tests.sim.lies import lie
 from tests.sim.timeline import EPOCH_MS
 
@@ -226,6 +226,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "voter": voter,
     "propose": propose,
     "ballot": ballot,
+    "agree": agree,
     "way": _way,
     "partition": _partition,
     "slow": _slow,

@@ -307,3 +307,60 @@ def test_19_a_voter_who_went_goes_on_voting() -> None:
     _played(world)
     assert _voters(world) == ["alice", "bob", "carol"]
     assert len(_blocks(world)) >= 3
+
+
+def test_10_too_many_liars_are_named_and_the_order_stops() -> None:
+    """Two of four run twice, so that both halves decide: each half learns who signed both ways (I11)."""
+    steps = [
+        [4_000, "clone", "carol", "carol2"],
+        [4_000, "clone", "dave", "dave2"],
+        _apart(4_001, ["alice", "carol", "dave"], ["bob", "carol2", "dave2"]),
+        *_motions(5_000, "alice", "bob"),
+        _apart(170_000, ["alice", "bob", "carol", "dave", "carol2", "dave2"]),
+        *_motions(180_000, "alice", "bob"),
+    ]
+    twins = (("carol2", "carol"), ("dave2", "dave"))
+    world = _world(
+        4,
+        steps,
+        others=["carol2", "dave2"],
+        liars=["carol", "dave", "carol2", "dave2"],
+        end_ms=300_000,
+        is_within_bounds=False,
+        twins=twins,
+    )
+    _played(world)
+    assert len({block.id for name in ("alice", "bob") for block in _blocks(world, name)[:1]}) == 2
+    told = [name for name in ("alice", "bob") if "chain.schism" in world.machines[name].alerts]
+    assert told
+    for name in told:
+        state = _log(world, name).state
+        named = world.machines[name].facts["chain.schism"]["culprits"]
+        members = {who: state.member_of(world.machines[who].key.public) for who in NAMES[:4]}
+        guilty = {who for who, member in members.items() if member is not None and member.id.hex() in named}
+        assert guilty == {"carol", "dave"}
+
+
+DAY_MS = 24 * 3_600_000
+
+
+@pytest.mark.parametrize("is_returning", [False, True])
+def test_20_two_of_five_are_gone_and_the_others_convene_again(is_returning: bool) -> None:
+    there = NAMES[:3]
+    steps: list[Step] = [[5_000, "kill", "dave"], [5_000, "kill", "erin"], *_motions(6_000, "alice")]
+    steps += [[29 * DAY_MS + hour * 3_600_000, "agree", name, LABEL] for hour in range(24) for name in there]
+    if is_returning:
+        steps.append([14 * DAY_MS + 3_600_000, "boot", "dave"])
+    world = _world(5, steps, end_ms=31 * DAY_MS)
+    before = _height_at(world, 31 * DAY_MS - 1, *there)
+    voters: dict[str, list[str]] = {}
+    world.timeline.at(31 * DAY_MS - 1, lambda: voters.update(alice=_voters(world)))
+    outcome = _played(world)
+    assert min(before.values()) >= 1
+    certificate = certificate_of_value(codec.decode(_blocks(world)[0].certificate))
+    if is_returning:
+        assert certificate.attempt == 0
+    else:
+        assert outcome.counts["alert convocation.asked"] >= 2
+        assert certificate.attempt == 1
+        assert voters["alice"] == ["alice", "bob", "carol"]

@@ -23,12 +23,16 @@ from tests.sim.timeline import Chance, Timeline
 from tests.sim.watch import Finding, Watch
 
 REDIAL_MS_MAX = 30_000
+PATIENCE_MS = 3_600_000
+SLOW_MS = 600_000
+"""Who was away for so long is tried less often."""
+
 SLICE_MS = 30_000
 SIGNATURES_REMEMBERED = 1 << 15
 QUIET_MS = 10 * 4 * 30_000
 """Ten times as long as a view lasts."""
 
-QUIET_SHARE = 4
+QUIET_SHARE = 6
 SETTLE_MS_MAX = 3 * 60 * 60 * 1000
 
 Step = list[Any]
@@ -141,6 +145,9 @@ class World:
         self.timeline.run_until(self.case.end_ms)
         self.log("heal")
         self._heal()
+        if not self.case.is_within_bounds:
+            self.timeline.run_until(self.timeline.now_ms + QUIET_MS)
+            return
         calm = 0
         while self.timeline.now_ms < self.case.end_ms + SETTLE_MS_MAX:
             self.timeline.run_until(self.timeline.now_ms + SLICE_MS)
@@ -177,30 +184,31 @@ class World:
         key_of = {name: machine.key.public for name, machine in self.machines.items()}
         return sorted((a, b) for a, b in self.network.ways if a < b and key_of[a] != key_of[b])
 
-    def _dial(self, a: str, b: str, pause_ms: int) -> None:
-        """Keep a line open between two machines, for ever."""
+    def _dial(self, a: str, b: str, pause_ms: int, since_ms: int | None = None) -> None:
+        """Open a line between two machines, trying until there is one, for so long already."""
+        begun_ms = self.timeline.now_ms if since_ms is None else since_ms
 
         def dial() -> None:
-            if (a, b) in self.network.lines:
-                self._dial(a, b, REDIAL_MS)
-                return
             left, right = self.machines[a], self.machines[b]
             may = left.node is not None and right.node is not None
             may = may and not left.is_blocked(right.key.public) and not right.is_blocked(left.key.public)
             line = self.network.open_line(a, b) if may else None
-            if line is not None:
-                left.ends[b], right.ends[a] = End(left, right, line), End(right, left, line)
-                self.log(f"line {a} {b}")
-                left.tell_present()
-                right.tell_present()
-                left.ends[b].start()
-                right.ends[a].start()
-            self._dial(a, b, REDIAL_MS if line is not None else min(2 * pause_ms, REDIAL_MS_MAX))
+            if line is None:
+                is_long = self.timeline.now_ms - begun_ms > PATIENCE_MS
+                self._dial(a, b, min(2 * pause_ms, SLOW_MS if is_long else REDIAL_MS_MAX), begun_ms)
+                return
+            left.ends[b], right.ends[a] = End(left, right, line), End(right, left, line)
+            self.log(f"line {a} {b}")
+            left.tell_present()
+            right.tell_present()
+            left.ends[b].start()
+            right.ends[a].start()
 
         self.timeline.after(pause_ms, dial)
 
     def _broken(self, line: Line) -> None:
         a, b = line.names
+        self._dial(a, b, REDIAL_MS)
         for own, other in ((a, b), (b, a)):
             end = self.machines[own].ends.pop(other, None)
             if end is not None and self.machines[own].node is not None:

@@ -96,6 +96,13 @@ CALLS: list[tuple[str, str, Any, str, tuple[Any, ...]]] = [
     ("POST", "/devices/revoke", {"group": "g", "device": "d"}, "revoke_device", ("g", "d", None)),
     ("POST", "/devices/rotate", {"group": "g", "device": "d"}, "rotate_device", ("g", "d")),
     ("POST", "/devices/object", {"group": "g"}, "object_to_change", ("g",)),
+    (
+        "POST",
+        "/recoveries",
+        {"invitation": DEVICE_INVITATION, "phrase": "p"},
+        "recover",
+        (DEVICE_INVITATION, "p"),
+    ),
     ("POST", "/voters/rest", {"group": "g", "lying_voters": 0}, "rest", ("g", 0)),
     ("POST", "/voters/return", {"group": "g"}, "come_back", ("g",)),
     ("POST", "/invitations", {"group": "g", "expires_ms": 5, "uses": 2}, "invite", ("g", 2, 5)),

@@ -593,7 +593,7 @@ GROUPED = {
     "members": ("list", "sponsor"),
     "proof": ("show", "verify"),
     "propose": ("admit", "remove", "amend", "role", "council", "mandate", "text", "restore-key", "withdraw"),
-    "recover": ("ask",),
+    "recover": ("from", "ask"),
     "voter": ("leave", "return"),
     "log": ("show", "tail", "verify"),
     "peers": ("list", "add", "remove", "ping", "block", "unblock"),
