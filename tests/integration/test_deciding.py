@@ -109,40 +109,6 @@ def test_five_founders_go_on_without_two(make: Make, tmp_path: Path) -> None:
     converge([*nodes, frank], group, within_s=180)
 
 
-def test_voters_who_never_meet_decide_through_one_who_is_always_on(make: Make, tmp_path: Path) -> None:
-    nodes = [make(name).start() for name in ("alice", "bob", "carol", "dave", "erin")]
-    group = _found_together(nodes, tmp_path, "lying_voters = 0\n")
-    relay = make("relay").start()
-    relay.join(nodes[0].invite(group))
-    eventually("the relay is a member", lambda: _are_members([*nodes, relay], group, 6), within_s=120)
-    converge([*nodes, relay], group)
-    assert _voters(relay, group) == 5
-    for node in nodes:
-        assert node.stop() == 0
-    newcomer = make("newcomer").start()
-    newcomer.join(relay.invite(group))
-    assert not _are_members([relay], group, 7)
-    for _ in range(4):
-        for node in nodes[1:4]:
-            node.start()
-            eventually("it has met the relay", lambda node=node: relay.peer_id in _connected(node))
-            eventually("both hold the same", lambda node=node: _are_level([node, relay], group))
-            assert node.stop() == 0
-        if _are_members([relay], group, 7):
-            break
-    assert _are_members([relay], group, 7)
-
-
-def _are_level(nodes: Sequence[Running], group: str) -> bool:
-    """Whether nodes hold the same entries, decided or not, and want nothing more."""
-    summaries = [node.group(group) for node in nodes]
-    return len({one["frontier"] for one in summaries}) == 1 and not any(one["wanted"] for one in summaries)
-
-
-def _connected(node: Running) -> set[str]:
-    return {row["peer_id"] for row in node.client.get("/peers") if row["connected"]}
-
-
 def test_a_proposal_is_decided_and_counted_again_by_anybody(make: Make, tmp_path: Path) -> None:
     nodes = [make(name).start() for name in ("alice", "bob", "carol")]
     charter = "ballot_grace_hours = 0\n" + _CHARTER_OF_TEXTS
