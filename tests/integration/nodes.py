@@ -178,6 +178,11 @@ class Running:
             self._process.kill()
             self._process.wait()
 
+    def signal(self, number: int) -> None:
+        """Send the process a signal, to stop it in its tracks or let it go on."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     # ---- asking
 
     @property
