@@ -9,7 +9,6 @@ from pathlib import Path
 from tests.integration.conftest import Make
 from tests.integration.nodes import Running, converge, eventually, form_group
 
-
 _CHARTER_OF_TEXTS = """
 [decisions.text]
 rule = "majority"
