@@ -32,7 +32,7 @@ SIGNATURES_REMEMBERED = 1 << 15
 QUIET_MS = 10 * 4 * 30_000
 """Ten times as long as a view lasts."""
 
-QUIET_SHARE = 6
+QUIET_SHARE = 8
 SETTLE_MS_MAX = 3 * 60 * 60 * 1000
 
 Step = list[Any]
