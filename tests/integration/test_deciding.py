@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.integration.conftest import Make
-from tests.integration.nodes import Running, converge, eventually, form_group
+from tests.integration.nodes import Running, converge, eventually
+
+_QUICK = "delta_seconds = 2\n"
+"""When two propose at the same moment, the view is given up after four times delta."""
 
 _CHARTER_OF_TEXTS = """
 [decisions.text]
@@ -23,15 +26,6 @@ def _voters(node: Running, group: str) -> int:
     return len(node.client.get("/group", group=group)["voters"])
 
 
-def _form_voters(make: Make, names: Sequence[str]) -> tuple[list[Running], str]:
-    """A group in which everybody votes: up to four become voters by a founder's invitation."""
-    nodes = [make(name).start() for name in names]
-    group = form_group(nodes)
-    for node in nodes:
-        eventually("everybody votes", lambda node=node: _voters(node, group) == len(nodes))
-    return nodes, group
-
-
 def _are_members(nodes: Sequence[Running], group: str, count: int) -> bool:
     for node in nodes:
         rows = node.client.get("/members", group=group)
@@ -40,8 +34,9 @@ def _are_members(nodes: Sequence[Running], group: str, count: int) -> bool:
     return True
 
 
-def test_a_group_decides_with_one_voter_dead_and_tells_it_later(make: Make) -> None:
-    nodes, group = _form_voters(make, ("alice", "bob", "carol", "dave"))
+def test_a_group_decides_with_one_voter_dead_and_tells_it_later(make: Make, tmp_path: Path) -> None:
+    nodes = [make(name).start() for name in ("alice", "bob", "carol", "dave")]
+    group = _found_together(nodes, tmp_path, _QUICK)
     alice, bob, carol, dave = nodes
     dave.kill()
     erin = make("erin").start()
@@ -54,8 +49,11 @@ def test_a_group_decides_with_one_voter_dead_and_tells_it_later(make: Make) -> N
     converge(everybody, group, within_s=120)
 
 
-def test_a_group_without_a_quorum_waits_and_goes_on_when_it_is_there_again(make: Make) -> None:
-    nodes, group = _form_voters(make, ("alice", "bob", "carol"))
+def test_a_group_without_a_quorum_waits_and_goes_on_when_it_is_there_again(
+    make: Make, tmp_path: Path
+) -> None:
+    nodes = [make(name).start() for name in ("alice", "bob", "carol")]
+    group = _found_together(nodes, tmp_path, _QUICK)
     alice, bob, carol = nodes
     bob.kill()
     carol.kill()
@@ -94,7 +92,7 @@ def _found_together(nodes: Sequence[Running], folder: Path, charter: str) -> str
 
 def test_five_founders_go_on_without_two(make: Make, tmp_path: Path) -> None:
     nodes = [make(name).start() for name in ("alice", "bob", "carol", "dave", "erin")]
-    group = _found_together(nodes, tmp_path, "lying_voters = 0\n")
+    group = _found_together(nodes, tmp_path, "lying_voters = 0\n" + _QUICK)
     assert _voters(nodes[0], group) == 5
     for gone in nodes[3:]:
         gone.signal(signal.SIGSTOP)
@@ -110,7 +108,7 @@ def test_five_founders_go_on_without_two(make: Make, tmp_path: Path) -> None:
 
 def test_a_proposal_is_decided_and_counted_again_by_anybody(make: Make, tmp_path: Path) -> None:
     nodes = [make(name).start() for name in ("alice", "bob", "carol")]
-    charter = "ballot_grace_hours = 0\n" + _CHARTER_OF_TEXTS
+    charter = _QUICK + "ballot_grace_hours = 0\n" + _CHARTER_OF_TEXTS
     group = _found_together(nodes, tmp_path, charter)
     alice, bob, carol = nodes
     opened = alice.done("propose", "text", "We open on Saturdays.", "--title", "Opening hours", "-g", group)
