@@ -42,6 +42,7 @@ from tests.integration.conftest import Make
 from tests.integration.nodes import Running, converge, eventually, form_group
 
 _ANSWER_S = 30
+_SENT_MAX = 6
 _ALL_LANES = frozenset({0, 1, 2})
 
 _seeds = itertools.count(int(time.time()))
@@ -71,6 +72,28 @@ def _row(alice: Running, host: Host) -> dict[str, object]:
     return next((row for row in rows if row["peer_id"] == peer_id_of(host.key)), {})
 
 
+async def _send(alice: Running, host: Host, protocol: str, garbage: bytes) -> None:
+    try:
+        stream = await host.open_stream(_key(alice), protocol)
+        await stream.write(garbage)
+        await stream.close()
+        await _until_ended(stream)
+    except NodeError:
+        pass  # alice hung up while it was still being sent
+
+
+def _penalties_soon(alice: Running, host: Host) -> int:
+    """How many offences of a peer a node knows; waits a while for the first."""
+    try:
+        return int(eventually("a penalty", lambda: _penalties(_row(alice, host)), within_s=10))
+    except AssertionError:
+        return 0
+
+
+def _penalties(row: dict[str, object]) -> int:
+    return int(str(row.get("penalties", 0)))
+
+
 async def _until_ended(stream: Libp2pStream) -> None:
     """Read until the other side gives the stream up."""
     with trio.fail_after(_ANSWER_S):
@@ -98,17 +121,13 @@ async def test_garbage_on_a_protocol_is_held_against_its_sender(make: Make, prot
     alice = make("alice").start()
     for name, garbage in _garbage().items():
         async with _stranger(alice) as host:
-            try:
-                stream = await host.open_stream(_key(alice), protocol)
-                await stream.write(garbage)
-                await stream.close()
-                await _until_ended(stream)
-            except NodeError:
-                pass  # alice hung up while it was still being sent
-            penalties = await trio.to_thread.run_sync(
-                eventually, f"{name} is held against its sender", lambda: _row(alice, host).get("penalties")
-            )
-            assert penalties == 1
+            sent = penalties = 0
+            # A session that another one replaces may end before its frame was looked at, so it is sent again.
+            while not penalties and sent < _SENT_MAX:
+                sent += 1
+                await _send(alice, host, protocol, garbage)
+                penalties = await trio.to_thread.run_sync(_penalties_soon, alice, host)
+            assert 1 <= penalties <= sent, f"{name} is held against its sender"
     assert alice.status()["pid"] == alice.process.pid
 
 
