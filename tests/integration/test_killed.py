@@ -18,6 +18,9 @@ _STARTS_KILLED = 0.2
 
 _START_S = 3.0
 _PAUSE_S = 0.4
+_DECIDED_S = 400
+"""A view that the kills left split is given up after four times delta: minutes, with the charter of a circle."""
+
 _WRITE_PAUSE_S = 0.03
 """Leaves the machine to the nodes: what counts is how often they die, not how much is written."""
 
@@ -68,6 +71,7 @@ def _kill_often(nodes: list[Running], writers: list[_Writer], dice: random.Rando
 def test_fifty_kills_lose_nothing_and_fork_nobody(make: Make, seed: int) -> None:
     nodes = [make(name).start() for name in ("alice", "bob", "carol")]
     group = form_group(nodes)
+    converge(nodes, group)
     stopping = threading.Event()
     writers = [_Writer(node, group, stopping) for node in nodes]
     try:
@@ -79,7 +83,7 @@ def test_fifty_kills_lose_nothing_and_fork_nobody(make: Make, seed: int) -> None
         for writer in writers:
             writer.join()
     assert not [refusal for writer in writers for refusal in writer.refusals]
-    converge(nodes, group, within_s=120)
+    converge(nodes, group, within_s=_DECIDED_S)
 
     acknowledged = {entry for writer in writers for entry in writer.acknowledged}
     assert all(writer.acknowledged for writer in writers)
