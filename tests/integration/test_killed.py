@@ -19,7 +19,7 @@ _STARTS_KILLED = 0.2
 _START_S = 3.0
 _PAUSE_S = 0.4
 _DECIDED_S = 400
-"""A view that the kills left split is given up after four times delta: minutes, with the charter of a circle."""
+"""A view that the kills left split is given up after four times delta: minutes, in a circle."""
 
 _WRITE_PAUSE_S = 0.03
 """Leaves the machine to the nodes: what counts is how often they die, not how much is written."""
