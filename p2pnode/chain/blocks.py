@@ -72,6 +72,7 @@ class Made(NamedTuple):
     lanes: tuple[tuple[int, int], ...]
     voids: tuple[tuple[int, str], ...]
     suspended: tuple[bytes, ...]
+    roots: Roots
 
 
 @dataclass(slots=True)
@@ -378,7 +379,7 @@ class Blocks:
             proposed.fault = "block.no_reason"
         if proposed.fault is None:
             made = self._run(proposed, body, found)
-            proposed.fault = roots_fault(proposed.header, _roots(made))
+            proposed.fault = roots_fault(proposed.header, made.roots)
             proposed.made = made if proposed.fault is None else None
 
     def _run(self, proposed: Proposed | None, body: Body, found: Sequence[Found]) -> Made:
@@ -407,8 +408,7 @@ class Blocks:
         after = State(log.file.chain)
         after.apply(execution.changes)
         configuration = configuration_of(after)
-        outcomes_root = ops_root(execution.outcomes)
-        roots = Roots(outcomes_root, trie.root, configuration.hash)
+        roots = Roots(ops_root(execution.outcomes), trie.root, configuration.hash)
         if proposed is None:
             header, encoded = next_block(tip, moved, seals, roots, self.now_ms)
         else:
@@ -423,6 +423,7 @@ class Blocks:
             tuple((log.numbers[entry.key, entry.lane], entry.seq) for entry in moved),
             tuple((item.position, rules[item.candidate.id]) for item in ordered if rules[item.candidate.id]),
             _suspended(item.entry for item in ordered if not rules[item.candidate.id]),
+            roots,
         )
 
     def _signers(self, body: Body) -> tuple[bytes, ...]:
@@ -439,7 +440,3 @@ def _suspended(entries: Iterable[Entry]) -> tuple[bytes, ...]:
         if entry.header.type == SUSPEND_TYPE:
             absent.update(decode_suspend(entry.payload or b"").absent)
     return tuple(sorted(absent))
-
-
-def _roots(made: Made) -> Roots:
-    return Roots(ops_root(made.execution.outcomes), made.trie.root, made.configuration.hash)
