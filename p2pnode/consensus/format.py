@@ -27,6 +27,7 @@ from p2pnode.core.limits import COUNTER_MAX, FRAME_BYTES_MAX, MEMBERS_MAX, PAYLO
 
 VOTE_TYPE = "block.vote"
 PROPOSAL_TYPE = "block.propose"
+CERTIFICATE_TYPE = "block.certificate"
 HEADER_VERSION = 1
 BODY_BYTES_MAX = FRAME_BYTES_MAX
 VOTES_PER_ENTRY_MAX = 64
@@ -288,6 +289,21 @@ def certificate_of_value(value: Value) -> Certificate:
         raise FormatError(rule, "signers ascending, signatures of 64 bytes")
     height, attempt, view, kind, block = value[:5]
     return Certificate(height, attempt, view, kind, block, tuple(signers), tuple(signatures))
+
+
+def encode_certificate(certificate: Certificate) -> bytes:
+    """The payload of a `block.certificate` entry. Errors: FormatError certificate.bad_field."""
+    payload = codec.encode(certificate.value)
+    decode_certificate(payload)
+    return payload
+
+
+def decode_certificate(payload: bytes) -> Certificate:
+    """The certificate in a payload; nothing is verified here.
+
+    Errors: FormatError certificate.bad_field, codec.*.
+    """
+    return certificate_of_value(codec.decode(payload, bytes_max=PAYLOAD_BYTES_MAX))
 
 
 def encode_body(body: Body) -> bytes:
