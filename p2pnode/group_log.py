@@ -14,7 +14,6 @@ from p2pnode.chain.branches import last_orderable
 from p2pnode.chain.chain import Chain
 from p2pnode.chain.stored import begin, is_begun, read_tip, tip_after
 from p2pnode.consensus.execution import BlockContext, Seal, read_cut
-from p2pnode.consensus.format import Configuration
 from p2pnode.consensus.format import decode_header as decode_block
 from p2pnode.consensus.rows import Rows
 from p2pnode.core.crypto import SigningKey, sha256
@@ -67,7 +66,6 @@ class GroupLog:
         self.unacked = {lane.number for lane in self.lanes.values() if is_unacked(lane)}
         self.struck = _struck(file.chain)
         tip, voted_by = read_tip(file.chain, self.founding)
-        self.voters = _keys_of(tip.configuration)
         self.chain = Chain(self, tip, voted_by)
 
     def fold_state(self, reader: GroupQueries, lane_of: Callable[[int], LaneState | None]) -> GroupState:
@@ -206,15 +204,12 @@ class GroupLog:
             self.chain.blocks.judge_again(has_dropped=change.has_dropped)
         if change.final is not None:
             self.struck = _struck(self.file.chain)
-            self.voters = _keys_of(change.final.made.configuration)
             self.chain.advance(tip_after(self.chain.tip, change.final.made, change.final.certificate))
+        if change.state is not None:
+            self.chain.note_speakers()
         self.chain.hear(sorted(change.lanes))
         self.chain.has_moved = True
         self.chain.is_stirred |= change.is_governed_changed or self.chain.blocks.is_waiting
-
-
-def _keys_of(configuration: Configuration) -> frozenset[bytes]:
-    return frozenset(key for _, key in configuration.voters)
 
 
 def _struck(rows: Rows) -> dict[bytes, DeviceRow]:

@@ -275,7 +275,7 @@ class Node:
                 "wait until a member is reachable (p2pnode peers list), or join again with a new key in "
                 "a new profile",
             )
-        is_needed = is_voting and self.key.public in log.voters
+        is_needed = is_voting and self.key.public in log.chain.voting_keys
         if not is_needed and log.state.standing(self.key.public) in (None, "removed"):
             return UsageError(
                 "member.not_one", "this device is not a member of the group", "ask a member for an invitation"

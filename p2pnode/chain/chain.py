@@ -9,17 +9,18 @@ Source: C 5, J18, J28 to J32.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from p2pnode.chain.blocks import Blocks, Made
-from p2pnode.chain.convening import is_closing_sound, suspension
+from p2pnode.chain.convening import suspension
 from p2pnode.chain.saying import Saying, heights_of
 from p2pnode.chain.schism import SETTING, PastVotes, SchismFound, decode_found, found_among
 from p2pnode.chain.showing import PAST_HEIGHTS_MAX, Showing, votes_of
-from p2pnode.chain.stored import recent_signers
+from p2pnode.chain.stored import recent_signers, statement_of
 from p2pnode.consensus.block import Tip
 from p2pnode.consensus.certificate import Convocation, assemble, check_certificate, convocation_of
+from p2pnode.consensus.convening import is_closing_shown
 from p2pnode.consensus.convocation import (
     CLOSE_TYPE,
     ROLL_TYPE,
@@ -45,7 +46,7 @@ from p2pnode.consensus.format import (
     encode_header,
     encode_proposal,
     encode_votes,
-    is_vote_signed,
+    is_vote_said,
     sign_vote,
 )
 from p2pnode.consensus.height import (
@@ -140,29 +141,38 @@ class Chain:
 
     def _begin(self) -> None:
         """Begin the height above the tip."""
-        self._members = {key: member for member, key in self.tip.configuration.voters}
         self.blocks = Blocks(self._log, self.tip, self._voted_by)
         self._now = self._said.pop(self.tip.height + 1, [])
         self.begin_again()
 
     def begin_again(self) -> None:
         """Make the state of this height anew from what was said: also when own votes could not be stored."""
-        tip = self.tip
+        tip, log = self.tip, self._log
+        self._speakers = dict(log.state.speakers)
+        self._members = {key: member for member, key in tip.configuration.voters} | self._speakers
+        self._signers = {member: signer for signer, (member, _) in enumerate(tip.configuration.voters)}
+        speaks = log.key.public in self._speakers
+        self._statement = statement_of(log.file, log.state.rows, log.key.public) if speaks else None
+        lost = frozenset(self._speakers.values())
+        own = self._members.get(log.key.public)
+        # The device of a lost voter leaves the word to the new one, or objects to it (J20).
+        is_silent = own in lost and not speaks
         self._votes_heard: set[tuple[bytes, Vote]] = set()
         self.is_stirred = True
         self.asked = None
         # A voter that goes on after a restart has waited since it first spoke at this height.
-        own = [saying.time_ms for saying in self._now if saying.author == self._log.key.public]
+        since = [saying.time_ms for saying in self._now if saying.author == log.key.public]
         self.height = Height(
             group=tip.group,
             height=tip.height + 1,
             previous_id=tip.id,
             configuration=tip.configuration,
-            me=self._members.get(self._log.key.public) if self._is_signing else None,
-            recent_signers=recent_signers(self._log.file.chain, tip.height),
+            me=own if self._is_signing and not is_silent else None,
+            recent_signers=recent_signers(log.file.chain, tip.height),
+            lost=lost,
             is_carried=self._is_carried,
-            began_ms=min(own, default=None),
-            delta_ms=1000 * tables.charter(self._log.file.chain).delta_seconds,
+            began_ms=min(since, default=None),
+            delta_ms=1000 * tables.charter(log.file.chain).delta_seconds,
         )
         for saying in self._now:
             self._take(saying)
@@ -216,7 +226,7 @@ class Chain:
     def _want_body(self, saying: Saying) -> None:
         """Look at the body of a proposed block, now or when it comes."""
         body_hash = body_named(saying.payload)
-        if body_hash is None or saying.author not in self._log.voters:
+        if body_hash is None or saying.author not in self._members:
             return
         held = self._log.file.annexes([body_hash])
         if held:
@@ -288,7 +298,7 @@ class Chain:
             case RollAnswer():
                 self.height.add_roll(member, saying.time_ms)
             case Closing() as closing:
-                if is_closing_sound(saying.author, tip.group, tip.configuration, closing):
+                if is_closing_shown(closing, member, tip.configuration, tip.group):
                     self.height.add_close(member, closing)
             case Certificate() as certificate:
                 self._take_certificate(certificate)
@@ -300,7 +310,8 @@ class Chain:
     def _take_vote(self, author: bytes, member: bytes, vote: Vote) -> None:
         if (author, vote) in self._votes_heard:
             return
-        if is_vote_signed(author, self.tip.group, self.tip.configuration.epoch, vote):
+        tip = self.tip
+        if is_vote_said(tip.configuration, self._signers[member], tip.group, tip.configuration.epoch, vote):
             self._votes_heard.add((author, vote))
             self.height.add_vote(member, vote)
             self.blocks.has_own_vote |= author == self._log.key.public
@@ -426,10 +437,13 @@ class Chain:
             self.tip.height + 1, action.attempt, action.view, action.kind, action.block, bytes(64)
         )
         epoch = self.tip.configuration.epoch
-        signature = sign_vote(self._log.key, self.tip.group, epoch, unsigned)
-        return Vote(
-            unsigned.height, unsigned.attempt, unsigned.view, unsigned.kind, unsigned.block, signature
-        )
+        signature = self._own_word + sign_vote(self._log.key, self.tip.group, epoch, unsigned)
+        return replace(unsigned, signature=signature)
+
+    @property
+    def _own_word(self) -> bytes:
+        """What goes before own signatures: the statement by which this device speaks for a lost voter."""
+        return b"" if self._statement is None else self._statement.encoded
 
     def _stopped(self) -> Step:
         """Nothing is ordered any more; it is told once."""
@@ -440,8 +454,13 @@ class Chain:
         return step
 
     def _suspension(self) -> Item | None:
-        """What to write before a fresh block of the second attempt, unless it is there already."""
-        return None if self.blocks.has_suspension else suspension(self.height)
+        """What to write before a fresh block of the second attempt, unless it is there already.
+
+        A device that is not known yet writes nothing that could be ordered (J20).
+        """
+        if self.blocks.has_suspension or self._statement is not None:
+            return None
+        return suspension(self.height)
 
     def propose(self, action: Propose) -> list[Item]:
         """The entry by which a block is put to the vote, made now where it is to be a fresh one."""
@@ -468,6 +487,7 @@ class Chain:
                 tip.configuration, action.votes, "N", action.lock.view, 0, action.lock.block
             )
         closing = sign_closing(self._log.key, tip.group, tip.configuration.epoch, tip.height + 1, certificate)
+        closing = replace(closing, signature=self._own_word + closing.signature)
         return Item(CLOSE_TYPE, encode_closing(closing), lane=Lane.VOTES.value)
 
     def _final(self, action: Commit) -> Final | None:
@@ -536,6 +556,16 @@ class Chain:
         self.blocks.put_to_vote(header)
         self.is_stirred = True
         return header.body_hash
+
+    @property
+    def voting_keys(self) -> frozenset[bytes]:
+        """The keys whose votes count at this height, those of devices that speak for lost voters too."""
+        return frozenset(self._members)
+
+    def note_speakers(self) -> None:
+        """A recovery came, or an objection to one: begin again where it changes who speaks (J20)."""
+        if self._speakers != self._log.state.speakers:
+            self.begin_again()
 
     def is_due(self, now_ms: int) -> bool:
         """Whether something came, or the time has come, since the last step."""
