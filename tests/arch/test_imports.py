@@ -64,7 +64,7 @@ _ASSEMBLY = (
     "p2pnode.serving",
     "p2pnode.writer",
 )
-_SYNC = (*_PURE, *_WRITER, "p2pnode.store")
+_SYNC = (*_PURE, *_WRITER, "p2pnode.proving", "p2pnode.store")
 
 _ROOMS = {
     "p2pnode.core": Room(
