@@ -27,8 +27,9 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "invite": ("groups", "invite"),
     "join": ("groups", "join"),
     "leave": ("groups", "leave"),
-    "vote": ("deciding", "vote"),
-    "delegate": ("deciding", "delegate"),
+    "vote": ("voting", "vote"),
+    "delegate": ("voting", "delegate"),
+    "codes": ("voting", "codes"),
     "contribute": ("entries", "contribute"),
     "why": ("entries", "why"),
     "query": ("peers", "query"),
@@ -46,6 +47,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "voter": ("devices", "voter"),
     "propose": ("proposing", "propose"),
     "decisions": ("deciding", "decisions"),
+    "mandate": ("mandates", "mandate"),
     "log": ("entries", "log"),
     "proof": ("proofs", "proof"),
     "peers": ("peers", "peers"),
@@ -118,12 +120,13 @@ _MEANT = {
     "device": "list",
     "group": "list",
     "log": "show",
+    "mandate": "list",
     "members": "list",
     "peers": "list",
 }
 """What a group of commands does when it is called alone, or with options only."""
 
-_OF_A_GROUP = frozenset({"charter", "decisions", "device", "members"})
+_OF_A_GROUP = frozenset({"charter", "decisions", "device", "mandate", "members"})
 """Groups of commands behind which the name of a cooperative may stand at once."""
 
 

@@ -113,6 +113,7 @@ PeerArgument = Annotated[
     str,
     typer.Argument(metavar="PEER", help="Peer id, did, or the end of one.", autocompletion=_complete_peer),
 ]
+Proposal = Annotated[str, typer.Argument(metavar="PROPOSAL", help="Title, or start of the id.")]
 MyName = Annotated[
     str,
     typer.Option(
