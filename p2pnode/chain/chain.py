@@ -422,7 +422,8 @@ class Chain:
             step.items.append(Item(VOTE_TYPE, payload, lane=Lane.VOTES.value, annexes=headers))
 
     def _named_beyond(self) -> tuple[CutEntry, ...]:
-        """The branches to follow: of the first block with a quorum behind it (E3)."""
+        """The branches to follow: of the first block with a quorum behind it, or else those that a quorum
+        acknowledged (E3, E4)."""
         certified = [certificate.block for certificate in self._certified()]
         for block in [*certified, *self.height.backed]:
             if self.blocks.made(block) is not None:
@@ -430,7 +431,7 @@ class Chain:
             places = self.blocks.beyond_forks(block)
             if places:
                 return places
-        return ()
+        return self.blocks.acknowledged_beyond()
 
     def _sign(self, action: Cast) -> Vote:
         unsigned = Vote(

@@ -229,9 +229,7 @@ def is_vote_said(configuration: Configuration, signer: int, group: bytes, epoch:
     """
     if is_recovered(vote.signature) and vote.attempt == 0:
         return False
-    return configuration.is_said(
-        signer, group, vote.height, vote_message(group, epoch, vote), vote.signature
-    )
+    return configuration.is_said(signer, group, vote.height, vote_message(group, epoch, vote), vote.signature)
 
 
 def encode_votes(votes: Sequence[Vote]) -> bytes:
