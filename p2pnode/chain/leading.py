@@ -21,10 +21,15 @@ if TYPE_CHECKING:
 
 
 class Next(NamedTuple):
-    """What to ask a peer for. Shapes: is_busy says that there is more to do once entries have come."""
+    """What to ask a peer for.
+
+    Shapes: is_busy says that there is more to do once entries have come, has_moved that something came of
+    this step.
+    """
 
     wanted: Wanted | None
     is_busy: bool
+    has_moved: bool = False
 
 
 def take(node: Node, event: LevelAsked | LevelAnswered) -> list[Effect]:
@@ -32,21 +37,23 @@ def take(node: Node, event: LevelAsked | LevelAnswered) -> list[Effect]:
     log = node.logs.get(event.group)
     if log is None:
         return [Reply(event.request, Next(None, False))]
-    effects: list[Effect] = []
+    is_whole = log.level.target() is None
+    if isinstance(event, LevelAsked) and event.is_fresh and is_whole and log.chain.schism is None:
+        return [Reply(event.request, Next(log.level.final_wanted(), is_busy=True))]
+    before = _next(log, has_moved=False)
+    effects: list[Effect] | None = []
     if isinstance(event, LevelAnswered):
         effects = _answered(node, log, event)
-    elif event.is_fresh:
-        if log.chain.schism is None and log.level.target() is None:
-            return [Reply(event.request, Next(log.level.final_wanted(), True))]
-    elif log.level.target() is None and log.level.snapshot:
+    elif is_whole and log.level.snapshot:
         effects = _replay(node, log)
-    return [Reply(event.request, _next(log)), *effects]
+    after = _next(log, has_moved=isinstance(event, LevelAsked) and effects is not None)
+    return [Reply(event.request, after._replace(has_moved=after != before)), *(effects or [])]
 
 
-def _next(log: GroupLog) -> Next:
+def _next(log: GroupLog, *, has_moved: bool) -> Next:
     wanted = log.level.snapshot_wanted() or replaying.blocks_wanted(log)
     is_busy = bool(wanted) or (bool(log.level.snapshot) and log.level.difference is None)
-    return Next(wanted, is_busy)
+    return Next(wanted, is_busy, has_moved)
 
 
 def _answered(node: Node, log: GroupLog, event: LevelAnswered) -> list[Effect]:
@@ -104,12 +111,12 @@ def _take_blocks(log: GroupLog, wanted: BlocksWanted, event: LevelAnswered) -> l
     return []
 
 
-def _replay(node: Node, log: GroupLog) -> list[Effect]:
-    """Run one block of the past again."""
+def _replay(node: Node, log: GroupLog) -> list[Effect] | None:
+    """Run one block of the past again; None while it is not here."""
     with log.change(durable=False) as change:
         effects = replaying.step(change)
     if effects is None:
-        return []
+        return None
     log.level.read_again()
     return [*node.effects_of(log, change), *effects]
 

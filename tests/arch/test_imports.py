@@ -59,6 +59,7 @@ _WRITER = (
 _ASSEMBLY = (
     "p2pnode.announcing",
     "p2pnode.daemon",
+    "p2pnode.leveller",
     "p2pnode.port",
     "p2pnode.service",
     "p2pnode.serving",
