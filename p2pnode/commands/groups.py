@@ -54,6 +54,8 @@ def show_groups(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         if row["waits_for"]:
             say(f"{row['name']}: the next block waits for {row['waits_for']}.")
+        if row["level"]:
+            say(f"{row['name']}: {row['level']}.")
 
 
 def show(context: typer.Context, name: GroupArgument = None) -> None:
@@ -77,6 +79,8 @@ def _show_group(answer: dict[str, Any]) -> None:
         f"  entries   {summary['entries']:,} by {counted(summary['authors'], 'author')}",
         f"  frontier  {summary['frontier']}",
     )
+    if summary["level"]:
+        say(f"  history   {summary['level']}")
     if summary["forks"]:
         say(f"  forks     {counted(summary['forks'], 'lane')} ended by a fork; `p2pnode why` tells more")
     say("  charter")

@@ -88,7 +88,8 @@ class Notice(TypedDict):
 class GroupSummary(TypedDict):
     """One group that is held here; frontier is equal on nodes that hold the same entries.
 
-    height: how many blocks are final; waits_for: what the next one waits for, in words, or nothing.
+    height: how many blocks are final; waits_for: what the next one waits for, in words, or nothing; level:
+    what of the history behind a snapshot is still to be checked, in words, or nothing.
     """
 
     id: str
@@ -102,6 +103,7 @@ class GroupSummary(TypedDict):
     undecided: int
     height: int
     waits_for: str
+    level: str
     wanted: int
     forks: int
     disk_bytes: int
@@ -136,7 +138,10 @@ class GroupDetail(TypedDict):
 
 
 class Waiting(TypedDict):
-    """How far a group has decided, and what its next block waits for; names of members are for people."""
+    """How far a group has decided, and what its next block waits for; names of members are for people.
+
+    level: what of the history behind a snapshot is still to be checked, in words, or nothing.
+    """
 
     group: str
     height: int
@@ -147,6 +152,7 @@ class Waiting(TypedDict):
     spoken: list[str]
     silent: list[str]
     sentence: str
+    level: str
 
 
 class MemberRow(TypedDict):

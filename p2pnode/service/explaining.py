@@ -78,6 +78,8 @@ async def _explain_group(context: Context, held: HeldGroup) -> Explanation:
     if waiting["sentence"]:
         lines.append(f"the next one waits for {waiting['sentence']}")
         remedy = remedy or _who_must_act(waiting)
+    if waiting["level"]:
+        lines.append(waiting["level"])
     if held.is_unconfirmed:
         lines.append(RULES["restore.unconfirmed"][0])
         remedy = RULES["restore.unconfirmed"][1]

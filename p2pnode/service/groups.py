@@ -62,6 +62,7 @@ class GroupsService:
             undecided=undecided,
             height=waiting["height"],
             waits_for=waiting["sentence"],
+            level=waiting["level"],
             wanted=wanted,
             forks=forks,
             disk_bytes=_file_bytes(self.context.home, held.group),
