@@ -43,8 +43,10 @@ from p2pnode.core.errors import FormatError
 from p2pnode.governance import tables
 from p2pnode.governance.due import next_due_ms
 from p2pnode.governance.executing import LaterRules
+from p2pnode.governance.share import waiting_until_ms
 from p2pnode.governance.voters import SUSPEND_TYPE, decode_suspend
 from p2pnode.replication.fork import check_fork_proof
+from p2pnode.replication.lane import LaneState
 from p2pnode.store.group_file import number_and_seq
 from p2pnode.vocabulary import GOVERNED_TYPES
 
@@ -107,6 +109,7 @@ class Blocks:
         self.proofs: list[bytes] = []
         self.has_suspension = False
         self._own_word_ms: int | None = None
+        self._waiting_ms = waiting_until_ms(log.file.chain)
         self._acknowledged: dict[Place, CutEntry] = {}
         self._acknowledged_at: object = None
 
@@ -189,7 +192,7 @@ class Blocks:
     def note_usable(self) -> None:
         """Remember since when entries can stand in a block."""
         for number, lane in self._log.lanes.items():
-            if lane.lane not in LANES_ORDERED or self._log.orderable(lane) <= lane.decided:
+            if lane.lane not in LANES_ORDERED or self._orderable(lane) <= lane.decided:
                 self._usable_since.pop(number, None)
                 continue
             held = self._usable_since.get(number)
@@ -292,15 +295,27 @@ class Blocks:
     def _above(self) -> int:
         """How many entries wait for an order."""
         lanes = [lane for lane in self._log.lanes.values() if lane.lane in LANES_ORDERED]
-        return sum(max(0, self._log.orderable(lane) - lane.decided) for lane in lanes)
+        return sum(max(0, self._orderable(lane) - lane.decided) for lane in lanes)
 
     @property
     def _checkpoint_at_ms(self) -> int:
         return self.tip.time_ms + self._checkpoint_ms
 
+    def _is_above_share(self, author: bytes) -> bool:
+        """Whether a member fills more than its share, so that its entries wait (J16)."""
+        if not self._waiting_ms:
+            return False
+        held = tables.member_of_device(self._log.file.chain, author)
+        return held is not None and self._waiting_ms.get(held[0], 0) > self.now_ms
+
+    def _orderable(self, lane: LaneState) -> int:
+        """The last seq of a lane that a block made here orders for its own sake."""
+        last = self._log.orderable(lane)
+        return min(last, lane.decided) if self._is_above_share(lane.author) else last
+
     def calls_at_ms(self) -> int | None:
         """When something will call for a block by the clock alone, if it does not already."""
-        times = [] if self.due_ms is None else [self.due_ms]
+        times = [*self._waiting_ms.values(), *([] if self.due_ms is None else [self.due_ms])]
         if self._above():
             times.append(self._checkpoint_at_ms)
         return min((time_ms for time_ms in times if time_ms > self.now_ms), default=None)
@@ -309,7 +324,7 @@ class Blocks:
         number, seq = number_and_seq(position)
         lane = self._log.lanes[number]
         if lane.author not in self._log.gone:
-            return seq <= self._log.orderable(lane)
+            return seq <= self._orderable(lane)
         held = self._log.file.entry_at(position)
         is_counted = held is not None and self._log.counts(decode_header(held.header))
         return is_counted and seq <= self._log.includable(lane)
@@ -343,7 +358,8 @@ class Blocks:
             candidate.id for candidate in choose([item.candidate for item in found], self.tip.id, bounds)
         }
         taken = [item for item in found if item.candidate.id in chosen]
-        if not self._has_reason(taken, seals, time_after(self.tip, self.now_ms)):
+        worth = [item for item in taken if not self._is_above_share(item.candidate.author)]
+        if not self._has_reason(worth, seals, time_after(self.tip, self.now_ms)):
             return None
         ends: dict[tuple[bytes, int], CutEntry] = {}
         for item in taken:
@@ -357,12 +373,17 @@ class Blocks:
         return made
 
     def _worth_an_order(self, found: Sequence[Found]) -> list[Found]:
-        """What could hold, and what that names: the rest of those who speak no more gets no order."""
+        """What could hold and is within its author's share, and what that names: the rest gets no order."""
         log = self._log
-        if not log.gone and not log.struck:
+        if not log.gone and not log.struck and not self._waiting_ms:
             return list(found)
         by_id = {item.candidate.id: item for item in found}
-        waiting = [item.candidate.id for item in found if log.counts(item.entry.header)]
+        above = {author for author, _ in log.numbers if self._is_above_share(author)}
+        waiting = [
+            item.candidate.id
+            for item in found
+            if item.candidate.author not in above and log.counts(item.entry.header)
+        ]
         kept: set[bytes] = set()
         while waiting:
             entry_id = waiting.pop()

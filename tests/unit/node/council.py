@@ -175,7 +175,7 @@ def tell(one: Machine, other: Machine, group: bytes, now_ms: int) -> None:
             continue
         first = 0 if held is None else held.seq + 1
         if first <= head.seq:
-            runs, _ = reader.read_runs([Want(*key, first, head.seq)], 1 << 20)
+            runs, _ = reader.read_runs([Want(*key, first, head.seq)], 1 << 18)
             if runs:
                 frame = pack_runs(runs, compress=False)
                 other.handle(Received(1, group, one.key, frame, False, False), now_ms)
