@@ -236,9 +236,9 @@ class Blocks:
         return tuple(place for place in self.acknowledged.values() if self._is_beyond(place))
 
     def _body_of(self, block: bytes) -> Body | None:
-        """The body of a block that cannot be judged yet, if it is here and can be read."""
+        """The body of a block that is not known to be wrong, if it is here and can be read."""
         proposed = self._proposed.get(block)
-        if proposed is None or proposed.made is not None or proposed.fault is not None:
+        if proposed is None or proposed.fault is not None:
             return None
         blobs = self._log.file.annexes([proposed.header.body_hash])
         try:

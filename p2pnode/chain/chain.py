@@ -9,17 +9,18 @@ Source: C 5, J18, J28 to J32.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from p2pnode.chain.blocks import Blocks, Made
 from p2pnode.chain.convening import suspension
 from p2pnode.chain.saying import Saying, heights_of
-from p2pnode.chain.schism import SETTING, PastVotes, SchismFound, decode_found, found_among
+from p2pnode.chain.schism import SETTING, PastVotes, decode_found, found_among
 from p2pnode.chain.showing import PAST_HEIGHTS_MAX, Showing, votes_of
+from p2pnode.chain.step import Final, Step
 from p2pnode.chain.stored import recent_signers, statement_of
 from p2pnode.consensus.block import Tip
-from p2pnode.consensus.certificate import Convocation, assemble, check_certificate, convocation_of
+from p2pnode.consensus.certificate import assemble, check_certificate, convocation_of
 from p2pnode.consensus.convening import is_closing_shown
 from p2pnode.consensus.convocation import (
     CLOSE_TYPE,
@@ -74,42 +75,6 @@ CERTIFICATES_MAX = 16
 
 if TYPE_CHECKING:
     from p2pnode.group_log import GroupLog
-
-
-class Final(NamedTuple):
-    """A block that became final, with its certificate and what running it gave.
-
-    Shapes: configuration is the one that voted on it; votes_over says for lanes of votes, by number, up to
-    where they speak of nothing above this height; convocation is there exactly for the second attempt.
-    """
-
-    made: Made
-    certificate: Certificate
-    configuration: Configuration
-    votes_over: dict[int, int]
-    convocation: Convocation | None
-
-
-@dataclass(slots=True)
-class Step:
-    """What follows now: entries for lane 1, or a final block; and when to look again.
-
-    Shapes: proofs are of forks that a block shows; follow are the branches beyond forks that a block with a
-    quorum behind it names; headers are ids of blocks whose headers are not here; `suspension` is to be
-    written before what `Chain.propose` gives for `fresh`.
-    """
-
-    items: list[Item] = field(default_factory=list)
-    votes: list[Vote] = field(default_factory=list)
-    final: Final | None = None
-    wake_at_ms: int | None = None
-    asks: AskToClose | None = None
-    schism: SchismFound | None = None
-    proofs: tuple[bytes, ...] = ()
-    follow: tuple[CutEntry, ...] = ()
-    headers: tuple[bytes, ...] = ()
-    suspension: Item | None = None
-    fresh: Propose | None = None
 
 
 class Chain:
@@ -361,6 +326,7 @@ class Chain:
         shown = self._items_shown() if may_sign else []
         if shown:
             return Step(items=shown)
+        self._recall_headers()
         members = sorted(self._members[key] for key in self._members if key in reachable)
         step = Step()
         for action in self.height.step(now_ms, members, self.blocks):
@@ -406,7 +372,8 @@ class Chain:
 
     def _look_ahead(self, step: Step) -> None:
         """Complete a step that makes nothing final."""
-        step.headers = tuple(item for item in self._headers_wanted() if item not in self._headers_asked)
+        wanted = [*self._headers_wanted(), *self._bodies_recalled()]
+        step.headers = tuple(item for item in wanted if item not in self._headers_asked)
         self._headers_asked.update(dict.fromkeys(step.headers))
         calls_at_ms = self.blocks.calls_at_ms()
         times = [time_ms for time_ms in (step.wake_at_ms, calls_at_ms) if time_ms is not None]
@@ -423,13 +390,13 @@ class Chain:
 
     def _named_beyond(self) -> tuple[CutEntry, ...]:
         """The branches to follow: of the first block with a quorum behind it, or else those that a quorum
-        acknowledged (E3, E4)."""
+        acknowledged (E3, E4). Whoever could judge that block shows them to those who cannot yet."""
+        if not self._log.fork_seqs:
+            return ()
         certified = [certificate.block for certificate in self._certified()]
         for block in [*certified, *self.height.backed]:
-            if self.blocks.made(block) is not None:
-                return ()
             places = self.blocks.beyond_forks(block)
-            if places:
+            if places or self.blocks.made(block) is not None:
                 return places
         return self.blocks.acknowledged_beyond()
 
@@ -548,6 +515,21 @@ class Chain:
         backed = self.height.backed if self._showing.forked else ()
         blocks = [*(certificate.block for certificate in self._certified()), *backed]
         return tuple(block for block in dict.fromkeys(blocks) if not self.blocks.knows(block))
+
+    def _recall_headers(self) -> None:
+        """Take up the headers that this node kept when it voted, of proposals that it can read no more."""
+        for block in self._headers_wanted():
+            held = self._log.file.annexes([block])
+            if held:
+                self.blocks.put_to_vote(decode_header(held[0]))
+
+    def _bodies_recalled(self) -> list[bytes]:
+        """The bodies of such blocks, as far as they are not here."""
+        if not self._showing.forked:
+            return []
+        lacking = [item for item in self.blocks.bodies_wanted if not self._log.file.annexes([item])]
+        self.bodies_wanted.update(lacking)
+        return lacking
 
     def take_header(self, encoded: bytes) -> bytes | None:
         """Take the header of a final block that was asked for by its id; the hash of its body."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from p2pnode.chain import branches
-from p2pnode.chain.chain import Step
 from p2pnode.chain.duties import items_due
 from p2pnode.chain.report import report_of
 from p2pnode.chain.schism import SETTING, encode_found
+from p2pnode.chain.step import Step
 from p2pnode.core.errors import UsageError
 from p2pnode.core.events import (
     AgreeToClose,
