@@ -142,7 +142,7 @@ class _Conversation:
             match effect:
                 case fx.Send(frame):
                     self._outbox.put(frame)
-                case fx.RememberCursor() | fx.HearClock():
+                case fx.RememberCursor() | fx.HearOut() | fx.HearClock():
                     self._note(effect)
                 case fx.Blame(rule):
                     pass
@@ -158,12 +158,14 @@ class _Conversation:
             if isinstance(effect, fx.RememberCursor):
                 self._note(effect)
 
-    def _note(self, effect: fx.RememberCursor | fx.HearClock) -> None:
+    def _note(self, effect: fx.RememberCursor | fx.HearOut | fx.HearClock) -> None:
         match effect:
             case fx.RememberCursor(group, cursor, knows_us):
                 self._port.remember_cursor(self._peer, group, cursor)
                 if knows_us:
                     self._port.heads_confirmed(self._peer, group)
+            case fx.HearOut(group):
+                self._port.heard_out(self._peer, group)
             case fx.HearClock(offset_ms):
                 # The session counts from its own clock; what matters is the wall clock (J31).
                 ahead_ms = self._port.now_ms() - self._sessions.now_ms()

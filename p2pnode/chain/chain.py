@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from p2pnode.chain.blocks import Blocks, Made
+from p2pnode.chain.company import Company
 from p2pnode.chain.convening import suspension
 from p2pnode.chain.saying import Saying, heights_of
 from p2pnode.chain.schism import SETTING, PastVotes, decode_found, found_among
@@ -101,6 +102,7 @@ class Chain:
         self.schism = decode_found(log.file.setting(SETTING))
         self._has_told_schism = False
         self.asked: AskToClose | None = None
+        self.company = Company(log.key.public)
         self._begin()
         self.hear(sorted(log.lanes))
 
@@ -329,7 +331,8 @@ class Chain:
         self._recall_headers()
         members = sorted(self._members[key] for key in self._members if key in reachable)
         step = Step()
-        for action in self.height.step(now_ms, members, self.blocks):
+        heard_at_ms = self.company.heard_at_ms(now_ms, self.height.delta_ms)
+        for action in self.height.step(now_ms, members, self.blocks, heard_at_ms=heard_at_ms):
             self._act(action, step)
         if self.schism is not None:
             return self._stopped()

@@ -21,6 +21,7 @@ from p2pnode.core.events import (
     ChainAsked,
     Effect,
     ForkFound,
+    HeardOut,
     Item,
     Reply,
     WakeAt,
@@ -44,7 +45,8 @@ def decide(node: Node, log: GroupLog, now_ms: int) -> list[Effect]:
     for _ in range(STEPS_MAX):
         may_sign = node.refusal(log, now_ms, is_voting=True) is None and node.key.public not in log.forked
         may_sign = may_sign and log.level.is_level
-        step = log.chain.step(now_ms, node.present, may_sign=may_sign)
+        log.chain.company.meet(node.present, now_ms)
+        step = log.chain.step(now_ms, log.chain.company.present, may_sign=may_sign)
         if step.final is not None:
             with log.change(durable=False) as change:
                 change.commit(step.final)
@@ -135,6 +137,14 @@ def own_fork(node: Node, log: GroupLog, author: bytes) -> list[Effect]:
         "this device's key signed two different entries in one place; it must not sign in this group again"
     )
     return [Alert("key.forked", message, {"group": log.group.hex()})]
+
+
+def hear_out(node: Node, event: HeardOut) -> None:
+    """This node has what a peer had: it may speak of what was said in its absence."""
+    log = node.logs.get(event.group)
+    if log is not None:
+        log.chain.company.hear_out(event.peer)
+        log.chain.is_stirred = True
 
 
 def answer(node: Node, event: ChainAsked | AgreeToClose) -> Reply:

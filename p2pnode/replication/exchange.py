@@ -116,6 +116,7 @@ class Exchange:
         self.unproven: dict[LaneKey, int] = {}
         self.pushing: dict[LaneKey, int] = {}
         self.is_reconciling = False
+        self.is_heard_out = False
         self._own_key = own_key
         self._their_epoch = _NO_EPOCH
         self._held: dict[LaneKey, int] = {}
@@ -374,11 +375,15 @@ class Exchange:
         return any((author, lane) in self.frontier.heads for lane in range(3))
 
     @property
+    def is_level(self) -> bool:
+        """Whether everything that the peer showed is here."""
+        return self.is_open and not self.missing and not self.unproven and not self._overflowed
+
+    @property
     def is_cursor_due(self) -> bool:
         """Whether everything that the peer showed is here, and that is news: so is that it knows ours."""
-        is_level = not self.missing and not self.unproven and not self._overflowed
         is_news = self.told > self.recorded or (not self._knew_us and self.told > NO_SEQ and self.knows_us)
-        return self.is_open and is_level and is_news
+        return is_news and self.is_level
 
     def cursor(self) -> Cursor | None:
         """The position to remember, when it says something new."""

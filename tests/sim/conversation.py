@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from p2pnode.core.events import AnnexesReceived, ClockHeard, ForkShown, Received, Reply
+from p2pnode.core.events import AnnexesReceived, ClockHeard, ForkShown, HeardOut, Received, Reply
 from p2pnode.replication import effects as wish
 from p2pnode.replication.exchange import Cursor, GroupView
 from p2pnode.replication.frontier import Head
@@ -147,6 +147,8 @@ class End:
                 machine.submit(ForkShown(lambda reply: self._fork_kept(token, reply), group, peer, proof))
             case wish.RememberCursor():
                 self._remember(effect)
+            case wish.HearOut(group):
+                machine.submit(HeardOut(group, peer))
             case wish.HearClock(offset_ms):
                 machine.submit(ClockHeard(peer, offset_ms))
             case wish.Blame(rule):

@@ -94,6 +94,7 @@ class MemoryNode:
         self.nursery = nursery
         self.penalties: list[tuple[bytes, str]] = []
         self.confirmed: list[bytes] = []
+        self.heard: list[tuple[bytes, bytes]] = []
         self.offsets_ms: list[int] = []
         self.wall_ahead_ms = 0
         self.opened: list[tuple[str, bool]] = []
@@ -134,6 +135,9 @@ class MemoryNode:
 
     def heads_confirmed(self, peer: bytes, group: bytes) -> None:
         self.confirmed.append(peer)
+
+    def heard_out(self, peer: bytes, group: bytes) -> None:
+        self.heard.append((peer, group))
 
     def clock_heard(self, peer: bytes, offset_ms: int) -> None:
         self.offsets_ms.append(offset_ms)

@@ -12,6 +12,7 @@ from p2pnode.core.events import (
     AnnexesReceived,
     ForkShown,
     HeaderFound,
+    HeardOut,
     OpenGroup,
     PeersPresent,
     Received,
@@ -93,6 +94,7 @@ class Council:
                 for other in machines:
                     if one is not other:
                         tell(one, other, self.group, self.now_ms)
+                        other.handle(HeardOut(self.group, one.key), self.now_ms)
             self.now_ms += STEP_MS
             for machine in machines:
                 machine.handle(Woke(), self.now_ms)
