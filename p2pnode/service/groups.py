@@ -7,19 +7,23 @@ from collections.abc import Sequence
 
 import trio
 
+from p2pnode.core.annex import annex_hash
 from p2pnode.core.entry import read_entry
 from p2pnode.core.errors import FormatError, PeerError, Unreachable, UsageError
-from p2pnode.core.events import Forget, Leave, PrepareJoin
+from p2pnode.core.events import Forget, Item, Leave, PrepareJoin
 from p2pnode.core.events import Joined as JoinedEvent
-from p2pnode.core.ids import did_of
+from p2pnode.core.ids import DeviceKey, did_of
 from p2pnode.core.limits import INVITATION_ADDRESSES_MAX
-from p2pnode.governance.invitation import encode_link, invite, parse_link
+from p2pnode.governance import joining
+from p2pnode.governance.inception import Inception
+from p2pnode.governance.invitation import Link, encode_link, invite, parse_link
+from p2pnode.governance.state import PETITION_RULES
 from p2pnode.home import Home
 from p2pnode.local import service as shapes
 from p2pnode.opening import PreparedJoin
 from p2pnode.port import HeldGroup
 from p2pnode.service.context import Context
-from p2pnode.service.rules import RULES
+from p2pnode.service.rules import RULES, refusal
 from p2pnode.service.waiting import waiting_of
 from p2pnode.store.group_file import GroupQueries
 from protocols import join as join_protocol
@@ -130,6 +134,9 @@ class GroupsService:
                 "invite.expired", f"this invitation to {parsed.name} has expired", "ask for a new one"
             )
         annex = self.context.annex(name=my_name)
+        held = self.context.port.groups().get(group)
+        if held is not None and held.state.standing(self.context.port.own_key) in (None, "removed"):
+            return await self._ask_back(held, parsed, annex)
         prepared: PreparedJoin = await self.context.port.ask(
             lambda request: PrepareJoin(request, link, self.context.recovery_commitment, annex)
         )
@@ -163,6 +170,26 @@ class GroupsService:
             return await self._enter(group, prepared, answer)
         except FormatError as error:
             raise _bad_answer(error) from error
+
+    async def _ask_back(self, held: HeldGroup, link: Link, annex: bytes) -> shapes.Joined:
+        """Ask to come back into a group that this node still holds: with the next entry of its own log."""
+        inception = Inception(
+            DeviceKey(self.context.port.own_key), self.context.recovery_commitment, annex_hash(annex)
+        )
+        payload = joining.encode(joining.join_by(link, inception))
+        rule = await self.context.view(held, lambda view: view.void_rule_of(joining.JOIN_TYPE, payload))
+        if rule is not None and rule not in PETITION_RULES:
+            raise refusal(rule)
+        entry = (await self.context.append(held, (Item(joining.JOIN_TYPE, payload, annexes=(annex,)),)))[0]
+        meaning, _ = RULES.get(rule or "", ("a block of the group has to order it first", ""))
+        return shapes.Joined(
+            group=held.group.hex(),
+            name=held.name,
+            standing="petitioner" if rule else "provisional",
+            entry=entry.id.hex(),
+            entries=held.entry_count,
+            message=meaning,
+        )
 
     def _petitioning(self, group: bytes, prepared: PreparedJoin, answer: JoinAnswer) -> shapes.Joined:
         """Where a request stands that waits for people; this node asks again from time to time."""
