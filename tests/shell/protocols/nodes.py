@@ -112,7 +112,7 @@ class MemoryNode:
         return self.shelf.own_key
 
     def now_ms(self) -> int:
-        return START_MS + self.wall_ahead_ms
+        return START_MS + self.wall_ahead_ms + int(trio.current_time() * 1000)
 
     def random(self, size: int) -> bytes:
         self._random += 1
