@@ -150,7 +150,7 @@ class _Listener:
         try:
             info = zc.get_service_info(type_, name, timeout=_RESOLVE_TIMEOUT_MS)
         except (EventLoopBlocked, NotRunningException):
-            return  # a machine that is busy or a node that stops: raised here, it would end the search for good
+            return  # a busy machine, or a node that stops: raised here, it would end the search for good
         if info is None:
             return
         for found in peers_of_record(info.text):

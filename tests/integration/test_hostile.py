@@ -121,7 +121,7 @@ async def test_garbage_on_a_protocol_is_held_against_its_sender(make: Make, prot
     alice = make("alice").start("--log-level", "debug")
     for name, garbage in _garbage().items():
         penalties = 0
-        # A connection that dies before its frame was looked at holds nothing against anybody: another stranger.
+        # A connection that dies before its frame was looked at is held against nobody: another one.
         for _ in range(_STRANGERS_MAX):
             async with _stranger(alice) as host:
                 await _send(alice, host, protocol, garbage)
