@@ -1,4 +1,4 @@
-"""C3: how long a decision takes and what it costs, for 4, 7, 16 and 31 voters whose messages take half a round trip.
+"""C3: how long a decision takes and what it costs, for 4, 7, 16 and 31 voters half a round trip apart.
 
 Real nodes in the simulator: time is the network's alone, so that the figure is a number of round trips and
 not the speed of a machine. A decision is a proposal that somebody writes while nothing else happens; it is
