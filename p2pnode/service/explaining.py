@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from p2pnode.core.errors import UsageError
@@ -13,6 +14,7 @@ from p2pnode.penalties import Conduct
 from p2pnode.port import HeldGroup
 from p2pnode.service.context import Context
 from p2pnode.service.mandates import said_by_mandates
+from p2pnode.service.naming_subjects import petition_of
 from p2pnode.service.rules import RULES
 from p2pnode.service.viewing import GroupView
 from p2pnode.service.waiting import waiting_of
@@ -159,11 +161,48 @@ async def _explain_entry(context: Context, row: EntryRow) -> Explanation:
 
 
 async def _explain_member(context: Context, held: HeldGroup, word: str) -> Explanation | None:
-    """Why somebody does not vote, or waits; None where the word names no member."""
-    try:
-        return await context.view(held, lambda view: _member_lines(view, view.member(word)))
-    except UsageError:
+    """Why somebody does not vote, waits or is gone; None where the word names nobody."""
+
+    def read(view: GroupView) -> Explanation | None:
+        readings: tuple[Callable[[], Explanation], ...] = (
+            lambda: _member_lines(view, view.member(word)),
+            lambda: _petition_lines(view, petition_of(view, word)),
+            lambda: _former_lines(view, view.former_member(word)),
+        )
+        for reading in readings:
+            try:
+                return reading()
+            except UsageError as error:
+                if error.rule.endswith(".ambiguous"):
+                    raise
         return None
+
+    return await context.view(held, read)
+
+
+def _petition_lines(view: GroupView, entry_id: bytes) -> Explanation:
+    """What a newcomer waits for."""
+    row = tables.petition(view.rows, entry_id)
+    assert row is not None
+    meaning, remedy = RULES[row.rule]
+    name = view.petitioner_name(row.inception.get("annex")) or entry_id.hex()[:8]
+    lines = [f"asked to join on {_day(row.since_ms)} by an invitation of {view.name(row.inviter)}", meaning]
+    if row.sponsors:
+        lines.append(f"spoken for by {', '.join(view.name(sponsor) for sponsor in row.sponsors)}")
+    return Explanation(subject=f"the newcomer {name}", lines=lines, remedy=remedy.replace("NAME", name))
+
+
+def _former_lines(view: GroupView, member_id: bytes) -> Explanation:
+    """How a membership ended, and the way back."""
+    row = tables.member(view.rows, member_id)
+    assert row is not None
+    if row.status == "left":
+        lines = ["has left; what they wrote stays"]
+        remedy = "a member can invite them again: p2pnode invite"
+    else:
+        lines = ["the group has removed them; what they wrote stays"]
+        remedy = "a member invites them (p2pnode invite), then the group decides: p2pnode propose admit NAME"
+    return Explanation(subject=f"the former member {view.name(member_id)}", lines=lines, remedy=remedy)
 
 
 def _member_lines(view: GroupView, member_id: bytes) -> Explanation:
