@@ -12,9 +12,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from p2pnode.chain.blocks import Blocks, Made
+from p2pnode.chain.blocks import Blocks
 from p2pnode.chain.company import Company
 from p2pnode.chain.convening import suspension
+from p2pnode.chain.judging import Made
 from p2pnode.chain.saying import Saying, heights_of
 from p2pnode.chain.schism import SETTING, PastVotes, decode_found, found_among
 from p2pnode.chain.showing import PAST_HEIGHTS_MAX, Showing, votes_of
@@ -127,6 +128,7 @@ class Chain:
         self._votes_heard: set[tuple[bytes, Vote]] = set()
         self.is_stirred = True
         self.asked = None
+        self._proposing: Propose | None = None
         # A voter that goes on after a restart has waited since it first spoke at this height.
         since = [saying.time_ms for saying in self._now if saying.author == log.key.public]
         self.height = Height(
@@ -321,7 +323,7 @@ class Chain:
         if may_sign != self._is_signing:
             self._is_signing = may_sign
             self.begin_again()
-        self.blocks.now_ms = now_ms
+        self.blocks.begin_step(now_ms)
         self.is_stirred = self.has_moved = False
         self.wake_at_ms = None
         self.blocks.note_usable()
@@ -331,6 +333,9 @@ class Chain:
         self._recall_headers()
         members = sorted(self._members[key] for key in self._members if key in reachable)
         step = Step()
+        if self._proposing is not None and not self.blocks.is_making:
+            asked, self._proposing = self._proposing, None
+            step.items += self.propose(asked)
         heard_at_ms = self.company.heard_at_ms(now_ms, self.height.delta_ms)
         for action in self.height.step(now_ms, members, self.blocks, heard_at_ms=heard_at_ms):
             self._act(action, step)
@@ -340,6 +345,10 @@ class Chain:
             step.final = self._final_by_certificate()
         if step.final is None:
             self._look_ahead(step)
+        if self.blocks.is_busy:
+            # One slice at a time: others have their turn before the next one (J30).
+            self.is_stirred = True
+            step.wake_at_ms = self.wake_at_ms = now_ms
         return step
 
     def _act(self, action: Action, step: Step) -> None:
@@ -381,7 +390,7 @@ class Chain:
         calls_at_ms = self.blocks.calls_at_ms()
         times = [time_ms for time_ms in (step.wake_at_ms, calls_at_ms) if time_ms is not None]
         step.wake_at_ms = self.wake_at_ms = min(times, default=None)
-        step.proofs, self.blocks.proofs = tuple(self.blocks.proofs), []
+        step.proofs = self.blocks.take_proofs()
         if not step.proofs:
             step.follow = self._named_beyond()
         if step.votes:
@@ -437,6 +446,7 @@ class Chain:
         """The entry by which a block is put to the vote, made now where it is to be a fresh one."""
         made = self.blocks.make() if action.block is None else self.blocks.made(action.block)
         if made is None:
+            self._proposing = action if action.block is None and self.blocks.is_busy else None
             return []
         header, annexes = (encode_header(made.header), (made.body,)) if action.block is None else (b"", ())
         proposal = Proposal(

@@ -68,7 +68,9 @@ def decide(node: Node, log: GroupLog, now_ms: int) -> list[Effect]:
             if any(isinstance(effect, Reply) and effect.error is not None for effect in done):
                 log.chain.begin_again()
                 return [*effects, WakeAt(now_ms + RETRY_MS)]
-        elif step.final is None and not has_learned:
+        if log.chain.blocks.is_busy:
+            return [*effects, WakeAt(now_ms)]
+        if not items and step.final is None and not has_learned:
             if step.wake_at_ms is not None:
                 effects.append(WakeAt(step.wake_at_ms))
             return effects

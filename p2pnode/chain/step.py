@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from p2pnode.chain.blocks import Made
+from p2pnode.chain.judging import Made
 from p2pnode.chain.schism import SchismFound
 from p2pnode.consensus.certificate import Convocation
 from p2pnode.consensus.format import Certificate, Configuration, CutEntry, Vote

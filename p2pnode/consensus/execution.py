@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from p2pnode.consensus.format import CutEntry
 from p2pnode.consensus.rows import Rows, State, row_key
+from p2pnode.consensus.slices import SLICE_ENTRIES, Slices, finish
 from p2pnode.core import codec
 from p2pnode.core.crypto import SIGNATURE_BYTES
 from p2pnode.core.entry import Entry
@@ -90,12 +91,28 @@ def execute(
 
     Shapes: cut holds the lanes that the block moves; entries are in order of execution, with payloads.
     """
+    return finish(executing(rows, context, cut, seals, entries, rules))
+
+
+def executing(
+    rows: Rows,
+    context: BlockContext,
+    cut: Sequence[CutEntry],
+    seals: Sequence[Seal],
+    entries: Sequence[Entry],
+    rules: BlockRules,
+) -> Slices[Execution]:
+    """The same with a pause after each slice of entries."""
     state = State(rows)
     for place in cut:
         write_cut(state, place)
     for seal in sorted(seals):
         rules.execute_seal(state, seal, context)
-    outcomes = [(bytes(entry.id), rules.execute_entry(state, entry, context) or "") for entry in entries]
+    outcomes: list[Outcome] = []
+    for number, entry in enumerate(entries, 1):
+        outcomes.append((bytes(entry.id), rules.execute_entry(state, entry, context) or ""))
+        if not number % SLICE_ENTRIES and number < len(entries):
+            yield
     outcomes += rules.end_block(state, replace(context, ordered_bytes=_ordered_bytes(entries)))
     return Execution(state.changes(), tuple(outcomes))
 

@@ -98,7 +98,8 @@ class Council:
             self.now_ms += STEP_MS
             for machine in machines:
                 machine.handle(Woke(), self.now_ms)
-            quiet = quiet + 1 if self._picture(machines) == before else 0
+            is_busy = any(machine.node.logs[self.group].chain.blocks.is_busy for machine in machines)
+            quiet = quiet + 1 if self._picture(machines) == before and not is_busy else 0
             if quiet > 4:
                 break
         else:
