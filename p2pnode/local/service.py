@@ -128,12 +128,20 @@ class Status(TypedDict):
 
 
 class GroupDetail(TypedDict):
-    """A group with what its founding entry says. charter: the canonical map as founded."""
+    """A group as it is now. founders and voters are dids, *_names what people call them; council: the elected
+    members, council_until_ms: the end of their term; parked: entries that a later rule version executes.
+    """
 
     summary: GroupSummary
     charter: dict[str, Any]
     founders: list[str]
     voters: list[str]
+    founder_names: list[str]
+    voter_names: list[str]
+    council: list[str]
+    council_until_ms: int | None
+    rule_version: int
+    parked: int
     founded_ms: int
 
 

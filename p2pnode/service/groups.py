@@ -14,7 +14,7 @@ from p2pnode.core.events import Forget, Item, Leave, PrepareJoin
 from p2pnode.core.events import Joined as JoinedEvent
 from p2pnode.core.ids import DeviceKey, did_of
 from p2pnode.core.limits import INVITATION_ADDRESSES_MAX
-from p2pnode.governance import joining
+from p2pnode.governance import joining, tables
 from p2pnode.governance.inception import Inception
 from p2pnode.governance.invitation import Link, encode_link, invite, parse_link
 from p2pnode.governance.state import PETITION_RULES
@@ -24,6 +24,7 @@ from p2pnode.opening import PreparedJoin
 from p2pnode.port import HeldGroup
 from p2pnode.service.context import Context
 from p2pnode.service.rules import RULES, refusal
+from p2pnode.service.viewing import GroupView
 from p2pnode.service.waiting import waiting_of
 from p2pnode.store.group_file import GroupQueries
 from protocols import join as join_protocol
@@ -73,14 +74,27 @@ class GroupsService:
         )
 
     async def _detail(self, held: HeldGroup) -> shapes.GroupDetail:
-        founding = await self.context.query(held, lambda queries: queries.founding())
-        return shapes.GroupDetail(
-            summary=await self._summary(held),
-            charter=dict(held.state.charter.value),
-            founders=[did_of(inception.device_key) for inception in held.state.founding.inceptions],
-            voters=[did_of(voter) for voter in held.state.voters],
-            founded_ms=read_entry(founding.header, None, None).header.time_ms,
-        )
+        summary = await self._summary(held)
+
+        def read(view: GroupView) -> shapes.GroupDetail:
+            founding, rows = view.queries.founding(), view.final
+            inceptions = held.state.founding.inceptions
+            seats, until_ms = tables.council(rows) or ((), None)
+            return shapes.GroupDetail(
+                summary=summary,
+                charter=dict(held.state.charter.value),
+                founders=[did_of(inception.device_key) for inception in inceptions],
+                voters=[did_of(voter) for voter in held.state.voters],
+                founder_names=[view.name(inception.member_id) for inception in inceptions],
+                voter_names=[view.name(member_id) for member_id, _ in tables.voters(view.rows)],
+                council=[view.name(member_id) for member_id in seats],
+                council_until_ms=until_ms,
+                rule_version=tables.read_uint(rows, tables.RULE_VERSION_KEY, 1),
+                parked=len(view.describer.parked),
+                founded_ms=read_entry(founding.header, None, None).header.time_ms,
+            )
+
+        return await self.context.view(held, read)
 
     async def invite(self, group: str, uses: int, expires_ms: int) -> shapes.Invited:
         held = self.context.held(group)
