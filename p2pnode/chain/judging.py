@@ -71,7 +71,8 @@ class Proposed:
 class Judging:
     """What is made and judged at one height.
 
-    Shapes: proofs are of forks that a block shows and that are not known here yet.
+    Shapes: proofs are of forks that a block shows and that are not known here yet; has_later_rules: the next
+    block lets the group follow rules that this program does not know.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Judging:
         self._reasons = reasons
         self._proofs_shown: dict[bytes, None] = {}
         self.proofs: list[bytes] = []
+        self.has_later_rules = False
 
     def show_again(self) -> None:
         """Show proofs of forks again: what is known of forks has changed."""
@@ -110,7 +112,11 @@ class Judging:
         if not reasons.has_reason(worth, seals, time_ms):
             return None
         body = Body(_moved(taken), seals, tip.certificate)
-        ran = yield from running(log.file.chain, tip, self._voted_by, body, taken, time_ms)
+        try:
+            ran = yield from running(log.file.chain, tip, self._voted_by, body, taken, time_ms)
+        except LaterRules:
+            self.has_later_rules = True
+            return None
         header, encoded = next_block(tip, body.cut, body.seals, ran.roots, time_ms)
         return Proposed(header, made=self._made(header, encoded, body, ran))
 
@@ -132,7 +138,7 @@ class Judging:
         except FormatError as error:
             proposed.fault = error.rule
         except LaterRules:
-            return  # whoever upgrades judges it then (J6)
+            self.has_later_rules = True  # whoever upgrades judges it then (J6)
 
     def _body_fault(self, header: BlockHeader, body: Body) -> str | None:
         """The rule that a body breaks without its entries. Errors: FormatError certificate.*, fork.*."""

@@ -143,6 +143,10 @@ def _own_standing(view: GroupView) -> tuple[str, str]:
 
 
 def _who_must_act(waiting: Waiting) -> str:
+    if waiting["stage"] == "rules":
+        return (
+            "upgrade p2pnode; until then this node keeps and passes on what is written, and does not vote"
+        )
     if waiting["stage"] == "schism":
         return "the members talk, and found a new group that continues this one"
     if not waiting["silent"]:

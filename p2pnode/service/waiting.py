@@ -23,6 +23,7 @@ _SENTENCES = {
     "answers": "answers to a roll call from {silent}: {spoken} of {needed} are here",
     "closes": "closes from {silent}, for a second convocation: {spoken} of {needed} are here",
     "done": "",
+    "rules": "an upgrade of this program: the group follows rules that this version does not know",
     "schism": "nothing more: voters signed two different blocks, and the group has to decide how to go on",
 }
 
