@@ -68,11 +68,18 @@ async def waiting_of(context: Context, held: HeldGroup) -> Waiting:
         needed=missing.needed,
         spoken=spoken,
         silent=silent,
-        sentence=_SENTENCES[missing.stage].format(
-            silent=", ".join(silent) or "the voters", spoken=len(spoken), needed=missing.needed
-        ),
+        sentence=_sentence(missing.stage, silent, len(spoken), missing.needed),
         level=_level_sentence(report.level),
     )
+
+
+def _sentence(stage: str, silent: list[str], spoken: int, needed: int) -> str:
+    names = ", ".join(silent) or "the voters"
+    if stage == "answers" and spoken >= needed:
+        return (
+            f"{names}, who have not answered the roll call; after two weeks the others may go on without them"
+        )
+    return _SENTENCES[stage].format(silent=names, spoken=spoken, needed=needed)
 
 
 def _level_sentence(level: LevelReport) -> str:
