@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from p2pnode.chain import levelling
 from p2pnode.chain.leading import Next
 from p2pnode.chain.levelling import BEHIND_BLOCKS_MIN, LevelReport
 from p2pnode.consensus.certificate import Final
@@ -428,10 +429,20 @@ def test_i15_a_difference_is_told_by_name_and_ends_voting(machine: MachineOf) ->
 # ---- those who vote
 
 
+FEW_BLOCKS = 4
+
+
+@pytest.fixture
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few blocks are far behind: with several voters each takes its time."""
+    monkeypatch.setattr(levelling, "BEHIND_BLOCKS_MIN", FEW_BLOCKS)
+
+
+@pytest.mark.usefixtures("_soon")
 def test_a_voter_says_nothing_before_it_can_judge_blocks(tmp_path: Path) -> None:
     council = Council(tmp_path, ("alice", "bob", "carol"), checkpoint_entries=1)
     group = council.group
-    for number in range(BLOCKS):
+    for number in range(FEW_BLOCKS):
         council["alice"].write(group, str(number), council.now_ms)
         council.meet("alice", "bob")
     carol = council["carol"]
@@ -444,6 +455,38 @@ def test_a_voter_says_nothing_before_it_can_judge_blocks(tmp_path: Path) -> None
         carol.handle(Woke(), council.now_ms)
     assert carol.node.logs[group].lane(carol.key, 1) is None, "no vote"
     council.meet("alice", "bob", "carol")
-    assert council.tip("carol") == council.tip("alice") > BLOCKS
+    assert council.tip("carol") == council.tip("alice") > FEW_BLOCKS
     assert council.state_root("carol") == council.state_root("alice")
     assert carol.node.logs[group].lane(carol.key, 1) is not None
+
+
+# ---- forks
+
+
+@pytest.mark.usefixtures("_soon")
+@pytest.mark.parametrize("held", ["the dead branch", "the dead branch and the proof", "the proof", "nothing"])
+def test_a_snapshot_says_which_branch_of_a_fork_is_final(tmp_path: Path, held: str) -> None:
+    council = Council(tmp_path, ("alice", "bob", "carol", "dave"), checkpoint_entries=1)
+    group, dave = council.group, council["dave"]
+    left, right = (council.sign("dave", text, at="alice") for text in (b"left", b"right"))
+    council.hand("alice", left)
+    council.meet("alice", "bob", "carol")
+    assert council.tip("alice") == 1, "ordered before anybody knew the fork"
+    for number in range(FEW_BLOCKS):
+        council["alice"].write(group, str(number), council.now_ms)
+        council.meet("alice", "bob", "carol")
+    if "branch" in held:
+        council.hand("dave", right)
+    if "proof" in held:
+        council.prove("dave", left, right)
+    take_snapshot(dave, council["alice"], group)
+    assert dave.node.logs[group].level.snapshot == council.tip("alice")
+    council.prove("alice", left, right)
+    council.meet("alice", "bob", "carol", "dave")
+    replay(dave, council["alice"], group)
+    assert dave.node.logs[group].level.report().is_checked
+    lane = dave.node.logs[group].lane(dave.key, 0)
+    assert lane is not None
+    assert (lane.ended_at, lane.ended_id, lane.id) == (1, left.id, left.id)
+    assert council.ends("dave") == council.ends("alice")
+    assert council.state_root("dave") == council.state_root("alice")
