@@ -19,14 +19,13 @@ from p2pnode.core.entry import ENTRY_TAG, Header, decode_header
 from p2pnode.core.ids import Lane
 from p2pnode.replication.fork import ForkProof, branch_headers, check_fork_proof
 from p2pnode.replication.ingest import Apart, Held, Refused, Taken, decide
-from p2pnode.replication.lane import LaneState
+from p2pnode.replication.lane import FORK_RULE, LaneState
 from p2pnode.replication.run import Run
 from p2pnode.store.group_file import position_of
 
 if TYPE_CHECKING:
     from p2pnode.group_change import Change
 
-FORK_RULE = "lane.fork"
 DEAD_KEPT_MAX = 4096
 """Headers kept of a branch that is dropped: honest entries may name them."""
 

@@ -248,7 +248,12 @@ def _clocks(made: Plan) -> None:
 
 
 def _restores(made: Plan) -> None:
-    """An old copy comes back; a whole disk set back may cost a voter its key, so only where one is spared."""
+    """An old copy comes back; a whole disk set back may cost a voter its key, so only where one is spared.
+
+    Cut off among those who know less than it did, any copy may: beside a lying voter that is one too many.
+    """
+    if made.voting_liars and made.spare < 1:
+        return
     name = made.random.choice(made.honest)
     at = made.random.randrange(5_000, CHAOS_MS // 2)
     is_whole = made.random.random() < 0.4
