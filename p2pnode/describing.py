@@ -65,6 +65,11 @@ class Describer:
         covers = [_causal_past(self._queries, self._lanes, key) for _, key in configuration.voters]
         return quorum_of(configuration, FIRST_ATTEMPT), covers
 
+    @cached_property
+    def _is_behind(self) -> bool:
+        """Whether history behind a snapshot is still to be run: what became of its entries stands nowhere."""
+        return self._queries.level.replayed() is not None
+
     def is_acknowledged(self, lane: LaneState, seq: int) -> bool:
         """Whether a quorum of the voters has an entry above the last cut in the past of their own entries."""
         quorum, covers = self._covered
@@ -174,6 +179,8 @@ class Describer:
 
     def _standing(self, lane: LaneState, seq: int, entry: Entry) -> tuple[str, str | None]:
         if seq <= lane.decided and lane.lane != Lane.VOTES:
+            if self._is_behind and seq > self._queries.level.replayed_cut(lane.author, lane.lane):
+                return "acknowledged", "level.unchecked"
             rule = self._queries.chain.void_rule(position_of(lane.number, seq))
             is_void = rule is not None and rule not in PETITION_RULES and entry.id not in self.parked
             return ("void" if is_void else "final"), rule
