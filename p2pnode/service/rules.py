@@ -41,7 +41,7 @@ RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "upgrade p2pnode; if that does not help, show its log to those who write the program",
         ),
         "level.unchecked": (
-            "a block has ordered it; whether it holds is known here once the history before a snapshot was run "
+            "a block has ordered it; whether it holds is known here once history before the snapshot was run "
             "again",
             "leave the node running until a member is reachable",
         ),
