@@ -76,9 +76,7 @@ async def waiting_of(context: Context, held: HeldGroup) -> Waiting:
 def _sentence(stage: str, silent: list[str], spoken: int, needed: int) -> str:
     names = ", ".join(silent) or "the voters"
     if stage == "answers" and spoken >= needed:
-        return (
-            f"{names}, who have not answered the roll call; after two weeks the others may go on without them"
-        )
+        return f"{names}: no answer to the roll call; two weeks after it, the others may go on without them"
     return _SENTENCES[stage].format(silent=names, spoken=spoken, needed=needed)
 
 
