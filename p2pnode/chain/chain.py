@@ -123,8 +123,8 @@ class Chain:
         self._statement = statement_of(log.file, log.state.rows, log.key.public) if speaks else None
         lost = frozenset(self._speakers.values())
         own = self._members.get(log.key.public)
-        # The device of a lost voter leaves the word to the new one, or objects to it (J20).
-        is_silent = own in lost and not speaks
+        # Whose old device is here is not lost, but leaves the second attempt to the new one (J20).
+        self._is_spoken_for = own in lost and not speaks
         self._votes_heard: set[tuple[bytes, Vote]] = set()
         self.is_stirred = True
         self.asked = None
@@ -136,9 +136,9 @@ class Chain:
             height=tip.height + 1,
             previous_id=tip.id,
             configuration=tip.configuration,
-            me=own if self._is_signing and not is_silent else None,
+            me=own if self._is_signing else None,
             recent_signers=recent_signers(log.file.chain, tip.height),
-            lost=lost,
+            lost=lost - {own} if self._is_spoken_for else lost,
             is_carried=self._is_carried,
             began_ms=min(since, default=None),
             delta_ms=1000 * tables.charter(log.file.chain).delta_seconds,
@@ -356,6 +356,8 @@ class Chain:
     def _act(self, action: Action, step: Step) -> None:
         """What one action means for the entries and blocks of this node."""
         match action:
+            case Cast(attempt=1) | Propose(attempt=1) | Close() if self._is_spoken_for:
+                pass
             case Commit():
                 step.final = self._final(action)
             case Wake(at_ms):
