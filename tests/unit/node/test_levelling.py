@@ -21,6 +21,7 @@ from p2pnode.consensus.snapshot import decode_chunk, encode_chunk, make_chunk
 from p2pnode.core import codec
 from p2pnode.core.errors import UsageError
 from p2pnode.core.events import Alert, LevelAnswered, LevelAsked, PeersPresent, Penalize, Woke
+from p2pnode.describing import Describer, Filter
 from p2pnode.replication.level import BlocksWanted, ChunkWanted, FinalWanted, Wanted
 from p2pnode.service import levels
 from p2pnode.serving import GroupReader
@@ -367,6 +368,41 @@ def test_who_is_a_little_behind_takes_no_snapshot(machine: MachineOf) -> None:
     late = newcomer_to(machine, founder, group)
     assert take_snapshot(late, founder, group) == 1
     assert late.node.logs[group].level.report() == LevelReport()
+
+
+def test_newer_states_are_taken_while_history_is_on_its_way(machine: MachineOf) -> None:
+    founder, group = long_group(machine)
+    late = newcomer_to(machine, founder, group)
+    take_snapshot(late, founder, group)
+    first = late.node.logs[group].level.snapshot
+    for number in range(2):
+        founder.write(group, "later", NOW_MS + 1000 + number)
+        founder.handle(Woke(), NOW_MS + 1000 + number)
+    take_snapshot(late, founder, group)
+    assert late.node.logs[group].level.snapshot == first + 2
+    assert late.node.logs[group].chain.tip.id == founder.node.logs[group].chain.tip.id
+    founder.share(late, group, NOW_MS + 2000)
+    replay(late, founder, group)
+    assert late.node.logs[group].level.report().is_checked
+    assert next_of(late, group, is_fresh=True).wanted == FinalWanted(
+        first + 2, founder.node.logs[group].chain.tip.id
+    )
+
+
+def test_what_history_has_not_settled_is_not_called_final(machine: MachineOf) -> None:
+    founder, group = long_group(machine)
+    late = newcomer_to(machine, founder, group)
+    take_snapshot(late, founder, group)
+    founder.share(late, group)
+
+    def rows() -> list[tuple[str, str | None]]:
+        with reading(late, group) as queries:
+            page = Describer(queries, late.node.logs[group].state, late.key).page(Filter(), 100, None)
+        return [(row["state"], row["rule"]) for row in page["rows"] if row["type"] == "contribution"]
+
+    assert set(rows()) == {("acknowledged", "level.unchecked")}
+    replay(late, founder, group)
+    assert set(rows()) == {("void", "contribution.bad_field")}
 
 
 def test_the_log_goes_on_above_a_snapshot(machine: MachineOf) -> None:
