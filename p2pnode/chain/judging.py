@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 class Made(NamedTuple):
     """A block with what running it gives.
 
-    Shapes: voids are (position, rule); lanes are (number, last seq).
+    Shapes: voids are (position, rule); late are (entry id, rule); lanes are (number, last seq).
     """
 
     header: BlockHeader
@@ -52,6 +52,7 @@ class Made(NamedTuple):
     configuration: Configuration
     lanes: tuple[tuple[int, int], ...]
     voids: tuple[tuple[int, str], ...]
+    late: tuple[tuple[bytes, str], ...]
     suspended: tuple[bytes, ...]
     roots: Roots
 
@@ -200,6 +201,7 @@ class Judging:
             ran.configuration,
             tuple((self._log.numbers[entry.key, entry.lane], entry.seq) for entry in body.cut),
             ran.voids,
+            ran.late,
             suspended_in(item.entry for item in ran.ordered if not rules[item.candidate.id]),
             ran.roots,
         )
