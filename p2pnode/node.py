@@ -195,7 +195,7 @@ class Node:
             case Woke():
                 return self._spare_time(now_ms)
             case LevelAsked() | LevelAnswered():
-                return leading.take(self, event)
+                return leading.take(self, event, now_ms)
             case _:
                 assert isinstance(event, ChainAsked | AgreeToClose), "appends and runs come in batches"
                 return [driving.answer(self, event)]

@@ -41,6 +41,8 @@ RETRY_MS = 10_000
 
 def decide(node: Node, log: GroupLog, now_ms: int) -> list[Effect]:
     """Go on with a group's chain until nothing follows at once."""
+    if log.level.resting_until_ms > now_ms:
+        return [WakeAt(log.level.resting_until_ms)]
     effects: list[Effect] = []
     for _ in range(STEPS_MAX):
         may_sign = node.refusal(log, now_ms, is_voting=True) is None and node.key.public not in log.forked
