@@ -45,6 +45,7 @@ def _each_message() -> dict[str, messages.Message]:
         "push": messages.Push(3, ALICE.public, 0, 7, 7, _16, b"body"),
         "annexes wanted": messages.AnnexWant(3, 2, _32 * 2),
         "annexes": messages.Annexes(3, 2, True, [bytes(32) + b"\x80"]),
+        "presence": messages.PresenceShown(3, 1, ALICE.public, START_MS, bytes(64)),
         "fork wanted": messages.ForkWant(3, ALICE.public, 0),
         "fork": messages.Fork(3, ALICE.public, 0, b"proof"),
         "branch wanted": messages.BranchWant(3, 4, ALICE.public, 0, 5, 512),
