@@ -540,7 +540,7 @@ class Chain:
 
     def _recall_headers(self) -> None:
         """Take up the headers that this node kept when it voted, of proposals that it can read no more."""
-        for block in self._headers_wanted():
+        for block in self._headers_wanted() if self._showing.forked else ():
             held = self._log.file.annexes([block])
             if held:
                 self.blocks.put_to_vote(decode_header(held[0]))
