@@ -412,7 +412,9 @@ class Chain:
             places = self.blocks.beyond_forks(block)
             if places or self.blocks.made(block) is not None:
                 return places
-        return self.blocks.acknowledged_beyond()
+        # Only who votes and proposes by it: acknowledgements may turn out to lie beyond forks themselves.
+        is_voter = self._is_signing and self._log.key.public in self._members
+        return self.blocks.acknowledged_beyond() if is_voter else ()
 
     def _sign(self, action: Cast) -> Vote:
         unsigned = Vote(
