@@ -44,7 +44,7 @@ def take(node: Node, event: LevelAsked | LevelAnswered) -> list[Effect]:
     effects: list[Effect] | None = []
     if isinstance(event, LevelAnswered):
         effects = _answered(node, log, event)
-    elif is_whole and log.level.snapshot:
+    elif is_whole:
         effects = _replay(node, log)
     after = _next(log, has_moved=isinstance(event, LevelAsked) and effects is not None)
     return [Reply(event.request, after._replace(has_moved=after != before)), *(effects or [])]
@@ -52,7 +52,7 @@ def take(node: Node, event: LevelAsked | LevelAnswered) -> list[Effect]:
 
 def _next(log: GroupLog, *, has_moved: bool) -> Next:
     wanted = log.level.snapshot_wanted() or replaying.blocks_wanted(log)
-    is_busy = bool(wanted) or (bool(log.level.snapshot) and log.level.difference is None)
+    is_busy = bool(wanted) or (log.level.replayed is not None and log.level.difference is None)
     return Next(wanted, is_busy, has_moved)
 
 

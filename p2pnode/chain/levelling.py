@@ -71,14 +71,21 @@ class LevelReport(NamedTuple):
     """How far a node is level with its group.
 
     Shapes: snapshot is the height whose state was taken, 0 for none; checked is how far history was run
-    again; coming is the height of a snapshot on its way, 0 for none, of which `chunks` are here.
+    again; coming is the height of a snapshot on its way, 0 for none, of which `chunks` are here; lacking
+    counts entries that the snapshot orders and that are not here yet.
     """
 
     snapshot: int = 0
     checked: int = 0
     coming: int = 0
     chunks: int = 0
+    lacking: int = 0
     difference: Difference | None = None
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether nothing of history is left to be run."""
+        return self.checked == self.snapshot
 
 
 class Sent(NamedTuple):
@@ -98,8 +105,9 @@ class Level:
         self.read_again()
 
     def read_again(self) -> None:
-        """Read how far history was run."""
+        """Read how far history was run: None when there is nothing to run."""
         self.snapshot = _number(self._log.file.setting(_SNAPSHOT))
+        self.replayed = self._log.file.level.replayed()
         self.difference = _decode_difference(self._log.file.setting(_FAULT))
 
     # ---- what is wanted
@@ -146,25 +154,24 @@ class Level:
     # ---- how things stand
 
     @property
-    def replayed(self) -> int | None:
-        """How far history was run again, or None when there is nothing to run."""
-        return self._log.file.level.replayed() if self.snapshot else None
-
-    @property
     def is_level(self) -> bool:
         """Whether this node has what it needs to judge blocks: only then it votes."""
         if self.difference is not None:
             return False
-        if not self.snapshot:
-            return True
-        return all(lane.seq >= lane.decided for lane in self._log.lanes.values())
+        return self.replayed is None or self._lacking() == 0
+
+    def _lacking(self) -> int:
+        """How many entries the snapshot orders that are not here."""
+        return sum(max(0, lane.decided - lane.seq) for lane in self._log.lanes.values())
 
     def report(self) -> LevelReport:
         """What a person is told."""
         target = self.target()
         count = 0 if target is None else self._log.file.level.chunk_count()
         coming = 0 if target is None else target.block.height
-        return LevelReport(self.snapshot, self.replayed or 0, coming, count, self.difference)
+        checked = self.snapshot if self.replayed is None else self.replayed
+        lacking = 0 if self.replayed is None else self._lacking()
+        return LevelReport(self.snapshot, checked, coming, count, lacking, self.difference)
 
 
 # ---- the way to the newest final block
@@ -315,7 +322,6 @@ def _install(change: Change, target: ComingBlock) -> None:
 def end_replay(change: Change) -> None:
     """History gives what was taken: nothing is left of the snapshot but its state."""
     change.transaction.level.end_replay()
-    change.transaction.put_setting(_SNAPSHOT, b"")
 
 
 def note_difference(change: Change, difference: Difference) -> None:

@@ -6,6 +6,7 @@ from tests.bench import (
     c1_certificates,
     c2_snapshot,
     c3_finality,
+    n1_newcomer,
     w1_append,
     w2_catch_up,
     w3_differences,
@@ -23,4 +24,5 @@ MEASURES: Mapping[str, Callable[[Options], list[Figure]]] = {
     "c1": c1_certificates.measure,
     "c2": c2_snapshot.measure,
     "c3": c3_finality.measure,
+    "n1": n1_newcomer.measure,
 }
