@@ -38,7 +38,7 @@ from p2pnode.consensus.format import (
     decode_body,
 )
 from p2pnode.consensus.trie import TrieChange
-from p2pnode.core.entry import Entry
+from p2pnode.core.entry import Entry, decode_header
 from p2pnode.core.errors import FormatError
 from p2pnode.governance import tables
 from p2pnode.governance.due import next_due_ms
@@ -307,12 +307,17 @@ class Blocks:
 
     def _is_usable(self, position: int) -> bool:
         number, seq = number_and_seq(position)
-        return seq <= self._log.orderable(self._log.lanes[number])
+        lane = self._log.lanes[number]
+        if lane.author not in self._log.gone:
+            return seq <= self._log.orderable(lane)
+        held = self._log.file.entry_at(position)
+        is_counted = held is not None and self._log.counts(decode_header(held.header))
+        return is_counted and seq <= self._log.includable(lane)
 
     def _has_reason(self, found: Sequence[Found], seals: Sequence[bytes], time_ms: int) -> bool:
         """Whether a block may exist: one without a reason would keep the group busy for nothing (R0)."""
         log = self._log
-        found = [item for item in found if log.counts(*item.candidate[1:4])]
+        found = [item for item in found if log.counts(item.entry.header)]
         return (
             any(not log.is_sealed(check_fork_proof(proof).author) for proof in seals)
             or any(item.entry.header.type in GOVERNED_TYPES for item in found)
@@ -330,9 +335,10 @@ class Blocks:
     def make(self) -> Made | None:
         """The block that this node would propose now, or None when nothing calls for one."""
         log, bounds, seals = self._log, self._bounds, self._seals()
-        lanes = [(lane, log.orderable(lane)) for lane in log.lanes.values()]
+        lanes = [(lane, log.includable(lane)) for lane in log.lanes.values()]
         sealed = sealed_with(log.sealed, seals)
         found = without_excused(read_all(log.file, lanes, bounds.author_entries_max, log.lanes.get, sealed))
+        found = self._worth_an_order(found)
         chosen = {
             candidate.id for candidate in choose([item.candidate for item in found], self.tip.id, bounds)
         }
@@ -349,6 +355,21 @@ class Blocks:
         made = self._run(None, Body(moved, seals, self.tip.certificate), taken)
         self._proposed[made.header.id] = Proposed(made.header, made=made)
         return made
+
+    def _worth_an_order(self, found: Sequence[Found]) -> list[Found]:
+        """What could hold, and what that names: the rest of those who speak no more gets no order."""
+        log = self._log
+        if not log.gone and not log.struck:
+            return list(found)
+        by_id = {item.candidate.id: item for item in found}
+        waiting = [item.candidate.id for item in found if log.counts(item.entry.header)]
+        kept: set[bytes] = set()
+        while waiting:
+            entry_id = waiting.pop()
+            if entry_id not in kept and entry_id in by_id:
+                kept.add(entry_id)
+                waiting += by_id[entry_id].candidate.needs
+        return [item for item in found if item.candidate.id in kept]
 
     def _judge(self, proposed: Proposed) -> None:
         header = proposed.header
