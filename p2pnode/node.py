@@ -345,6 +345,8 @@ class Node:
         effects: list[Effect] = []
         with log.change() as change:
             answers = [self._receive(change, event, now_ms) for event in events]
+        if log.chain.take_named():
+            effects.append(Regrouped(log.group, log.state, log.frontier.epoch))
         for event, answer in zip(events, answers, strict=True):
             effects.append(Reply(event.request, answer))
             if answer.refused is not None:
@@ -369,6 +371,7 @@ class Node:
             match outcome:
                 case Taken():
                     stored += len(outcome.rows)
+                    change.keep_named(outcome.rows, event.annexes)
                     waiting = outcome.waiting or waiting
                 case Refused(rule):
                     return Ingested(stored, rule, waiting, suspect)
@@ -454,7 +457,9 @@ class Node:
                     change.want_annex(body_hash)
             bodies.update(named)
             effects += self.effects_of(log, change)
-        if sum(log.chain.take_body(body) for body in came):
+        for body in came:
+            log.chain.take_body(body)
+        if log.chain.take_named():
             # What a block names is taken now, so it may be asked for again.
             effects.append(Regrouped(log.group, log.state, log.frontier.epoch))
         return effects

@@ -352,10 +352,22 @@ class LivePort:
         self.submit(ClockHeard(peer, offset_ms))
 
     async def ingest(
-        self, group: bytes, peer: bytes, frame: bytes, compressed: bool, pushed: bool
+        self,
+        group: bytes,
+        peer: bytes,
+        frame: bytes,
+        compressed: bool,
+        pushed: bool,
+        annexes: Sequence[bytes] = (),
     ) -> Ingested:
-        answer = await self.ask(lambda request: Received(request, group, peer, frame, compressed, pushed))
+        blobs = tuple(annexes)
+        answer = await self.ask(
+            lambda request: Received(request, group, peer, frame, compressed, pushed, blobs)
+        )
         assert isinstance(answer, Ingested)
+        held = self._groups.get(group)
+        if blobs and held is not None:
+            held.wanted_annexes = None
         return answer
 
     async def read_runs(
@@ -368,6 +380,17 @@ class LivePort:
             fresh = held.fresh.runs(group, wants, bytes_max)
             return (fresh, []) if fresh else held.reader.read_runs(wants, bytes_max)
         return await self.read(group, lambda reader: reader.read_runs(wants, bytes_max))
+
+    async def read_push(
+        self, group: bytes, want: Want, run_bytes_max: int
+    ) -> tuple[bytes | None, list[bytes]]:
+        held = self._groups.get(group)
+        if held is None:
+            return None, []
+        fresh = held.fresh.entries(want)
+        if fresh or want.last - want.first < INLINE_ENTRIES_MAX:
+            return held.reader.read_push(want, fresh, run_bytes_max)
+        return await self.read(group, lambda reader: reader.read_push(want, (), run_bytes_max))
 
     async def read_annexes(self, group: bytes, hashes: Sequence[bytes]) -> list[bytes]:
         def work(reader: GroupReader) -> list[bytes]:

@@ -174,10 +174,12 @@ class _Conversation:
         port = self._port
         result: Any
         match effect:
-            case fx.Ingest(token, group, body, compressed, pushed):
-                result = await port.ingest(group, self._peer, body, compressed, pushed)
+            case fx.Ingest(token, group, body, compressed, pushed, annexes):
+                result = await port.ingest(group, self._peer, body, compressed, pushed, annexes)
             case fx.Serve(token, group, wants, bytes_max):
                 result = await port.read_runs(group, wants, bytes_max)
+            case fx.ReadPush(token, group, want, run_bytes_max):
+                result = await port.read_push(group, want, run_bytes_max)
             case fx.FindAnnexes(token, group, hashes):
                 result = await port.read_annexes(group, hashes)
             case fx.ListWantedAnnexes(token, group):

@@ -132,7 +132,7 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A peer sent runs. `pushed` means unasked, as a live announcement."""
+    """A peer sent runs. `pushed` means unasked, as a live announcement, with annexes that they may name."""
 
     request: Request
     group: bytes
@@ -140,6 +140,7 @@ class Received:
     frame: bytes
     is_compressed: bool
     is_pushed: bool
+    annexes: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

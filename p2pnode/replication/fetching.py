@@ -28,6 +28,7 @@ from p2pnode.replication.frontier import NO_SEQ, LaneKey
 from p2pnode.replication.messages import (
     ANNEX_HASHES_MAX,
     MESSAGE_BYTES_MAX,
+    PUSH_ANNEX_BYTES_MAX,
     Annexes,
     AnnexWant,
     Credit,
@@ -190,7 +191,9 @@ class Fetching:
         return [*self.ask(exchange, now_ms), *self.want_annexes(exchange)]
 
     def push(self, exchange: Exchange, message: Push, now_ms: int) -> list[Effect]:
-        """Unasked entries came; the head they end at was learned already."""
+        """Unasked entries came; the head they end at was learned already. Errors: PeerError sync.bad_push."""
+        if sum(map(len, message.annexes)) > PUSH_ANNEX_BYTES_MAX:
+            raise PeerError("sync.bad_push", f"annexes of at most {PUSH_ANNEX_BYTES_MAX} bytes together")
         key = (message.author, message.lane)
         mine = exchange.frontier.heads.get(key)
         held = NO_SEQ if mine is None else mine.seq
@@ -204,7 +207,7 @@ class Fetching:
             return self.ask(exchange, now_ms)
         self._pushes += 1
         token = self.requests.new(lambda result, now: self._pushed(exchange, key, result, now))
-        return [Ingest(token, exchange.group, message.body, compressed=False, pushed=True)]
+        return [Ingest(token, exchange.group, message.body, False, True, message.annexes)]
 
     def _pushed(self, exchange: Exchange, key: LaneKey, result: Ingested, now_ms: int) -> list[Effect]:
         self._pushes -= 1

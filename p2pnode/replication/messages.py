@@ -35,6 +35,10 @@ TAG_BYTES = 16
 """Of a head's id; two entries of one place with equal tags would cost their author 2^64 hashes."""
 
 TICKET_BYTES = 16
+PUSH_ANNEXES_MAX = 16
+PUSH_ANNEX_BYTES_MAX = 8192
+"""Of all annexes in a push together: small ones save their receiver a round trip, large ones are asked for."""
+
 MESSAGE_BYTES_MAX = FRAME_BYTES_MAX + 64 * 1024
 """A frame body of runs, and the fields around it."""
 
@@ -60,6 +64,7 @@ _Body = Annotated[bytes, msgspec.Meta(max_length=FRAME_BYTES_MAX)]
 _Annex = Annotated[
     bytes, msgspec.Meta(min_length=ANNEX_SALT_BYTES, max_length=ANNEX_SALT_BYTES + ANNEX_BYTES_MAX)
 ]
+_PushedAnnex = Annotated[bytes, msgspec.Meta(min_length=ANNEX_SALT_BYTES, max_length=PUSH_ANNEX_BYTES_MAX)]
 _HeaderBytes = Annotated[bytes, msgspec.Meta(max_length=HEADER_BYTES_MAX)]
 
 
@@ -171,7 +176,7 @@ class Credit(msgspec.Struct, array_like=True, frozen=True, tag=6):
 
 
 class Push(msgspec.Struct, array_like=True, frozen=True, tag=7):
-    """One small run, unasked, of which the last entry is a new head."""
+    """One small run, unasked, of which the last entry is a new head, and small annexes that it names."""
 
     group: _GroupNumber
     author: _Bytes32
@@ -180,6 +185,7 @@ class Push(msgspec.Struct, array_like=True, frozen=True, tag=7):
     seq: _Seq
     tag: _Tag
     body: Annotated[bytes, msgspec.Meta(max_length=8192)]
+    annexes: Annotated[list[_PushedAnnex], msgspec.Meta(max_length=PUSH_ANNEXES_MAX)]
 
 
 class AnnexWant(msgspec.Struct, array_like=True, frozen=True, tag=8):

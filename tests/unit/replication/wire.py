@@ -49,11 +49,13 @@ class Side:
                 self.frames.append(frame)
                 self.bytes_sent += len(frame)
                 return []
-            case fx.Ingest(token, group, body, compressed, pushed):
-                result, heads = shelf.ingest(group, body, compressed, pushed)
+            case fx.Ingest(token, group, body, compressed, pushed, annexes):
+                result, heads = shelf.ingest(group, body, compressed, pushed, annexes)
                 return session.moved(group, heads, now_ms) + session.done(token, result, now_ms)
             case fx.Serve(token, group, wants, bytes_max):
                 return session.done(token, shelf.read_runs(group, wants, bytes_max), now_ms)
+            case fx.ReadPush(token, group, want, run_bytes_max):
+                return session.done(token, shelf.read_push(group, want, run_bytes_max), now_ms)
             case fx.FindAnnexes(token, group, hashes):
                 annexes = shelf.racks[group].annexes
                 return session.done(token, [annexes[h] for h in hashes if h in annexes], now_ms)
