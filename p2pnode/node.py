@@ -434,10 +434,6 @@ class Node:
         log = self.logs.get(event.group)
         if log is None:
             return [Reply(event.request, 0)]
-        if not event.annexes:
-            # This peer has nothing of what is wanted, and kept others from being asked meanwhile.
-            wanted = [AnnexesWanted(log.group)] if log.file.wanted_annexes(1) else []
-            return [Reply(event.request, 0), *wanted]
         kept = 0
         bodies = log.chain.bodies_wanted
         with log.change(durable=False) as change:
@@ -450,6 +446,9 @@ class Node:
                     kept += 1
         came = [annex for annex in event.annexes if sha256(annex) in bodies]
         effects: list[Effect] = [Reply(event.request, kept)]
+        if log.file.wanted_annexes(1):
+            # This peer has not all that is wanted, and kept others from being asked meanwhile.
+            effects.append(AnnexesWanted(log.group))
         named = [body_hash for body_hash in headers if body_hash is not None]
         if named:
             with log.change(durable=False) as change:

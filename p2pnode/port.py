@@ -402,13 +402,8 @@ class LivePort:
     async def keep_annexes(self, group: bytes, peer: bytes, blobs: Sequence[bytes]) -> None:
         kept = await self.ask(lambda request: AnnexesReceived(request, group, peer, tuple(blobs)))
         held = self._groups.get(group)
-        if held is None:
-            return
-        if kept:
+        if kept and held is not None:
             held.wanted_annexes = None
-        if self.wanted_annexes(group):
-            # Sessions that left these to the one that asked just now may try their own peers.
-            self._tell(AnnexesWanted(group))
 
     def wanted_annexes(self, group: bytes) -> list[bytes]:
         held = self._groups.get(group)

@@ -73,8 +73,8 @@ class End:
         if self.is_open:
             self._feed(self.session.done(token, result, self._now_ms))
 
-    def moved(self, group: bytes, heads: Iterable[Head]) -> None:
-        self._feed(self.session.moved(group, heads, self._now_ms))
+    def moved(self, group: bytes, heads: Iterable[Head], *, is_pushing: bool) -> None:
+        self._feed(self.session.moved(group, heads, self._now_ms, is_pushing=is_pushing))
 
     def regrouped(self, group: bytes) -> None:
         self._feed(self.session.regrouped(group, self._now_ms))
