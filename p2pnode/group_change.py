@@ -416,6 +416,11 @@ class Change:
             self._annexes_missing.add(annex_hash)
 
     @property
+    def is_urgent(self) -> bool:
+        """Whether own entries call for a block: the sooner all voters have them, the sooner it is final."""
+        return any(entry.header.type in GOVERNED_TYPES for entry in self.own_entries)
+
+    @property
     def has_new_annex_wants(self) -> bool:
         """Whether annexes were named that are not here and of which nobody was told yet."""
         return bool(self._annexes_missing)

@@ -577,7 +577,7 @@ class Node:
         if change.state is not None:
             effects.append(Regrouped(log.group, log.state, log.frontier.epoch))
         if change.heads:
-            effects.append(Moved(log.group, tuple(change.heads), len(change.own_entries)))
+            effects.append(Moved(log.group, tuple(change.heads), change.is_urgent))
             effects.append(WakeAt(0))
         if change.has_new_annex_wants:
             effects.append(AnnexesWanted(log.group))

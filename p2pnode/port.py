@@ -200,10 +200,10 @@ class LivePort:
         match effect:
             case Regrouped(group, state, epoch):
                 self._regroup(group, state, epoch)
-            case Moved(group, heads):
+            case Moved(group, heads, is_urgent):
                 held = self._groups[group]
                 held.frontier.apply(heads)
-                self._tell(HeadsMoved(group, heads))
+                self._tell(HeadsMoved(group, heads, is_urgent))
             case Closed(group):
                 gone = self._groups.pop(group, None)
                 if gone is not None:

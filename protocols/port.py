@@ -67,10 +67,14 @@ class JoinAnswer(NamedTuple):
 
 
 class HeadsMoved(NamedTuple):
-    """Heads of a group moved and are durable; the group's frontier shows them already."""
+    """Heads of a group moved and are durable; the group's frontier shows them already.
+
+    Shapes: is_urgent: own entries among them are pushed to all peers.
+    """
 
     group: bytes
     heads: tuple[Head, ...]
+    is_urgent: bool = False
 
 
 class GroupChanged(NamedTuple):

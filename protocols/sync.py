@@ -114,8 +114,8 @@ class _Conversation:
     def _changed(self, change: Change) -> list[fx.Effect]:
         now_ms = self._sessions.now_ms()
         match change:
-            case HeadsMoved(group, heads):
-                is_pushing = self._sessions.is_pushing_to(self._session)
+            case HeadsMoved(group, heads, is_urgent):
+                is_pushing = is_urgent or self._sessions.is_pushing_to(self._session)
                 return self._session.moved(group, heads, now_ms, is_pushing=is_pushing)
             case GroupChanged(group):
                 return self._session.regrouped(group, now_ms)

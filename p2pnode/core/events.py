@@ -297,13 +297,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Heads moved, after COMMIT. Shapes: heads are `replication.frontier.Head`; own counts our new
-    entries.
+    """Heads moved, after COMMIT.
+
+    Shapes: heads are `replication.frontier.Head`; is_urgent: own entries among them call for a block.
     """
 
     group: bytes
     heads: tuple[Any, ...]
-    own: int = 0
+    is_urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,13 +29,13 @@ from p2pnode.replication.frontier import NO_SEQ, LaneKey
 from p2pnode.replication.messages import (
     ANNEX_HASHES_MAX,
     MESSAGE_BYTES_MAX,
-    PUSH_ANNEX_BYTES_MAX,
     Annexes,
     AnnexWant,
     Credit,
     Push,
     Runs,
     Wants,
+    annexes_of,
     encode_message,
 )
 from p2pnode.replication.requests import Requests
@@ -197,9 +197,11 @@ class Fetching:
         return [*self.ask(exchange, now_ms), *self.want_annexes(exchange)]
 
     def push(self, exchange: Exchange, message: Push, now_ms: int) -> list[Effect]:
-        """Unasked entries came; the head they end at was learned already. Errors: PeerError sync.bad_push."""
-        if sum(map(len, message.annexes)) > PUSH_ANNEX_BYTES_MAX:
-            raise PeerError("sync.bad_push", f"annexes of at most {PUSH_ANNEX_BYTES_MAX} bytes together")
+        """Unasked entries came; the head they end at was learned already.
+
+        Errors: FormatError sync.bad_push.
+        """
+        annexes = annexes_of(message)
         key = (message.author, message.lane)
         mine = exchange.frontier.heads.get(key)
         under_way = self._pushes.get((exchange.group, key), deque())
@@ -215,7 +217,7 @@ class Fetching:
         under_way.append(message.seq)
         self._pushes[exchange.group, key] = under_way
         token = self.requests.new(lambda result, now: self._pushed(exchange, key, result, now))
-        return [Ingest(token, exchange.group, message.body, False, True, message.annexes)]
+        return [Ingest(token, exchange.group, message.body, False, True, annexes)]
 
     def _pushed(self, exchange: Exchange, key: LaneKey, result: Ingested, now_ms: int) -> list[Effect]:
         under_way = self._pushes[exchange.group, key]

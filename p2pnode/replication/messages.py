@@ -37,7 +37,7 @@ TAG_BYTES = 16
 TICKET_BYTES = 16
 PUSH_ANNEXES_MAX = 16
 PUSH_ANNEX_BYTES_MAX = 8192
-"""Of all annexes in a push together: small ones save their receiver a round trip, large ones are asked for."""
+"""Of all annexes in a push together: small ones save a round trip, large ones are asked for."""
 
 MESSAGE_BYTES_MAX = FRAME_BYTES_MAX + 64 * 1024
 """A frame body of runs, and the fields around it."""
@@ -343,6 +343,13 @@ def heads_of(columns: HeadColumns) -> list[Shown]:
     if any(head.seq == NO_SEQ and not head.forked for head in heads):
         raise FormatError("sync.bad_heads", "only a forked lane may have no entry before the fork")
     return heads
+
+
+def annexes_of(push: Push) -> Sequence[bytes]:
+    """The annexes that came with pushed entries. Errors: FormatError sync.bad_push."""
+    if sum(map(len, push.annexes)) > PUSH_ANNEX_BYTES_MAX:
+        raise FormatError("sync.bad_push", f"annexes of more than {PUSH_ANNEX_BYTES_MAX} bytes together")
+    return push.annexes
 
 
 def column_of(items: Iterable[bytes]) -> bytes:

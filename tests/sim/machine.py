@@ -280,12 +280,12 @@ class Machine:
         match effect:
             case Regrouped(group, state, epoch):
                 self._regroup(group, state, epoch)
-            case Moved(group, heads):
+            case Moved(group, heads, is_urgent):
                 self.views[group].frontier.apply(heads)
                 self.world.watch.moved(self, group, heads)
                 self.views[group].is_introduced = True
                 for rank, end in enumerate(list(self.ends.values())):
-                    end.moved(group, heads, is_pushing=rank < PUSHED_PEERS_MAX)
+                    end.moved(group, heads, is_pushing=is_urgent or rank < PUSHED_PEERS_MAX)
             case Closed(group):
                 self.views.pop(group, None)
                 for end in list(self.ends.values()):

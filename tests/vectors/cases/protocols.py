@@ -104,6 +104,8 @@ def _sync_message() -> Document:
         file.reject(name, _packed(3, 0, 0, columns), "sync.bad_heads")
     file.reject("wants of half an author", _packed(4, 0, 0, False, _16, b"", [], []), "sync.bad_column")
     file.reject("annexes of half a hash", _packed(8, 0, 0, _16), "sync.bad_column")
+    push = _packed(7, 0, _32, 0, 0, 0, _16, b"body", [bytes(4096), bytes(4097)])
+    file.reject("push of 8,193 bytes of annexes", push, "sync.bad_push")
     bound = author + b"\x00"
     for name, parts in {
         "a bound of 32 bytes": [[author, b"", False, None]],
