@@ -39,7 +39,7 @@ from p2pnode.store.group_file import (
 from p2pnode.vocabulary import GOVERNED_TYPES, blobs_named
 
 if TYPE_CHECKING:
-    from p2pnode.chain.chain import Final
+    from p2pnode.chain.step import Final
     from p2pnode.group_log import GroupLog
 
 _UNBOUNDED = 1 << 40

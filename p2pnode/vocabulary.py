@@ -22,7 +22,7 @@ from p2pnode.economy.claim import CLAIM_TYPE
 from p2pnode.economy.contribution import CONTRIBUTION_TYPE
 from p2pnode.governance import end_of_block, epoch_key, executing, founding, sealed
 from p2pnode.governance.deciding import close_due
-from p2pnode.governance.deciding_types import DECIDING_TYPES
+from p2pnode.governance.deciding_types import DECIDING_TYPES, PATIENT_TYPES
 from p2pnode.governance.epoch_key import EPOCH_KEY_TYPE
 from p2pnode.governance.keys import exec_seal
 from p2pnode.governance.member_types import MEMBER_TYPES
@@ -53,6 +53,9 @@ TYPES: Mapping[str, EntryType] = MappingProxyType({entry_type.name: entry_type f
 
 GOVERNED_TYPES = frozenset(entry_type.name for entry_type in ENTRY_TYPES if entry_type.governed)
 """Types whose entries are folded into the state of a group."""
+
+CALLING_TYPES = GOVERNED_TYPES - PATIENT_TYPES
+"""Governed types whose entries call for a block at once."""
 
 BATCHED_TYPES = frozenset({CONTRIBUTION_TYPE, CLAIM_TYPE})
 """Types whose records may travel in a batch."""

@@ -189,6 +189,14 @@ class HeadsConfirmed:
 
 
 @dataclass(frozen=True, slots=True)
+class HeardOut:
+    """Everything that a peer showed of a group when a session with it began is here."""
+
+    group: bytes
+    peer: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class PeersPresent:
     """Who is on-line as far as this node knows. Shapes: device keys."""
 
@@ -282,6 +290,7 @@ Event = (
     | Forget
     | ConfirmClock
     | PeersPresent
+    | HeardOut
     | Woke
 )
 

@@ -17,6 +17,7 @@ from p2pnode.economy.measure import Measure
 from p2pnode.replication.exchange import Want
 from p2pnode.replication.run import pack_runs
 from tests.sim.assembly import agree, ballot, found, propose, voter
+from tests.sim.levelling import level, level_lie
 from tests.sim.lies import lie
 from tests.sim.timeline import EPOCH_MS
 
@@ -152,6 +153,14 @@ def _courier(world: World, from_: str, to: str, label: str, author: str, first: 
     world.network.post(from_, to, deliver)
 
 
+def _sessions(world: World, name: str, is_on: int) -> None:
+    """Whether a machine has sessions with others; letters and questions reach it and them all the same."""
+    machine = world.machines[name]
+    machine.has_sessions = bool(is_on)
+    for other in [] if is_on else list(machine.ends):
+        world.network.reset(name, other)
+
+
 # ---- the machine
 
 
@@ -215,7 +224,7 @@ def _damage(world: World, name: str, label: str) -> None:
 
 
 def _clock(world: World, name: str, offset_ms: int) -> None:
-    world.machines[name].clock_offset_ms = offset_ms
+    world.machines[name].set_clock(offset_ms)
 
 
 VERBS: dict[str, Callable[..., Any]] = {
@@ -231,6 +240,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "partition": _partition,
     "slow": _slow,
     "reset": _reset,
+    "sessions": _sessions,
     "courier": _courier,
     "kill": _kill,
     "power": _power,
@@ -243,4 +253,6 @@ VERBS: dict[str, Callable[..., Any]] = {
     "damage": _damage,
     "clock": _clock,
     "lie": lie,
+    "level": level,
+    "level_lie": level_lie,
 }

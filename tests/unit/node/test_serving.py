@@ -1,4 +1,4 @@
-"""Serving what this device wrote a moment ago gives the bytes that its file would give; what goes with a push."""
+"""Serving what this device wrote a moment ago gives the bytes that its file would give; what pushes bring."""
 
 from __future__ import annotations
 

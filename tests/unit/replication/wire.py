@@ -74,7 +74,7 @@ class Side:
             case fx.End():
                 self.is_over = True
                 return []
-            case fx.HearClock():
+            case fx.HearClock() | fx.HearOut():
                 return []
             case _:
                 return self._read(effect, now_ms)
