@@ -192,7 +192,7 @@ def take_final(change: Change, wanted: FinalWanted, answer: codec.Value) -> Schi
         other = _other_final(log, one.block)
         if other is not None:
             configuration = configuration_of_value(codec.decode(one.block.configuration))
-            return found_between(one.block.height, configuration, *other)
+            return found_between(configuration, *other)
     tip = log.chain.tip.height
     last = coming[-1].block.height
     if is_more:

@@ -143,7 +143,8 @@ def _entries(change: Change, chain: ReplayTransaction, tip: Tip, body: Body) -> 
 
 
 def _made(final: Final, body: bytes, ran: Ran) -> Made:
-    return Made(final.header, body, ran.execution, ran.trie, ran.configuration, (), ran.voids, (), ran.roots)
+    header, done = final.header, ran.execution
+    return Made(header, body, done, ran.trie, ran.configuration, (), ran.voids, ran.late, (), ran.roots)
 
 
 def _differ(change: Change, chain: ReplayTransaction, final: Final, ran: Ran, rule: str) -> list[Effect]:

@@ -17,6 +17,7 @@ from p2pnode.economy.measure import Measure
 from p2pnode.replication.exchange import Want
 from p2pnode.replication.run import pack_runs
 from tests.sim.assembly import agree, ballot, found, propose, voter
+from tests.sim.keys import add_device, object_to, recover, revoke, rotate
 from tests.sim.levelling import level, level_lie
 from tests.sim.lies import lie
 from tests.sim.timeline import EPOCH_MS
@@ -236,6 +237,11 @@ VERBS: dict[str, Callable[..., Any]] = {
     "propose": propose,
     "ballot": ballot,
     "agree": agree,
+    "device": add_device,
+    "rotate": rotate,
+    "revoke": revoke,
+    "recover": recover,
+    "object": object_to,
     "way": _way,
     "partition": _partition,
     "slow": _slow,
