@@ -343,10 +343,10 @@ def test_a_decision_takes_two_round_trips() -> None:
     half_ms, at_ms = 50, 30_000
     names = NAMES[:4]
     steps: list[Step] = [[1, "slow", a, b, half_ms, half_ms, 0] for a in names for b in names if a != b]
-    world = _world(4, [*steps, *_motions(at_ms, "alice"), *_motions(at_ms + 10_000, "bob")])
+    world = world_of(4, [*steps, *motions(at_ms, "alice"), *motions(at_ms + 10_000, "bob")])
     found_ms: list[int] = []
     for looked_ms in (at_ms + 9_000, at_ms + 19_000):
         world.timeline.at(looked_ms, lambda: found_ms.append(max(world.watch.chains.first_ms.values())))
-    _played(world)
+    played(world)
     waits_ms = [found_ms[0] - at_ms, found_ms[1] - at_ms - 10_000]
     assert all(0 < wait_ms <= 4 * half_ms + 20 for wait_ms in waits_ms), "four ways, and a few ms on machines"
