@@ -21,13 +21,11 @@ from p2pnode.core.crypto import SigningKey, is_signed, sha256
 from p2pnode.core.entry import ENTRY_TAG, Entry, check_alone
 from p2pnode.core.errors import FormatError, UsageError
 from p2pnode.core.events import (
-    AgreeToClose,
     Alert,
     AnnexesReceived,
     AnnexesWanted,
     Append,
     CatchUp,
-    ChainAsked,
     ClockHeard,
     ConfirmClock,
     CursorsNoted,
@@ -40,7 +38,6 @@ from p2pnode.core.events import (
     HeaderFound,
     HeaderWanted,
     HeadsConfirmed,
-    HeardOut,
     Item,
     JoinAsked,
     Joined,
@@ -167,7 +164,7 @@ class Node:
 
     def _dispatch(self, event: Event, now_ms: int) -> list[Effect]:
         match event:
-            case PeerNoted() | CursorsNoted() | ClockHeard() | ConfirmClock() | PeersPresent() | HeardOut():
+            case PeerNoted() | CursorsNoted() | ClockHeard() | ConfirmClock() | PeersPresent():
                 return self._note(event)
             case Found() | OpenGroup():
                 return opening.found(self, event, now_ms)
@@ -195,13 +192,13 @@ class Node:
             case Woke():
                 return self._spare_time(now_ms)
             case LevelAsked() | LevelAnswered():
-                return leading.take(self, event)
+                return leading.take(self, event, now_ms)
             case _:
-                assert isinstance(event, ChainAsked | AgreeToClose), "appends and runs come in batches"
-                return [driving.answer(self, event)]
+                assert not isinstance(event, Append | Received), "appends and runs come in batches"
+                return driving.take(self, event, now_ms)
 
     def _note(
-        self, event: PeerNoted | CursorsNoted | ClockHeard | ConfirmClock | PeersPresent | HeardOut
+        self, event: PeerNoted | CursorsNoted | ClockHeard | ConfirmClock | PeersPresent
     ) -> list[Effect]:
         """Remember something that is no entry."""
         match event:
@@ -225,8 +222,6 @@ class Node:
                 self.present = event.peers
                 for log in self.logs.values():
                     log.chain.is_stirred = True
-            case HeardOut():
-                driving.hear_out(self, event)
             case ConfirmClock():
                 self._is_clock_confirmed = True
                 return [Reply(event.request)]

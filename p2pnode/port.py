@@ -36,6 +36,7 @@ from p2pnode.core.events import (
     JoinAsked,
     Moved,
     Penalize,
+    PresenceHeard,
     Received,
     Regrouped,
     Reply,
@@ -43,6 +44,8 @@ from p2pnode.core.events import (
 )
 from p2pnode.core.events import AnnexesWanted as AnnexesWantedEffect
 from p2pnode.core.events import ForkFound as ForkFoundEffect
+from p2pnode.core.events import PresenceTold as PresenceToldEffect
+from p2pnode.core.presence import Presence
 from p2pnode.governance.access import lanes_readable
 from p2pnode.governance.state import GroupState
 from p2pnode.net.streams import Libp2pStream
@@ -60,6 +63,7 @@ from protocols.port import (
     HeadsMoved,
     JoinAnswer,
     JoinRequest,
+    PresenceTold,
     Resync,
     WireEntry,
 )
@@ -93,6 +97,7 @@ class HeldGroup:
     wanted_annexes: list[bytes] | None = None
     is_unconfirmed: bool = False
     confirmed: trio.Event = field(default_factory=trio.Event)
+    presences: dict[bytes, tuple[int, Presence]] = field(default_factory=dict)
 
     @property
     def public(self) -> bool:
@@ -222,6 +227,9 @@ class LivePort:
                 self._tell(ForkFound(group, proof))
             case Penalize(peer, rule):
                 self.penalize(peer, rule)
+            case PresenceToldEffect(group, relays, presence):
+                self._groups[group].presences[presence.key] = (relays, presence)
+                self._tell(PresenceTold(group, relays, presence))
             case Alert():
                 self._alert(effect)
 
@@ -348,6 +356,13 @@ class LivePort:
         held.confirmed.set()
         if held.is_unconfirmed:
             self.submit(HeadsConfirmed(group, peer))
+
+    def presences(self, group: bytes) -> Sequence[tuple[int, Presence]]:
+        held = self._groups.get(group)
+        return [] if held is None else list(held.presences.values())
+
+    def presence_heard(self, peer: bytes, group: bytes, relays: int, presence: Presence) -> None:
+        self.submit(PresenceHeard(group, peer, relays, presence))
 
     def heard_out(self, peer: bytes, group: bytes) -> None:
         self.submit(HeardOut(group, peer))

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 import trio
 
 from p2pnode.core.codec import Value
+from p2pnode.core.presence import Presence
 from p2pnode.replication.exchange import Cursor, GroupView, Ingested, Want
 from p2pnode.replication.frontier import Head
 from p2pnode.replication.run import StoredEntry
@@ -29,6 +30,7 @@ __all__ = [
     "JoinAnswer",
     "JoinRequest",
     "NodePort",
+    "PresenceTold",
     "Resync",
     "Want",
     "WireEntry",
@@ -100,7 +102,15 @@ class Resync(NamedTuple):
     """Changes were dropped because the watcher was slow: look at everything again."""
 
 
-Change = HeadsMoved | GroupChanged | AnnexesWanted | ForkFound | Resync
+class PresenceTold(NamedTuple):
+    """A voter is there: peers are to be told, as the node says so itself or has heard it (J33)."""
+
+    group: bytes
+    relays: int
+    presence: Presence
+
+
+Change = PresenceTold | HeadsMoved | GroupChanged | AnnexesWanted | ForkFound | Resync
 
 
 class NodePort(Protocol):
@@ -133,6 +143,12 @@ class NodePort(Protocol):
 
     def heads_confirmed(self, peer: bytes, group: bytes) -> None:
         """Everything that a peer showed of a group is durable here: our own heads are not behind (J35)."""
+
+    def presences(self, group: bytes) -> Sequence[tuple[int, Presence]]:
+        """The last words of voters that they are there, and how often each was handed on with this time."""
+
+    def presence_heard(self, peer: bytes, group: bytes, relays: int, presence: Presence) -> None:
+        """A peer told that a voter is there; the signature is not checked yet."""
 
     def heard_out(self, peer: bytes, group: bytes) -> None:
         """Everything of a group that a peer showed when it was met is durable here."""

@@ -19,7 +19,16 @@ from p2pnode.replication.session import Session
 from protocols import bulk
 from protocols.framing import FrameStream
 from protocols.outbox import Outbox
-from protocols.port import AnnexesWanted, Change, ForkFound, GroupChanged, HeadsMoved, NodePort, Resync
+from protocols.port import (
+    AnnexesWanted,
+    Change,
+    ForkFound,
+    GroupChanged,
+    HeadsMoved,
+    NodePort,
+    PresenceTold,
+    Resync,
+)
 from protocols.sessions import Sessions, sessions_of
 from protocols.stream import ByteStream
 
@@ -127,6 +136,8 @@ class _Conversation:
                 return self._session.regrouped(group, now_ms)
             case AnnexesWanted(group):
                 return self._session.annexes_wanted(group)
+            case PresenceTold(group, relays, presence):
+                return self._session.presence_told(group, relays, presence)
             case ForkFound(group, proof):
                 return self._session.fork_found(group, proof)
             case Resync():
@@ -160,7 +171,7 @@ class _Conversation:
             match effect:
                 case fx.Send(frame):
                     self._outbox.put(frame)
-                case fx.RememberCursor() | fx.HearOut() | fx.HearClock():
+                case fx.RememberCursor() | fx.HearOut() | fx.HearPresence() | fx.HearClock():
                     self._note(effect)
                 case fx.Blame(rule):
                     pass
@@ -176,7 +187,7 @@ class _Conversation:
             if isinstance(effect, fx.RememberCursor):
                 self._note(effect)
 
-    def _note(self, effect: fx.RememberCursor | fx.HearOut | fx.HearClock) -> None:
+    def _note(self, effect: fx.RememberCursor | fx.HearOut | fx.HearPresence | fx.HearClock) -> None:
         match effect:
             case fx.RememberCursor(group, cursor, knows_us):
                 self._port.remember_cursor(self._peer, group, cursor)
@@ -184,6 +195,8 @@ class _Conversation:
                     self._port.heads_confirmed(self._peer, group)
             case fx.HearOut(group):
                 self._port.heard_out(self._peer, group)
+            case fx.HearPresence(group, relays, presence):
+                self._port.presence_heard(self._peer, group, relays, presence)
             case fx.HearClock(offset_ms):
                 self._tell_clock(offset_ms, self._port.now_ms() - self._sessions.now_ms())
 

@@ -18,7 +18,7 @@ from p2pnode.chain.convening import suspension
 from p2pnode.chain.judging import Made
 from p2pnode.chain.saying import Saying, heights_of
 from p2pnode.chain.schism import SETTING, PastVotes, decode_found, found_among
-from p2pnode.chain.showing import PAST_HEIGHTS_MAX, Showing, items_showing, votes_of
+from p2pnode.chain.showing import PAST_HEIGHTS_MAX, Showing, items_showing, votes_shown
 from p2pnode.chain.step import Final, Step
 from p2pnode.chain.stored import recent_signers, statement_of
 from p2pnode.consensus.block import Tip
@@ -299,17 +299,12 @@ class Chain:
 
     def _take_certificate(self, certificate: Certificate) -> None:
         """Count the votes that somebody shows, when they are a quorum's: some lie beyond a fork (E3)."""
-        tip = self.tip
-        configuration, block = tip.configuration, certificate.block
         try:
-            check_certificate(
-                certificate, configuration, tip.group, configuration.epoch, block, kind=certificate.kind
-            )
+            votes = votes_shown(certificate, self.tip, self._votes_heard)
         except FormatError:
             return
         self._showing.note(certificate)
-        for signer, vote in votes_of(certificate):
-            member, key = configuration.voters[signer]
+        for member, key, vote in votes:
             self._votes_heard.add((key, vote))
             self.height.add_vote(member, vote)
 

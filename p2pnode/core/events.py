@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from p2pnode.core.codec import Value
+from p2pnode.core.presence import Presence
 
 Request = Any
 
@@ -189,6 +190,16 @@ class HeadsConfirmed:
 
 
 @dataclass(frozen=True, slots=True)
+class PresenceHeard:
+    """A peer says that a voter is there (J33). Shapes: relays counts how often that was handed on."""
+
+    group: bytes
+    peer: bytes
+    relays: int
+    presence: Presence
+
+
+@dataclass(frozen=True, slots=True)
 class HeardOut:
     """Everything that a peer showed of a group when a session with it began is here."""
 
@@ -291,6 +302,7 @@ Event = (
     | ConfirmClock
     | PeersPresent
     | HeardOut
+    | PresenceHeard
     | Woke
 )
 
@@ -314,6 +326,15 @@ class Moved:
     group: bytes
     heads: tuple[Any, ...]
     is_urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceTold:
+    """A voter is there: those who may read votes are to be told (J33)."""
+
+    group: bytes
+    relays: int
+    presence: Presence
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,6 +424,7 @@ Effect = (
     | HeaderWanted
     | ForkFound
     | Penalize
+    | PresenceTold
     | WakeAt
     | Alert
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from p2pnode.core.presence import Presence
 from p2pnode.replication.exchange import Cursor, Want
 
 
@@ -144,6 +145,15 @@ class HearOut:
 
 
 @dataclass(frozen=True, slots=True)
+class HearPresence:
+    """The peer says, or hands on, that a voter is there; its signature is still to be checked."""
+
+    group: bytes
+    relays: int
+    presence: Presence
+
+
+@dataclass(frozen=True, slots=True)
 class HearClock:
     """The peer told its time. Units: its wall clock minus ours."""
 
@@ -178,6 +188,7 @@ Effect = (
     | OpenBulk
     | RememberCursor
     | HearOut
+    | HearPresence
     | HearClock
     | Blame
     | End

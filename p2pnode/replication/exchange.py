@@ -24,6 +24,9 @@ UNPROVEN_MAX = 128
 """Proofs that are asked for at a time, fewer than a peer takes requests; the others come with the next
 comparison."""
 
+PRESENT_MAX = 4096
+"""More voters than these are forgotten, and told of once more than needed."""
+
 PUSHED_ENTRIES_MAX = 16
 """A longer gap is announced: whoever lacks it asks for it."""
 
@@ -118,6 +121,7 @@ class Exchange:
         self._held_back: dict[LaneKey, int] = {}
         self.is_reconciling = False
         self.is_heard_out = False
+        self._present: dict[bytes, int] = {}
         self._own_key = own_key
         self._their_epoch = _NO_EPOCH
         self._held: dict[LaneKey, int] = {}
@@ -223,6 +227,15 @@ class Exchange:
         if self.is_reconciling:
             return 0
         return min([self.announced or 0, *(changed - 1 for changed in self.pushing.values())])
+
+    def note_presence(self, key: bytes, time_ms: int) -> bool:
+        """A voter's word passes between the peers; False when as much has passed before."""
+        if self._present.get(key, -1) >= time_ms:
+            return False
+        if len(self._present) >= PRESENT_MAX and key not in self._present:
+            self._present.clear()
+        self._present[key] = time_ms
+        return True
 
     def news(self, is_pushing: bool) -> News:
         """What moved since the last time, as far as the peer may read it and is not known to hold it.

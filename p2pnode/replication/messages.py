@@ -28,6 +28,7 @@ from p2pnode.core.limits import (
     HEADER_BYTES_MAX,
     SEQ_MAX,
 )
+from p2pnode.core.presence import RELAYS_MAX
 from p2pnode.replication.frontier import EPOCH_BYTES, NO_SEQ, LaneKey
 
 VERSION = 1
@@ -271,6 +272,16 @@ class Ticket(msgspec.Struct, array_like=True, frozen=True, tag=15):
     ticket: Annotated[bytes, msgspec.Meta(min_length=TICKET_BYTES, max_length=TICKET_BYTES)]
 
 
+class PresenceShown(msgspec.Struct, array_like=True, frozen=True, tag=16):
+    """A voter says that it is there, handed on `relays` times by others (J33)."""
+
+    group: _GroupNumber
+    relays: Annotated[int, msgspec.Meta(ge=0, le=RELAYS_MAX)]
+    key: _Bytes32
+    time_ms: _Number
+    signature: _Signature
+
+
 Message = (
     Hello
     | Proof
@@ -288,6 +299,7 @@ Message = (
     | Branch
     | Ranges
     | Ticket
+    | PresenceShown
 )
 
 _encode = msgspec.msgpack.Encoder().encode

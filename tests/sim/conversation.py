@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from p2pnode.core.events import AnnexesReceived, ClockHeard, ForkShown, HeardOut, Received, Reply
+from p2pnode.core.events import (
+    AnnexesReceived,
+    ClockHeard,
+    ForkShown,
+    HeardOut,
+    PresenceHeard,
+    Received,
+    Reply,
+)
+from p2pnode.core.presence import Presence
 from p2pnode.replication import effects as wish
 from p2pnode.replication.exchange import Cursor, GroupView
 from p2pnode.replication.frontier import Head
@@ -61,6 +70,10 @@ class End:
     def cursor(self, peer: bytes, group: bytes) -> Cursor | None:
         return self.machine.cursor(peer, group)
 
+    def presences(self, group: bytes) -> Sequence[tuple[int, Presence]]:
+        view = self.machine.views.get(group)
+        return [] if view is None else list(view.presences.values())
+
     # ---- what happens
 
     def start(self) -> None:
@@ -82,6 +95,9 @@ class End:
 
     def annexes_wanted(self, group: bytes) -> None:
         self._feed(self.session.annexes_wanted(group))
+
+    def presence_told(self, group: bytes, relays: int, presence: Presence) -> None:
+        self._feed(self.session.presence_told(group, relays, presence))
 
     def fork_found(self, group: bytes, proof: bytes) -> None:
         self._feed(self.session.fork_found(group, proof))
@@ -161,6 +177,8 @@ class End:
                 machine.submit(ForkShown(lambda reply: self._fork_kept(token, reply), group, peer, proof))
             case wish.RememberCursor():
                 self._remember(effect)
+            case wish.HearPresence(group, relays, presence):
+                machine.submit(PresenceHeard(group, peer, relays, presence))
             case wish.HearOut(group):
                 machine.submit(HeardOut(group, peer))
             case wish.HearClock(offset_ms):

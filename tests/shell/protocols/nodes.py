@@ -12,6 +12,7 @@ import trio
 
 from p2pnode.core.crypto import sha256
 from p2pnode.core.errors import Unreachable, UsageError
+from p2pnode.core.presence import Presence
 from p2pnode.replication.exchange import Cursor, GroupView, Ingested, Want
 from p2pnode.replication.frontier import Head
 from p2pnode.replication.run import StoredEntry
@@ -95,6 +96,7 @@ class MemoryNode:
         self.penalties: list[tuple[bytes, str]] = []
         self.confirmed: list[bytes] = []
         self.heard: list[tuple[bytes, bytes]] = []
+        self.heard_there: list[tuple[int, Presence]] = []
         self.offsets_ms: list[int] = []
         self.wall_ahead_ms = 0
         self.opened: list[tuple[str, bool]] = []
@@ -135,6 +137,12 @@ class MemoryNode:
 
     def heads_confirmed(self, peer: bytes, group: bytes) -> None:
         self.confirmed.append(peer)
+
+    def presences(self, group: bytes) -> Sequence[tuple[int, Presence]]:
+        return self.shelf.presences(group)
+
+    def presence_heard(self, peer: bytes, group: bytes, relays: int, presence: Presence) -> None:
+        self.heard_there.append((relays, presence))
 
     def heard_out(self, peer: bytes, group: bytes) -> None:
         self.heard.append((peer, group))

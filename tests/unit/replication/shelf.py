@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from p2pnode.core.crypto import ZERO_HASH, SigningKey, is_signed, sha256
 from p2pnode.core.entry import ENTRY_TAG, Header, payload_fields, sign_entry
 from p2pnode.core.errors import FormatError
+from p2pnode.core.presence import Presence
 from p2pnode.replication.exchange import Cursor, GroupView, Ingested, Want
 from p2pnode.replication.fork import check_fork_proof
 from p2pnode.replication.frontier import Frontier, Head, LaneKey
@@ -54,6 +55,7 @@ class Shelf:
         self.key = key_of(name)
         self.racks: dict[bytes, Rack] = {}
         self.cursors: dict[tuple[bytes, bytes], Cursor] = {}
+        self.there: list[tuple[int, Presence]] = []
         self.blamed: list[str] = []
         self.faults: dict[LaneKey, int] = {}
         self.ingested: list[tuple[bytes, bool]] = []
@@ -83,6 +85,9 @@ class Shelf:
 
     def cursor(self, peer: bytes, group: bytes) -> Cursor | None:
         return self.cursors.get((peer, group))
+
+    def presences(self, group: bytes) -> Sequence[tuple[int, Presence]]:
+        return self.there
 
     # Writing and reading.
 

@@ -28,6 +28,7 @@ class Side:
         self.frames: list[bytes] = []
         self.is_over = False
         self.confirmed = 0
+        self.heard: list[fx.Effect] = []
         self.session = Session(
             shelf,
             peer.own_key,
@@ -74,7 +75,8 @@ class Side:
             case fx.End():
                 self.is_over = True
                 return []
-            case fx.HearClock() | fx.HearOut():
+            case fx.HearClock() | fx.HearOut() | fx.HearPresence():
+                self.heard.append(effect)
                 return []
             case _:
                 return self._read(effect, now_ms)

@@ -46,6 +46,7 @@ def _each_message() -> dict[str, messages.Message]:
         "push with a body": messages.Push(3, ALICE.public, 1, 0, 1, _16, b"body", [bytes(32) + b"\x80"]),
         "annexes wanted": messages.AnnexWant(3, 2, _32 * 2),
         "annexes": messages.Annexes(3, 2, True, [bytes(32) + b"\x80"]),
+        "presence": messages.PresenceShown(3, 1, ALICE.public, START_MS, bytes(64)),
         "fork wanted": messages.ForkWant(3, ALICE.public, 0),
         "fork": messages.Fork(3, ALICE.public, 0, b"proof"),
         "branch wanted": messages.BranchWant(3, 4, ALICE.public, 0, 5, 512),
