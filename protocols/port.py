@@ -69,10 +69,14 @@ class JoinAnswer(NamedTuple):
 
 
 class HeadsMoved(NamedTuple):
-    """Heads of a group moved and are durable; the group's frontier shows them already."""
+    """Heads of a group moved and are durable; the group's frontier shows them already.
+
+    Shapes: is_urgent: own entries among them are pushed to all peers.
+    """
 
     group: bytes
     heads: tuple[Head, ...]
+    is_urgent: bool = False
 
 
 class GroupChanged(NamedTuple):
@@ -153,10 +157,17 @@ class NodePort(Protocol):
         """A peer told its time. Units: its wall clock minus ours (J31)."""
 
     async def ingest(
-        self, group: bytes, peer: bytes, frame: bytes, compressed: bool, pushed: bool
+        self,
+        group: bytes,
+        peer: bytes,
+        frame: bytes,
+        compressed: bool,
+        pushed: bool,
+        annexes: Sequence[bytes] = (),
     ) -> Ingested:
         """Take a frame of runs; returns when what was stored is durable and the frontier shows it.
 
+        Of the annexes that came along, those that the runs name are kept.
         A call takes its place in line before its first checkpoint: calls made in order are served in order.
         """
 
@@ -167,6 +178,11 @@ class NodePort(Protocol):
 
         What is not here is left out of both; at least one run is returned while something wanted is here.
         """
+
+    async def read_push(
+        self, group: bytes, want: Want, run_bytes_max: int
+    ) -> tuple[bytes | None, list[bytes]]:
+        """All own entries that are wanted as one run, or None when it is too long; small annexes it names."""
 
     async def read_annexes(self, group: bytes, hashes: Sequence[bytes]) -> list[bytes]:
         """The annexes among these that are here, salt included."""

@@ -129,8 +129,8 @@ class _Conversation:
     def _changed(self, change: Change) -> list[fx.Effect]:
         now_ms = self._sessions.now_ms()
         match change:
-            case HeadsMoved(group, heads):
-                is_pushing = self._sessions.is_pushing_to(self._session)
+            case HeadsMoved(group, heads, is_urgent):
+                is_pushing = is_urgent or self._sessions.is_pushing_to(self._session)
                 return self._session.moved(group, heads, now_ms, is_pushing=is_pushing)
             case GroupChanged(group):
                 return self._session.regrouped(group, now_ms)
@@ -205,10 +205,12 @@ class _Conversation:
         port = self._port
         result: Any
         match effect:
-            case fx.Ingest(token, group, body, compressed, pushed):
-                result = await port.ingest(group, self._peer, body, compressed, pushed)
+            case fx.Ingest(token, group, body, compressed, pushed, annexes):
+                result = await port.ingest(group, self._peer, body, compressed, pushed, annexes)
             case fx.Serve(token, group, wants, bytes_max):
                 result = await port.read_runs(group, wants, bytes_max)
+            case fx.ReadPush(token, group, want, run_bytes_max):
+                result = await port.read_push(group, want, run_bytes_max)
             case fx.FindAnnexes(token, group, hashes):
                 result = await port.read_annexes(group, hashes)
             case fx.ListWantedAnnexes(token, group):

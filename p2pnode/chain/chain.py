@@ -96,6 +96,7 @@ class Chain:
         self._heights: dict[int, list[tuple[int, int]]] = {}
         self.bodies_wanted: set[bytes] = set()
         self._named: dict[tuple[bytes, int], int] = {}
+        self._has_named = False
         self._certificates: dict[int, dict[bytes, Certificate]] = {}
         self._headers_asked: dict[bytes, None] = {}
         self._past = PastVotes(log.file.chain)
@@ -203,25 +204,25 @@ class Chain:
         else:
             self.bodies_wanted.add(body_hash)
 
-    def take_body(self, body: bytes) -> bool:
-        """Note what a proposed block names: it is fetched whatever quota its author has (J16).
-
-        Shapes: whether it names anything new.
-        """
+    def take_body(self, body: bytes) -> None:
+        """Note what a proposed block names: it is fetched whatever quota its author has (J16)."""
         self.bodies_wanted.discard(sha256(body))
         self.is_stirred = True
         try:
             decoded = decode_body(body)
         except FormatError:
-            return False
+            return
         self._keep_certificate(decoded.parent)
-        cut, is_new = decoded.cut, False
-        for entry in cut:
+        for entry in decoded.cut:
             key = (entry.key, entry.lane)
             if entry.seq > self._named.get(key, -1):
                 self._named[key] = entry.seq
-                is_new = True
-        return is_new
+                self._has_named = True
+
+    def take_named(self) -> bool:
+        """Whether bodies of blocks have named more since this was asked last."""
+        has_named, self._has_named = self._has_named, False
+        return has_named
 
     def _keep_certificate(self, certificate: Certificate | None) -> None:
         """Keep the certificate inside a block: it says of some block that it is final."""

@@ -133,7 +133,7 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A peer sent runs. `pushed` means unasked, as a live announcement."""
+    """A peer sent runs. `pushed` means unasked, as a live announcement, with annexes that they may name."""
 
     request: Request
     group: bytes
@@ -141,6 +141,7 @@ class Received:
     frame: bytes
     is_compressed: bool
     is_pushed: bool
+    annexes: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,13 +318,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Heads moved, after COMMIT. Shapes: heads are `replication.frontier.Head`; own counts our new
-    entries.
+    """Heads moved, after COMMIT.
+
+    Shapes: heads are `replication.frontier.Head`; is_urgent: own entries among them call for a block.
     """
 
     group: bytes
     heads: tuple[Any, ...]
-    own: int = 0
+    is_urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

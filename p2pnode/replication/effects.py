@@ -22,13 +22,17 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Ingest:
-    """Take runs, one after the other in this order; result: Ingested, when durable."""
+    """Take runs, one after the other in this order; result: Ingested, when durable.
+
+    Shapes: annexes came along unasked; those that the runs do not name are dropped.
+    """
 
     token: int
     group: bytes
     body: bytes
     compressed: bool
     pushed: bool
+    annexes: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,19 @@ class Serve:
     group: bytes
     wants: Sequence[Want]
     bytes_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPush:
+    """Read own entries to be pushed; result: (one encoded run or None, annexes that they name).
+
+    Shapes: None when the run would be longer than run_bytes_max; of the annexes as many as fit together.
+    """
+
+    token: int
+    group: bytes
+    want: Want
+    run_bytes_max: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +178,7 @@ Effect = (
     Send
     | Ingest
     | Serve
+    | ReadPush
     | FindAnnexes
     | ListWantedAnnexes
     | KeepAnnexes

@@ -87,8 +87,8 @@ class End:
         if self.is_open:
             self._feed(self.session.done(token, result, self._now_ms))
 
-    def moved(self, group: bytes, heads: Iterable[Head]) -> None:
-        self._feed(self.session.moved(group, heads, self._now_ms))
+    def moved(self, group: bytes, heads: Iterable[Head], *, is_pushing: bool) -> None:
+        self._feed(self.session.moved(group, heads, self._now_ms, is_pushing=is_pushing))
 
     def regrouped(self, group: bytes) -> None:
         self._feed(self.session.regrouped(group, self._now_ms))
@@ -156,10 +156,17 @@ class End:
         match effect:
             case wish.Send(frame):
                 self.send_raw(frame)
-            case wish.Ingest(token, group, body, compressed, pushed):
+            case wish.Ingest(token, group, body, compressed, pushed, annexes):
+                blobs = tuple(annexes)
                 machine.submit(
                     Received(
-                        lambda reply: self.done(token, reply.value), group, peer, body, compressed, pushed
+                        lambda reply: self.done(token, reply.value),
+                        group,
+                        peer,
+                        body,
+                        compressed,
+                        pushed,
+                        blobs,
                     )
                 )
             case wish.KeepAnnexes(token, group, blobs):
@@ -192,12 +199,16 @@ class End:
 
     def _read(self, effect: Any) -> None:
         """Requests that only read."""
-        if not self.is_open or (self.machine.is_mute and isinstance(effect, wish.Serve)):
+        is_silent = self.machine.is_mute and isinstance(effect, wish.Serve | wish.ReadPush)
+        if not self.is_open or is_silent:
             return
         view = self.machine.views.get(effect.group)
         match effect:
             case wish.Serve(token, _, wants, bytes_max):
                 self.done(token, ([], []) if view is None else view.reader.read_runs(wants, bytes_max))
+            case wish.ReadPush(token, _, want, run_bytes_max):
+                pushed = (None, []) if view is None else view.reader.read_push(want, (), run_bytes_max)
+                self.done(token, pushed)
             case wish.ReadHeaders(token, _, author, lane, first, count):
                 self.done(token, [] if view is None else view.reader.read_headers(author, lane, first, count))
             case wish.FindAnnexes(token, _, hashes):

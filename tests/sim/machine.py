@@ -53,6 +53,7 @@ from p2pnode.replication.frontier import Frontier
 from p2pnode.replication.wanted import Wanted
 from p2pnode.serving import GroupReader
 from p2pnode.store.node_file import NodeFile
+from protocols.sessions import PUSHED_PEERS_MAX
 from tests.sim.assembly import open_founded
 from tests.sim.conversation import End
 from tests.sim.disk import Disk, PowerLoss, SharedReader, SimulatedShelf
@@ -295,12 +296,12 @@ class Machine:
         match effect:
             case Regrouped(group, state, epoch):
                 self._regroup(group, state, epoch)
-            case Moved(group, heads):
+            case Moved(group, heads, is_urgent):
                 self.views[group].frontier.apply(heads)
                 self.world.watch.moved(self, group, heads)
                 self.views[group].is_introduced = True
-                for end in list(self.ends.values()):
-                    end.moved(group, heads)
+                for rank, end in enumerate(list(self.ends.values())):
+                    end.moved(group, heads, is_pushing=is_urgent or rank < PUSHED_PEERS_MAX)
             case Closed(group):
                 self.views.pop(group, None)
                 for end in list(self.ends.values()):

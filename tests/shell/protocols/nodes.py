@@ -151,9 +151,15 @@ class MemoryNode:
         self.offsets_ms.append(offset_ms)
 
     async def ingest(
-        self, group: bytes, peer: bytes, frame: bytes, compressed: bool, pushed: bool
+        self,
+        group: bytes,
+        peer: bytes,
+        frame: bytes,
+        compressed: bool,
+        pushed: bool,
+        annexes: Sequence[bytes] = (),
     ) -> Ingested:
-        result, heads = self.shelf.ingest(group, frame, compressed, pushed)
+        result, heads = self.shelf.ingest(group, frame, compressed, pushed, annexes)
         await trio.lowlevel.checkpoint()
         self.moved(group, heads)
         return result
@@ -163,6 +169,12 @@ class MemoryNode:
     ) -> tuple[list[bytes], list[Want]]:
         await trio.lowlevel.checkpoint()
         return self.shelf.read_runs(group, wants, bytes_max)
+
+    async def read_push(
+        self, group: bytes, want: Want, run_bytes_max: int
+    ) -> tuple[bytes | None, list[bytes]]:
+        await trio.lowlevel.checkpoint()
+        return self.shelf.read_push(group, want, run_bytes_max)
 
     async def read_annexes(self, group: bytes, hashes: Sequence[bytes]) -> list[bytes]:
         await trio.lowlevel.checkpoint()

@@ -111,9 +111,9 @@ class Shelf:
         return self.put((self.own_key, lane), chain(self.key, lane, have, count, text, group), group=group)
 
     def ingest(
-        self, group: bytes, frame: bytes, compressed: bool, pushed: bool
+        self, group: bytes, frame: bytes, compressed: bool, pushed: bool, annexes: Sequence[bytes] = ()
     ) -> tuple[Ingested, list[Head]]:
-        """Take runs; also the heads that moved."""
+        """Take runs; also the heads that moved. Annexes are kept when a new entry's payload is their hash."""
         self.ingested.append((frame, pushed))
         rack = self.racks[group]
         heads: list[Head] = []
@@ -137,6 +137,8 @@ class Shelf:
                 end = rack.ends.get((run.author, run.lane), run.first_seq + len(run.rows)) - run.first_seq
                 fresh = [_stored(row, row is last) for row in run.rows[len(have) - run.first_seq : end]]
                 stored += len(fresh)
+                named = {entry.payload for entry in fresh}
+                rack.annexes.update({sha256(blob): blob for blob in annexes if sha256(blob) in named})
                 if fresh:
                     heads.append(self.put((run.author, run.lane), fresh, group=group))
         return Ingested(stored, None, waiting, suspect), heads
@@ -162,6 +164,15 @@ class Shelf:
             if first < len(have):
                 remaining.append(want._replace(first=first))
         return runs, remaining
+
+    def read_push(self, group: bytes, want: Want, run_bytes_max: int) -> tuple[bytes | None, list[bytes]]:
+        runs, remaining = self.read_runs(group, [want], run_bytes_max)
+        if len(runs) != 1 or remaining or len(runs[0]) > run_bytes_max:
+            return None, []
+        rack = self.racks[group]
+        entries = rack.lanes[want.author, want.lane][want.first : want.last + 1]
+        payloads = [entry.payload or b"" for entry in entries]
+        return runs[0], [rack.annexes[payload] for payload in payloads if payload in rack.annexes]
 
     def read_headers(self, group: bytes, key: LaneKey, first: int, count: int) -> list[StoredEntry]:
         return self.racks[group].lanes.get(key, [])[first : first + count]

@@ -617,7 +617,7 @@ def test_the_cursor_never_passes_a_push_that_is_under_way() -> None:
     pair = _met(alice, bob)
     head = alice.append()
     effects = pair.left.session.moved(GROUP, [head], pair.now_ms)
-    assert [type(effect) for effect in effects] == [fx.Serve]
+    assert [type(effect) for effect in effects] == [fx.ReadPush]
     exchange = pair.left.session.open_group(GROUP)
     assert exchange is not None
     assert exchange.level() == head.changed - 1
