@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from p2pnode.chain.candidates import LANES_ORDERED, Found
 from p2pnode.consensus.block import Tip
+from p2pnode.consensus.timing import DAY_MS
 from p2pnode.core.entry import Entry
 from p2pnode.core.errors import FormatError
 from p2pnode.governance import tables
@@ -25,8 +26,6 @@ from p2pnode.vocabulary import CALLING_TYPES
 
 if TYPE_CHECKING:
     from p2pnode.group_log import GroupLog
-
-DAY_MS = 24 * 3_600_000
 
 
 class Reasons:

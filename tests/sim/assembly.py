@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from p2pnode.core.annex import annex_hash, encode_annex
 from p2pnode.core.crypto import sha256
-from p2pnode.core.events import AgreeToClose, Append, Found, Item, OpenGroup, Reply
+from p2pnode.core.events import AgreeToClose, Found, Item, OpenGroup, Reply
 from p2pnode.core.ids import DeviceKey
 from p2pnode.governance import founding
 from p2pnode.governance.ballot import CAST_TYPE, Ballot, encode_cast
@@ -19,6 +19,7 @@ from p2pnode.governance.proposal import OPEN_TYPE, Proposal, encode_open
 from p2pnode.governance.voters import AWAY_TYPE, RETURN_TYPE, encode_leave, encode_return
 from tests.sim.keys import recovery_key_of
 from tests.sim.timeline import EPOCH_MS
+from tests.sim.writing import write
 
 if TYPE_CHECKING:
     from tests.sim.machine import Machine
@@ -150,19 +151,8 @@ def agree(world: World, name: str, label: str) -> None:
 
 def _write(world: World, name: str, label: str, item: Item, then: Any = None) -> None:
     group = world.groups.get(label)
-    machine = world.machines[name]
-    if group is None or machine.node is None:
-        return
-
-    def answered(reply: Reply) -> None:
-        if reply.error is not None:
-            world.log(f"{name} refused {getattr(reply.error, 'rule', reply.error)}")
-            return
-        world.watch.acknowledged(machine, group, reply.value)
-        if then is not None:
-            then(reply)
-
-    machine.submit(Append(answered, group, (item,)))
+    if group is not None and world.machines[name].node is not None:
+        write(world, name, group, item, then)
 
 
 def _ignore(reply: Reply) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from p2pnode.core.crypto import SigningKey, sha256
-from p2pnode.core.events import Append, Item, OpenGroup, Reply
+from p2pnode.core.events import Item, OpenGroup, Reply
 from p2pnode.core.ids import DeviceKey, Lane
 from p2pnode.governance import recovering
 from p2pnode.governance.devices import (
@@ -23,6 +22,7 @@ from p2pnode.governance.devices import (
     sign_device,
     sign_revocation,
 )
+from tests.sim.writing import write
 
 if TYPE_CHECKING:
     from p2pnode.group_log import GroupLog
@@ -45,7 +45,7 @@ def add_device(world: World, name: str, device: str, label: str) -> None:
     new = world.machines[device]
     word = sign_device(new.key, log.group, member.id)
     payload = encode_add(Add(DeviceKey(new.key.public), word))
-    _write(world, name, log, Item(DEVICE_ADD_TYPE, payload), lambda _: _open(world, new, label))
+    write(world, name, log.group, Item(DEVICE_ADD_TYPE, payload), lambda _: _open(world, new, label))
 
 
 def rotate(world: World, name: str, device: str, label: str) -> None:
@@ -53,7 +53,7 @@ def rotate(world: World, name: str, device: str, label: str) -> None:
     log = _log(world, name, label)
     if log is not None:
         item = Item(KEY_ROTATE_TYPE, encode_rotate(world.machines[device].key.public))
-        _write(world, name, log, item)
+        write(world, name, log.group, item)
 
 
 def revoke(world: World, name: str, device: str, label: str, owner: str = "") -> None:
@@ -68,7 +68,7 @@ def revoke(world: World, name: str, device: str, label: str, owner: str = "") ->
     if owner:
         phrase = recovery_key_of(owner)
         word = Revoke(word.device, keep, (phrase.public, sign_revocation(phrase, log.group, word)))
-    _write(world, name, log, Item(DEVICE_REVOKE_TYPE, encode_revoke(word)))
+    write(world, name, log.group, Item(DEVICE_REVOKE_TYPE, encode_revoke(word)))
 
 
 def recover(world: World, device: str, owner: str, label: str, mark: str) -> None:
@@ -91,7 +91,7 @@ def recover(world: World, device: str, owner: str, label: str, mark: str) -> Non
         def written(answer: Reply) -> None:
             world.proposals[mark] = bytes(answer.value[0].id)
 
-        _write(world, device, log, Item(recovering.RECOVER_TYPE, recovering.encode(word)), written)
+        write(world, device, log.group, Item(recovering.RECOVER_TYPE, recovering.encode(word)), written)
 
     machine.submit(OpenGroup(opened, founded.entry, ()))
 
@@ -100,7 +100,7 @@ def object_to(world: World, name: str, label: str, mark: str) -> None:
     """A device objects to what somebody does in its member's name."""
     log, entry = _log(world, name, label), world.proposals.get(mark)
     if log is not None and entry is not None:
-        _write(world, name, log, Item(DEVICE_OBJECT_TYPE, encode_object(entry)))
+        write(world, name, log.group, Item(DEVICE_OBJECT_TYPE, encode_object(entry)))
 
 
 def _log(world: World, name: str, label: str) -> GroupLog | None:
@@ -111,22 +111,6 @@ def _log(world: World, name: str, label: str) -> GroupLog | None:
 def _open(world: World, machine: Machine, label: str) -> None:
     if machine.node is not None:
         machine.submit(OpenGroup(_ignore, world.founded[label].entry, ()))
-
-
-def _write(
-    world: World, name: str, log: GroupLog, item: Item, then: Callable[[Reply], None] | None = None
-) -> None:
-    machine, group = world.machines[name], log.group
-
-    def answered(reply: Reply) -> None:
-        if reply.error is not None:
-            world.log(f"{name} refused {getattr(reply.error, 'rule', reply.error)}")
-            return
-        world.watch.acknowledged(machine, group, reply.value)
-        if then is not None:
-            then(reply)
-
-    machine.submit(Append(answered, group, (item,)))
 
 
 def _ignore(reply: Reply) -> None:
