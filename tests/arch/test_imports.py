@@ -73,7 +73,19 @@ _ROOMS = {
         standard=_PURE_STANDARD,
     ),
     "p2pnode.consensus": _pure("p2pnode.consensus"),
-    "p2pnode.economy": _pure("p2pnode.economy"),
+    # What is given and taken is executed on the rows of consensus, and asks who is a member of good standing.
+    "p2pnode.economy": Room(
+        own=(
+            "p2pnode.consensus.execution",
+            "p2pnode.consensus.rows",
+            "p2pnode.core",
+            "p2pnode.economy",
+            "p2pnode.governance.mandate",
+            "p2pnode.governance.tables",
+        ),
+        others=("msgpack", "msgspec"),
+        standard=_PURE_STANDARD,
+    ),
     "p2pnode.federation": _pure("p2pnode.federation"),
     # nacl seals boxes (J12), tomllib reads a charter as people write it. What a group decides is what
     # consensus agrees on: its entries are executed on consensus rows.
