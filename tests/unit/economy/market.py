@@ -1,21 +1,21 @@
-"""A group that gives and takes, in memory: entries are executed one by one, blocks end when a test says so."""
+"""A group that gives and takes, in memory: entries are executed one by one, and a test ends blocks."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from p2pnode.consensus.execution import BlockContext
 from p2pnode.core.amount import Amount, amount_of_text
+from p2pnode.core.entry import Entry
 from p2pnode.economy import agreement, event, judging, promising, tables, things
 from p2pnode.economy.agreement import Answer, Clause, Reduction, Reference, Terms
 from p2pnode.economy.event import EVENT_TYPE, Event, NewResource
 from p2pnode.economy.measure import Measure
 from p2pnode.economy.recording import COUNTERSIGN, COUNTERSIGN_TYPE, Countersignature
-from p2pnode.vocabulary import TYPES
-from p2pnode.vocabulary import end_block as end_block_by_rules
-from p2pnode.consensus.execution import BlockContext
-from p2pnode.core.entry import Entry
 from p2pnode.governance.executing import execute_entry
 from p2pnode.governance.tables import scan
+from p2pnode.vocabulary import TYPES
+from p2pnode.vocabulary import end_block as end_block_by_rules
 from tests.unit.governance.assembly import HOUR_MS, IDS, OPENED_MS, PEOPLE, REASON, Assembly
 
 ALICE, BOB, CAROL, DORA = range(4)
@@ -63,7 +63,9 @@ class Market(Assembly):
     def refused_event(self, who: int, action: str, **said: Any) -> str | None:
         return self.refused(who, EVENT_TYPE, event.encode(self.event(action, **said)))
 
-    def sign_event(self, who: int, event_id: bytes, agrees: bool = True, mandate: bytes | None = None) -> str | None:
+    def sign_event(
+        self, who: int, event_id: bytes, agrees: bool = True, mandate: bytes | None = None
+    ) -> str | None:
         payload = COUNTERSIGN.encode(Countersignature(event_id, agrees, mandate))
         return self.try_write(who, COUNTERSIGN_TYPE, payload)[0]
 
@@ -102,7 +104,9 @@ class Market(Assembly):
         payload = promising.RELEASE.encode(promising.Reference(entry))
         return self.try_write(who, type_, payload)[0]
 
-    def claim(self, who: int, action: str, provider: int, because: bytes, **said: Any) -> tuple[str | None, bytes]:
+    def claim(
+        self, who: int, action: str, provider: int, because: bytes, **said: Any
+    ) -> tuple[str | None, bytes]:
         claimed = promising.Claim(action, IDS[provider], because, **_measured(said))
         return self.try_write(who, promising.CLAIM_TYPE, promising.CLAIM.encode(claimed))
 
@@ -200,5 +204,3 @@ def _measured(said: dict[str, Any]) -> dict[str, Any]:
 def waiting_for(market: Market, who: int) -> list[bytes]:
     """The events that wait for somebody's signature."""
     return [key for key, _ in scan(market.state, "to_sign", IDS[who])]
-
-

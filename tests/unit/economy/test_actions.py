@@ -71,10 +71,8 @@ def test_pairs_are_mutual() -> None:
 
 def test_what_is_taken_from_somebody_follows_from_the_table() -> None:
     decreasing = {
-        name
-        for name, action in ACTIONS.items()
-        if action.accounting in ("decrement", "decrementIncrement")
+        name for name, action in ACTIONS.items() if action.accounting in ("decrement", "decrementIncrement")
     }
     assert decreasing == TAKING
     assert TAKING - {"consume"} == GIVING_AWAY
-    assert FLOWING <= set(ACTIONS)
+    assert set(ACTIONS) >= FLOWING
