@@ -37,7 +37,10 @@ SUBJECTS = (
     "text",
     "voting_role",
 )
-"""What this rule version carries out; a charter may name further subjects, which bind people alone."""
+"""What this rule version carries out; a charter may name further subjects, which bind people alone.
+
+A subject without a rule of its own in charter and defaults is decided by the group's default one.
+"""
 
 HOUR_MS = 3600 * 1000
 _SUBJECTS_MAX = 64
@@ -70,7 +73,6 @@ DEFAULT_RULES: Mapping[str, Value] = {
     "admit": _weak(72, CONSENT),
     "amend": _strong(_TWO_THIRDS, 168),
     "council": _weak(168),
-    "dispute": _weak(72),
     "lying_voters": _strong(_TWO_THIRDS, 168),
     "mandate": _weak(72),
     "reinstate": _weak(72),
