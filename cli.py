@@ -6,45 +6,74 @@ there · 70 a fault of p2pnode itself.
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
 
-from p2pnode.commands import deciding, entries, groups, keeping, node, peers
-from p2pnode.commands.devices import device, recover, voter
-from p2pnode.commands.founding import group
-from p2pnode.commands.importing import importing
 from p2pnode.commands.invocation import Invocation
-from p2pnode.commands.membership import charter, members
-from p2pnode.commands.proofs import proof
-from p2pnode.commands.proposing import propose
 from p2pnode.commands.terminal import exit_status, explain
 from p2pnode.core.errors import NodeError
+
+_COMMANDS: Mapping[str, tuple[str, str]] = {
+    "init": ("node", "init"),
+    "up": ("node", "up"),
+    "down": ("node", "down"),
+    "status": ("node", "status"),
+    "id": ("node", "show_id"),
+    "invite": ("groups", "invite"),
+    "join": ("groups", "join"),
+    "leave": ("groups", "leave"),
+    "vote": ("voting", "vote"),
+    "delegate": ("voting", "delegate"),
+    "codes": ("voting", "codes"),
+    "contribute": ("entries", "contribute"),
+    "why": ("entries", "why"),
+    "query": ("peers", "query"),
+    "backup": ("keeping", "backup"),
+    "restore": ("keeping", "restore"),
+    "disk": ("keeping", "disk"),
+    "verify": ("keeping", "verify"),
+    "profiles": ("node", "show_profiles"),
+    "version": ("node", "version"),
+    "group": ("founding", "group"),
+    "members": ("membership", "members"),
+    "charter": ("membership", "charter"),
+    "device": ("devices", "device"),
+    "recover": ("devices", "recover"),
+    "voter": ("devices", "voter"),
+    "propose": ("proposing", "propose"),
+    "decisions": ("deciding", "decisions"),
+    "mandate": ("mandates", "mandate"),
+    "log": ("entries", "log"),
+    "proof": ("proofs", "proof"),
+    "peers": ("peers", "peers"),
+    "import": ("importing", "importing"),
+    "config": ("node", "config"),
+}
+"""Every command, in the order of the help: its module, and there a function or a group of commands.
+
+Modules are read by name and only for the command that was typed: reading all of them, and their options,
+would take longer than most commands do.
+"""
 
 _ANYWHERE = {"--json": 0, "--home": 1, "--profile": 1}
 """Options that may stand behind a command too, with how many words follow each."""
 
-app = typer.Typer(
-    name="p2pnode",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="""\b
+_FIRST_STEPS = """\b
 --home, --profile and --json may stand anywhere. `p2pnode COMMAND --help` has examples.
 First steps:
   p2pnode up                          make an identity and run the node
   p2pnode group found "Repair café"   in another terminal: found a group
   p2pnode invite                      and make a link for the next member
   p2pnode join LINK                   or join somebody's group
-  p2pnode contribute "bicycle repair" --effort 2h""",
-)
+  p2pnode contribute "bicycle repair" --effort 2h"""
 
 
-@app.callback()
-def root(
+def _root(
     context: typer.Context,
     home: Annotated[
         str | None, typer.Option(metavar="DIR", help="The data directory.", envvar=None, show_default=False)
@@ -58,38 +87,30 @@ def root(
     context.obj = Invocation(home, profile, json)
 
 
-app.command()(node.init)
-app.command()(node.up)
-app.command()(node.down)
-app.command()(node.status)
-app.command("id")(node.show_id)
-app.add_typer(group, name="group")
-app.command()(groups.invite)
-app.command()(groups.join)
-app.add_typer(members, name="members")
-app.add_typer(charter, name="charter")
-app.command()(groups.leave)
-app.add_typer(device, name="device")
-app.add_typer(recover, name="recover")
-app.add_typer(voter, name="voter")
-app.add_typer(propose, name="propose")
-app.command()(deciding.vote)
-app.command()(deciding.delegate)
-app.add_typer(deciding.decisions, name="decisions")
-app.command()(entries.contribute)
-app.add_typer(entries.log, name="log")
-app.add_typer(proof, name="proof")
-app.command()(entries.why)
-app.add_typer(peers.peers, name="peers")
-app.command()(peers.query)
-app.add_typer(importing, name="import")
-app.command()(keeping.backup)
-app.command()(keeping.restore)
-app.command()(keeping.disk)
-app.command()(keeping.verify)
-app.add_typer(node.config, name="config")
-app.command("profiles")(node.show_profiles)
-app.command()(node.version)
+def _found(name: str) -> Any:
+    """The function or the group of commands behind a name."""
+    module, attribute = _COMMANDS[name]
+    return getattr(import_module(f"p2pnode.commands.{module}"), attribute)
+
+
+def program(names: Iterable[str]) -> typer.Typer:
+    """The program with some of its commands."""
+    app = typer.Typer(
+        name="p2pnode",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        epilog=_FIRST_STEPS,
+    )
+    app.callback()(_root)
+    for name in names:
+        found = _found(name)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
+    return app
 
 
 _MEANT = {
@@ -99,12 +120,13 @@ _MEANT = {
     "device": "list",
     "group": "list",
     "log": "show",
+    "mandate": "list",
     "members": "list",
     "peers": "list",
 }
 """What a group of commands does when it is called alone, or with options only."""
 
-_OF_A_GROUP = {"charter": charter, "decisions": deciding.decisions, "device": device, "members": members}
+_OF_A_GROUP = frozenset({"charter", "decisions", "device", "mandate", "members"})
 """Groups of commands behind which the name of a cooperative may stand at once."""
 
 
@@ -128,10 +150,21 @@ def completed(words: Sequence[str]) -> list[str]:
     return front + rest
 
 
+def _typed(words: Sequence[str]) -> Sequence[str]:
+    """The command that a completed command line names; all of them for help, completion and mistakes."""
+    index = 0
+    while index < len(words) and words[index].partition("=")[0] in _ANYWHERE:
+        name, equals, _ = words[index].partition("=")
+        index += 1 if equals else 1 + _ANYWHERE[name]
+    is_completing = any(name.endswith("_COMPLETE") for name in os.environ)
+    is_known = index < len(words) and words[index] in _COMMANDS and not is_completing
+    return [words[index]] if is_known else list(_COMMANDS)
+
+
 def _is_no_command(group: str, word: str) -> bool:
     if word.startswith("-"):
         return word not in {"-h", "--help"}
-    commands = _OF_A_GROUP[group].registered_commands if group in _OF_A_GROUP else []
+    commands = _found(group).registered_commands if group in _OF_A_GROUP else []
     names = {one.name or one.callback.__name__ for one in commands if one.callback is not None}
     return bool(names) and word not in names
 
@@ -144,7 +177,7 @@ def main() -> None:
             stream.reconfigure(errors="replace")
     words = completed(sys.argv[1:])
     try:
-        app(words, prog_name="p2pnode")
+        program(_typed(words))(words, prog_name="p2pnode")
     except NodeError as error:
         explain(error, as_json="--json" in words)
         sys.exit(exit_status(error))

@@ -24,6 +24,7 @@ from p2pnode.core.events import Alert, ConfirmClock, Effect, HeaderFound, PeersP
 from p2pnode.core.ids import peer_id_of
 from p2pnode.home import Home
 from p2pnode.keyfile import INCARNATION_BYTES, KeyFile, open_key
+from p2pnode.leveller import Leveller
 from p2pnode.local.http import serve
 from p2pnode.logs import Log
 from p2pnode.net.dialer import Supervisor
@@ -181,6 +182,7 @@ class Daemon:
         self.service = LiveService(self.context)
         self.announcer = Announcer(self.port, self.context.addresses, self._meet)
         self.gossip = Gossip(self.host, self.announcer.received) if config.gossip else None
+        self.leveller = Leveller(self.port, self.host, self.host.open_stream)
         self.stopping = trio.Event()
         self.failure: BaseException | None = None
         self._sessions: dict[bytes, trio.CancelScope] = {}
@@ -224,6 +226,7 @@ class Daemon:
         self.book.seen(peer, clock.wall_ms())
         self.context.emit({"event": "peer", "peer_id": peer_id_of(peer), "connected": True})
         self._tell_present()
+        self.leveller.peer_came()
         if self._nursery is not None:
             self._nursery.start_soon(self._keep_session, peer)
 
@@ -231,6 +234,7 @@ class Daemon:
         _log.info("peer.disconnected", peer=peer)
         self.context.emit({"event": "peer", "peer_id": peer_id_of(peer), "connected": False})
         self._tell_present()
+        self.leveller.peer_gone(peer)
         self.book.gone(peer, clock.wall_ms())
         scope = self._sessions.pop(peer, None)
         if scope is not None:
@@ -371,6 +375,7 @@ class Daemon:
                 nursery.start_soon(self.port.keep_cursors)
                 nursery.start_soon(self.service.keep_joining)
                 nursery.start_soon(self._narrate)
+                nursery.start_soon(self.leveller.run)
                 if self.gossip is not None:
                     nursery.start_soon(self._run_gossip, self.gossip)
                 if self.config.mdns:

@@ -60,6 +60,7 @@ class Change:
         self.state: GroupState | None = None
         self.own_entries: list[Entry] = []
         self.final: Final | None = None
+        self.is_levelled = False
         self.has_new_annex_wants = False
         self.has_dropped = False
         self.is_governed_changed = False
@@ -199,8 +200,9 @@ class Change:
         if lane.lane == Lane.LOCAL:
             position = position_of(lane.number, seq)
             self.transaction.add_governed(position)
-            self.undecided.add(position)
-            self.note_regrouped()
+            if seq > lane.decided:  # behind a snapshot, entries come that were decided long ago
+                self.undecided.add(position)
+                self.note_regrouped()
 
     # ---- delivery
 
@@ -318,9 +320,17 @@ class Change:
             lane = self.get(number)
             assert lane is not None
             lane.decided = max(lane.decided, seq)
+        self.final = final
+        self._note_decided()
+
+    def note_levelled(self) -> None:
+        """A snapshot took the place of the state; lanes are decided as far as it says, here or not."""
+        self.is_levelled = True
+        self._note_decided()
+
+    def _note_decided(self) -> None:
         self.undecided = {position for position in self.undecided if self._is_undecided(position)}
         branches.settle_ends(self)
-        self.final = final
         self.note_regrouped()
 
     def _is_undecided(self, position: int) -> bool:

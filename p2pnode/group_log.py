@@ -12,9 +12,9 @@ from contextlib import contextmanager
 
 from p2pnode.chain.branches import last_orderable
 from p2pnode.chain.chain import Chain
+from p2pnode.chain.levelling import Level
 from p2pnode.chain.stored import begin, is_begun, read_tip, tip_after
-from p2pnode.consensus.execution import BlockContext, Seal, read_cut
-from p2pnode.consensus.format import Configuration
+from p2pnode.consensus.execution import BlockContext
 from p2pnode.consensus.format import decode_header as decode_block
 from p2pnode.consensus.rows import Rows
 from p2pnode.core.crypto import SigningKey, sha256
@@ -67,7 +67,7 @@ class GroupLog:
         self.unacked = {lane.number for lane in self.lanes.values() if is_unacked(lane)}
         self.struck = _struck(file.chain)
         tip, voted_by = read_tip(file.chain, self.founding)
-        self.voters = _keys_of(tip.configuration)
+        self.level = Level(self)
         self.chain = Chain(self, tip, voted_by)
 
     def fold_state(self, reader: GroupQueries, lane_of: Callable[[int], LaneState | None]) -> GroupState:
@@ -154,8 +154,11 @@ class GroupLog:
 
     def orderable(self, lane: LaneState) -> int:
         """The last seq of a lane that a block made here may order: nothing beyond what counts of a struck
-        key (J25), and nothing beyond a fork."""
+        key (J25), and nothing beyond a fork but what a quorum acknowledged (J17)."""
         last = last_orderable(lane, self.fork_seqs.get(lane.key))
+        kept = self.chain.blocks.acknowledged.get(lane.key)
+        if kept is not None and (lane.ended_at, lane.ended_id) == (kept.seq + 1, kept.id):
+            last = lane.last_usable
         held = self.struck.get(lane.author)
         return last if held is None else min(last, max(held.kept(lane.lane), lane.decided))
 
@@ -168,17 +171,6 @@ class GroupLog:
         """Whether this fork, or a lower one of the same lane, is known."""
         known = self.fork_seqs.get((proof.author, proof.lane))
         return known is not None and known <= proof.seq
-
-    def seals_of(self, proofs: Iterable[bytes]) -> list[Seal]:
-        """What the seals in a block strike: a forked lane counts up to the fork, or as far as it was final
-        (J17)."""
-        seals: list[Seal] = []
-        for encoded in proofs:
-            proof = check_fork_proof(encoded)
-            final = read_cut(self.file.chain, proof.author, proof.lane)
-            keep = max(proof.seq - 1, -1 if final is None else final[0])
-            seals.append(Seal(proof.author, proof.lane, keep))
-        return seals
 
     @contextmanager
     def change(self, *, durable: bool = True) -> Iterator[Change]:
@@ -204,17 +196,23 @@ class GroupLog:
         self.frontier.apply(change.heads)
         if is_judged_anew:
             self.chain.blocks.judge_again(has_dropped=change.has_dropped)
+        if change.is_levelled:
+            self._begin_at_snapshot()
         if change.final is not None:
             self.struck = _struck(self.file.chain)
-            self.voters = _keys_of(change.final.made.configuration)
             self.chain.advance(tip_after(self.chain.tip, change.final.made, change.final.certificate))
+        if change.state is not None:
+            self.chain.note_speakers()
         self.chain.hear(sorted(change.lanes))
         self.chain.has_moved = True
         self.chain.is_stirred |= change.is_governed_changed or self.chain.blocks.is_waiting
 
 
-def _keys_of(configuration: Configuration) -> frozenset[bytes]:
-    return frozenset(key for _, key in configuration.voters)
+    def _begin_at_snapshot(self) -> None:
+        """Go on from the state that was taken, as after a start."""
+        self.struck = _struck(self.file.chain)
+        self.level = Level(self)
+        self.chain = Chain(self, *read_tip(self.file.chain, self.founding))
 
 
 def _struck(rows: Rows) -> dict[bytes, DeviceRow]:

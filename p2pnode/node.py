@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from p2pnode import opening, views
 from p2pnode.authoring import check_items
-from p2pnode.chain import driving
+from p2pnode.chain import driving, leading
 from p2pnode.consensus.format import BODY_BYTES_MAX
 from p2pnode.core.annex import annexes_named
 from p2pnode.core.crypto import SigningKey, is_signed, sha256
@@ -44,6 +44,8 @@ from p2pnode.core.events import (
     JoinAsked,
     Joined,
     Leave,
+    LevelAnswered,
+    LevelAsked,
     Moved,
     OpenGroup,
     PeerNoted,
@@ -191,6 +193,8 @@ class Node:
                 return opening.forget(self, event)
             case Woke():
                 return self._spare_time(now_ms)
+            case LevelAsked() | LevelAnswered():
+                return leading.take(self, event)
             case _:
                 assert isinstance(event, ChainAsked | AgreeToClose), "appends and runs come in batches"
                 return [driving.answer(self, event)]
@@ -275,7 +279,7 @@ class Node:
                 "wait until a member is reachable (p2pnode peers list), or join again with a new key in "
                 "a new profile",
             )
-        is_needed = is_voting and self.key.public in log.voters
+        is_needed = is_voting and self.key.public in log.chain.voting_keys
         if not is_needed and log.state.standing(self.key.public) in (None, "removed"):
             return UsageError(
                 "member.not_one", "this device is not a member of the group", "ask a member for an invitation"

@@ -9,7 +9,7 @@ from p2pnode.consensus import convocation
 from p2pnode.consensus import format as agreement
 from p2pnode.consensus.convocation import CLOSE_TYPE, ROLL_TYPE
 from p2pnode.consensus.execution import BlockContext, BlockRules, Outcome
-from p2pnode.consensus.format import PROPOSAL_TYPE, VOTE_TYPE
+from p2pnode.consensus.format import CERTIFICATE_TYPE, PROPOSAL_TYPE, VOTE_TYPE
 from p2pnode.consensus.rows import State
 from p2pnode.core import acknowledgement
 from p2pnode.core.codec import Value
@@ -46,6 +46,7 @@ ENTRY_TYPES: tuple[EntryType, ...] = (
     EntryType(PROPOSAL_TYPE, _VOTES, agreement.decode_proposal),
     EntryType(ROLL_TYPE, _VOTES, convocation.decode_roll),
     EntryType(CLOSE_TYPE, _VOTES, convocation.decode_closing),
+    EntryType(CERTIFICATE_TYPE, _VOTES, agreement.decode_certificate),
     *ECONOMY_TYPES,
 )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from p2pnode.consensus.format import PROPOSAL_TYPE, VOTE_TYPE, decode_proposal, decode_votes
+from p2pnode.consensus.format import CERTIFICATE_TYPE, PROPOSAL_TYPE, VOTE_TYPE, decode_proposal, decode_votes
 from p2pnode.core.amount import amount_text
 from p2pnode.core.entry import ACK_TYPE, Entry
 from p2pnode.core.errors import FormatError
@@ -164,6 +164,7 @@ _BY_TYPE: Mapping[str, Callable[[Entry, Names], str]] = {
     ACK_TYPE: lambda *_: "has seen what it names",
     VOTE_TYPE: _votes,
     PROPOSAL_TYPE: _block,
+    CERTIFICATE_TYPE: _by("shows votes that others may not be able to read"),
 }
 """Types whose payload alone does not say it in words."""
 

@@ -12,8 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from p2pnode.chain.acknowledged import Place, acknowledged
 from p2pnode.chain.branches import first_open
 from p2pnode.chain.candidates import LANES_ORDERED, Found, read_all, read_lane, without_excused
+from p2pnode.chain.running import run_block, sealed_with
 from p2pnode.consensus.actions import Verdict
 from p2pnode.consensus.block import (
     AHEAD_MS_MAX,
@@ -26,28 +28,25 @@ from p2pnode.consensus.block import (
     time_after,
 )
 from p2pnode.consensus.certificate import check_certificate
-from p2pnode.consensus.cut import Bounds, bounds_fault, choose, closure_fault, in_order
-from p2pnode.consensus.execution import BlockContext, Execution, execute
+from p2pnode.consensus.cut import Bounds, bounds_fault, choose, closure_fault
+from p2pnode.consensus.execution import Execution
 from p2pnode.consensus.format import (
     BlockHeader,
     Body,
     Configuration,
     CutEntry,
     decode_body,
-    ops_root,
 )
-from p2pnode.consensus.rows import State
-from p2pnode.consensus.trie import TrieChange, update
+from p2pnode.consensus.trie import TrieChange
 from p2pnode.core.entry import Entry
 from p2pnode.core.errors import FormatError
 from p2pnode.governance import tables
-from p2pnode.governance.configuration import configuration_of
 from p2pnode.governance.due import next_due_ms
 from p2pnode.governance.executing import LaterRules
 from p2pnode.governance.voters import SUSPEND_TYPE, decode_suspend
 from p2pnode.replication.fork import check_fork_proof
 from p2pnode.store.group_file import number_and_seq
-from p2pnode.vocabulary import BLOCK_RULES, GOVERNED_TYPES
+from p2pnode.vocabulary import GOVERNED_TYPES
 
 if TYPE_CHECKING:
     from p2pnode.group_log import GroupLog
@@ -108,6 +107,8 @@ class Blocks:
         self.proofs: list[bytes] = []
         self.has_suspension = False
         self._own_word_ms: int | None = None
+        self._acknowledged: dict[Place, CutEntry] = {}
+        self._acknowledged_at: object = None
 
     # ---- what the rules of voting ask
 
@@ -165,6 +166,19 @@ class Blocks:
                 return True
         return False
 
+    def seals_away(self, block_id: bytes) -> bool:
+        """Whether a block seals a key and leaves out a branch that a quorum acknowledged (J17)."""
+        made = self.made(block_id)
+        if made is None:
+            return False
+        cut = dict(made.lanes)
+        sealed = {check_fork_proof(proof).author for proof in decode_body(made.body).seals}
+        for place, kept in self.acknowledged.items():
+            lane = self._log.lanes[self._log.numbers[place]]
+            if kept.key in sealed and cut.get(lane.number, lane.decided) < kept.seq:
+                return True
+        return False
+
     def suspends(self, block_id: bytes) -> tuple[bytes, ...]:
         """The voters whom a block suspends for not answering the roll call."""
         proposed = self._proposed.get(block_id)
@@ -200,6 +214,23 @@ class Blocks:
         if body is None:
             return ()
         return tuple(place for place in body.cut if self._is_beyond(place))
+
+    @property
+    def acknowledged(self) -> dict[Place, CutEntry]:
+        """The branches beyond forks that a quorum acknowledged, by author and lane (J17)."""
+        log = self._log
+        if not log.fork_seqs:
+            return {}
+        known = (log.changed, len(log.dead), tuple(sorted(log.fork_seqs.items())))
+        if known != self._acknowledged_at:
+            keys = frozenset(key for _, key in self.tip.configuration.voters)
+            self._acknowledged = acknowledged(log, keys, self.tip.configuration.quorum)
+            self._acknowledged_at = known
+        return self._acknowledged
+
+    def acknowledged_beyond(self) -> tuple[CutEntry, ...]:
+        """The branches that a quorum acknowledged and that are not followed here yet."""
+        return tuple(place for place in self.acknowledged.values() if self._is_beyond(place))
 
     def _body_of(self, block: bytes) -> Body | None:
         """The body of a block that cannot be judged yet, if it is here and can be read."""
@@ -300,7 +331,7 @@ class Blocks:
         """The block that this node would propose now, or None when nothing calls for one."""
         log, bounds, seals = self._log, self._bounds, self._seals()
         lanes = [(lane, log.orderable(lane)) for lane in log.lanes.values()]
-        sealed = self._sealed_with(seals)
+        sealed = sealed_with(log.sealed, seals)
         found = without_excused(read_all(log.file, lanes, bounds.author_entries_max, log.lanes.get, sealed))
         chosen = {
             candidate.id for candidate in choose([item.candidate for item in found], self.tip.id, bounds)
@@ -318,10 +349,6 @@ class Blocks:
         made = self._run(None, Body(moved, seals, self.tip.certificate), taken)
         self._proposed[made.header.id] = Proposed(made.header, made=made)
         return made
-
-    def _sealed_with(self, seals: Sequence[bytes]) -> frozenset[bytes]:
-        """The keys that are sealed once these proofs have stood in a block."""
-        return self._log.sealed | {check_fork_proof(proof).author for proof in seals}
 
     def _judge(self, proposed: Proposed) -> None:
         header = proposed.header
@@ -360,7 +387,7 @@ class Blocks:
         self._proofs_shown.update(dict.fromkeys(unknown))
         if unknown:
             return  # what acks name depends on them: they are learned first
-        sealed = self._sealed_with(body.seals)
+        sealed = sealed_with(log.sealed, body.seals)
         found: list[Found] = []
         for entry in body.cut:
             lane = log.lane(entry.key, entry.lane)
@@ -384,53 +411,25 @@ class Blocks:
 
     def _run(self, proposed: Proposed | None, body: Body, found: Sequence[Found]) -> Made:
         """Run a block on top of the tip; without `proposed`, make its header too."""
-        log, tip, moved, seals = self._log, self.tip, body.cut, body.seals
-        by_id = {item.candidate.id: item for item in found}
-        ordered = [by_id[item.id] for item in in_order([item.candidate for item in found], tip.id)]
+        log, tip = self._log, self.tip
         time_ms = time_after(tip, self.now_ms) if proposed is None else proposed.header.time_ms
-        context = BlockContext(
-            group=tip.group,
-            height=tip.height + 1,
-            time_ms=time_ms,
-            previous=tip.id,
-            signers=self._signers(body),
-            moved=tuple(sorted({entry.key for entry in moved})),
-        )
-        execution = execute(
-            log.file.chain,
-            context,
-            moved,
-            log.seals_of(seals),
-            [item.entry for item in ordered],
-            BLOCK_RULES,
-        )
-        trie = update(tip.state_root, execution.changes, log.file.chain.trie_node)
-        after = State(log.file.chain)
-        after.apply(execution.changes)
-        configuration = configuration_of(after)
-        roots = Roots(ops_root(execution.outcomes), trie.root, configuration.hash)
+        ran = run_block(log.file.chain, tip, self._voted_by, body, found, time_ms)
         if proposed is None:
-            header, encoded = next_block(tip, moved, seals, roots, self.now_ms)
+            header, encoded = next_block(tip, body.cut, body.seals, ran.roots, self.now_ms)
         else:
             header, encoded = proposed.header, log.file.annexes([proposed.header.body_hash])[0]
-        rules = dict(execution.outcomes)
+        rules = dict(ran.execution.outcomes)
         return Made(
             header,
             encoded,
-            execution,
-            trie,
-            configuration,
-            tuple((log.numbers[entry.key, entry.lane], entry.seq) for entry in moved),
-            tuple((item.position, rules[item.candidate.id]) for item in ordered if rules[item.candidate.id]),
-            _suspended(item.entry for item in ordered if not rules[item.candidate.id]),
-            roots,
+            ran.execution,
+            ran.trie,
+            ran.configuration,
+            tuple((log.numbers[entry.key, entry.lane], entry.seq) for entry in body.cut),
+            ran.voids,
+            _suspended(item.entry for item in ran.ordered if not rules[item.candidate.id]),
+            ran.roots,
         )
-
-    def _signers(self, body: Body) -> tuple[bytes, ...]:
-        """The members in the certificate inside a body: what this node's own holds may be more or fewer."""
-        if body.parent is None or self._voted_by is None:
-            return ()
-        return tuple(self._voted_by.voters[index][0] for index in body.parent.signers)
 
 
 def _suspended(entries: Iterable[Entry]) -> tuple[bytes, ...]:

@@ -9,27 +9,29 @@ Source: C 5, J18, J28 to J32.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from p2pnode.chain.blocks import Blocks, Made
-from p2pnode.chain.convening import is_closing_sound, suspension
+from p2pnode.chain.convening import suspension
+from p2pnode.chain.saying import Saying, heights_of
 from p2pnode.chain.schism import SETTING, PastVotes, SchismFound, decode_found, found_among
-from p2pnode.chain.stored import recent_signers
+from p2pnode.chain.showing import PAST_HEIGHTS_MAX, Showing, votes_of
+from p2pnode.chain.stored import recent_signers, statement_of
 from p2pnode.consensus.block import Tip
 from p2pnode.consensus.certificate import Convocation, assemble, check_certificate, convocation_of
+from p2pnode.consensus.convening import is_closing_shown
 from p2pnode.consensus.convocation import (
     CLOSE_TYPE,
     ROLL_TYPE,
     Closing,
     RollAnswer,
-    decode_closing,
-    decode_roll,
     encode_closing,
     encode_roll,
     sign_closing,
 )
 from p2pnode.consensus.format import (
+    CERTIFICATE_TYPE,
     PROPOSAL_TYPE,
     VOTE_TYPE,
     Certificate,
@@ -40,12 +42,11 @@ from p2pnode.consensus.format import (
     body_named,
     decode_body,
     decode_header,
-    decode_proposal,
-    decode_votes,
+    encode_certificate,
     encode_header,
     encode_proposal,
     encode_votes,
-    is_vote_signed,
+    is_vote_said,
     sign_vote,
 )
 from p2pnode.consensus.height import (
@@ -73,37 +74,6 @@ CERTIFICATES_MAX = 16
 
 if TYPE_CHECKING:
     from p2pnode.group_log import GroupLog
-
-
-class _Saying(NamedTuple):
-    """An entry of lane 1."""
-
-    author: bytes
-    type: str
-    time_ms: int
-    payload: bytes
-
-    def read(self) -> tuple[Vote, ...] | Proposal | RollAnswer | Closing:
-        """What it says. Errors: FormatError."""
-        match self.type:
-            case t if t == PROPOSAL_TYPE:
-                return decode_proposal(self.payload)
-            case t if t == ROLL_TYPE:
-                return decode_roll(self.payload)
-            case t if t == CLOSE_TYPE:
-                return decode_closing(self.payload)
-            case _:
-                return decode_votes(self.payload)
-
-
-def _heights_of(saying: _Saying) -> list[int]:
-    if saying.type not in (PROPOSAL_TYPE, VOTE_TYPE, ROLL_TYPE, CLOSE_TYPE):
-        return []
-    try:
-        said = saying.read()
-    except FormatError:
-        return []
-    return sorted({vote.height for vote in said}) if isinstance(said, tuple) else [said.height]
 
 
 class Final(NamedTuple):
@@ -153,15 +123,16 @@ class Chain:
         self.wake_at_ms: int | None = None
         self._is_signing = False
         self._voted_by = voted_by
-        self._now: list[_Saying] = []
+        self._now: list[Saying] = []
         self._heard: dict[int, int] = {}
-        self._said: dict[int, list[_Saying]] = {}
+        self._said: dict[int, list[Saying]] = {}
         self._heights: dict[int, list[tuple[int, int]]] = {}
         self.bodies_wanted: set[bytes] = set()
         self._named: dict[tuple[bytes, int], int] = {}
         self._certificates: dict[int, dict[bytes, Certificate]] = {}
         self._headers_asked: dict[bytes, None] = {}
         self._past = PastVotes(log.file.chain)
+        self._showing = Showing(log)
         self.schism = decode_found(log.file.setting(SETTING))
         self._has_told_schism = False
         self.asked: AskToClose | None = None
@@ -170,29 +141,38 @@ class Chain:
 
     def _begin(self) -> None:
         """Begin the height above the tip."""
-        self._members = {key: member for member, key in self.tip.configuration.voters}
         self.blocks = Blocks(self._log, self.tip, self._voted_by)
         self._now = self._said.pop(self.tip.height + 1, [])
         self.begin_again()
 
     def begin_again(self) -> None:
         """Make the state of this height anew from what was said: also when own votes could not be stored."""
-        tip = self.tip
+        tip, log = self.tip, self._log
+        self._speakers = dict(log.state.speakers)
+        self._members = {key: member for member, key in tip.configuration.voters} | self._speakers
+        self._signers = {member: signer for signer, (member, _) in enumerate(tip.configuration.voters)}
+        speaks = log.key.public in self._speakers
+        self._statement = statement_of(log.file, log.state.rows, log.key.public) if speaks else None
+        lost = frozenset(self._speakers.values())
+        own = self._members.get(log.key.public)
+        # The device of a lost voter leaves the word to the new one, or objects to it (J20).
+        is_silent = own in lost and not speaks
         self._votes_heard: set[tuple[bytes, Vote]] = set()
         self.is_stirred = True
         self.asked = None
         # A voter that goes on after a restart has waited since it first spoke at this height.
-        own = [saying.time_ms for saying in self._now if saying.author == self._log.key.public]
+        since = [saying.time_ms for saying in self._now if saying.author == log.key.public]
         self.height = Height(
             group=tip.group,
             height=tip.height + 1,
             previous_id=tip.id,
             configuration=tip.configuration,
-            me=self._members.get(self._log.key.public) if self._is_signing else None,
-            recent_signers=recent_signers(self._log.file.chain, tip.height),
+            me=own if self._is_signing and not is_silent else None,
+            recent_signers=recent_signers(log.file.chain, tip.height),
+            lost=lost,
             is_carried=self._is_carried,
-            began_ms=min(own, default=None),
-            delta_ms=1000 * tables.charter(self._log.file.chain).delta_seconds,
+            began_ms=min(since, default=None),
+            delta_ms=1000 * tables.charter(log.file.chain).delta_seconds,
         )
         for saying in self._now:
             self._take(saying)
@@ -220,30 +200,33 @@ class Chain:
             for seq, stored in enumerate(self._log.file.entries(number, first, lane.last_usable), first):
                 header = stored_header(stored.header)
                 self._hear(
-                    number, seq, _Saying(lane.author, header.type, header.time_ms, stored.payload or b"")
+                    number, seq, Saying(lane.author, header.type, header.time_ms, stored.payload or b"")
                 )
                 self._heard[number] = seq
                 self.is_stirred = True
 
-    def _hear(self, number: int, seq: int, saying: _Saying) -> None:
+    def _hear(self, number: int, seq: int, saying: Saying) -> None:
         """Take one entry at the heights that it speaks of; what is malformed or over counts for nothing."""
-        heights = _heights_of(saying)
+        heights = heights_of(saying)
         if saying.type == PROPOSAL_TYPE and heights and heights[0] > self.tip.height:
             self._want_body(saying)
-        self._heights.setdefault(number, []).append((seq, max(heights, default=0)))
+        last = max(heights, default=0)
+        # A certificate that was shown is read again after a restart, so that nobody shows it twice.
+        last += PAST_HEIGHTS_MAX if saying.type == CERTIFICATE_TYPE else 0
+        self._heights.setdefault(number, []).append((seq, last))
         for height in heights:
             if height == self.tip.height + 1:
                 self._now.append(saying)
                 self._take(saying)
             elif height > self.tip.height:
                 self._said.setdefault(height, []).append(saying)
-            elif saying.type == VOTE_TYPE:
+            else:
                 self._take_past(saying, height)
 
-    def _want_body(self, saying: _Saying) -> None:
+    def _want_body(self, saying: Saying) -> None:
         """Look at the body of a proposed block, now or when it comes."""
         body_hash = body_named(saying.payload)
-        if body_hash is None or saying.author not in self._log.voters:
+        if body_hash is None or saying.author not in self._members:
             return
         held = self._log.file.annexes([body_hash])
         if held:
@@ -284,16 +267,22 @@ class Chain:
         """The last seq of a lane that a block of the group's voters names, -1 for none."""
         return self._named.get((author, lane), -1)
 
-    def _take_past(self, saying: _Saying, height: int) -> None:
+    def _take_past(self, saying: Saying, height: int) -> None:
         """Look at votes for a height that is final here: they may make another block final too."""
-        votes = saying.read()
-        if self.schism is None and isinstance(votes, tuple):
-            for vote in votes:
+        if saying.type not in (VOTE_TYPE, CERTIFICATE_TYPE):
+            return
+        said = saying.read()
+        if isinstance(said, Certificate):
+            if saying.author == self._log.key.public:
+                self._showing.note(said)
+            self._keep_certificate(said)
+        elif self.schism is None and isinstance(said, tuple):
+            for vote in said:
                 if vote.height == height:
                     found = self._past.take(self.tip.group, saying.author, vote)
                     self.schism = self.schism or found
 
-    def _take(self, saying: _Saying) -> None:
+    def _take(self, saying: Saying) -> None:
         """Take what a voter said of the height above the tip."""
         member = self._members.get(saying.author)
         if member is None:
@@ -309,8 +298,10 @@ class Chain:
             case RollAnswer():
                 self.height.add_roll(member, saying.time_ms)
             case Closing() as closing:
-                if is_closing_sound(saying.author, tip.group, tip.configuration, closing):
+                if is_closing_shown(closing, member, tip.configuration, tip.group):
                     self.height.add_close(member, closing)
+            case Certificate() as certificate:
+                self._take_certificate(certificate)
             case votes:
                 for vote in votes:
                     if vote.height == tip.height + 1:
@@ -319,10 +310,27 @@ class Chain:
     def _take_vote(self, author: bytes, member: bytes, vote: Vote) -> None:
         if (author, vote) in self._votes_heard:
             return
-        if is_vote_signed(author, self.tip.group, self.tip.configuration.epoch, vote):
+        tip = self.tip
+        if is_vote_said(tip.configuration, self._signers[member], tip.group, tip.configuration.epoch, vote):
             self._votes_heard.add((author, vote))
             self.height.add_vote(member, vote)
             self.blocks.has_own_vote |= author == self._log.key.public
+
+    def _take_certificate(self, certificate: Certificate) -> None:
+        """Count the votes that somebody shows, when they are a quorum's: some lie beyond a fork (E3)."""
+        tip = self.tip
+        configuration, block = tip.configuration, certificate.block
+        try:
+            check_certificate(
+                certificate, configuration, tip.group, configuration.epoch, block, kind=certificate.kind
+            )
+        except FormatError:
+            return
+        self._showing.note(certificate)
+        for signer, vote in votes_of(certificate):
+            member, key = configuration.voters[signer]
+            self._votes_heard.add((key, vote))
+            self.height.add_vote(member, vote)
 
     def _votes_over(self, height: int) -> dict[int, int]:
         """Up to where lanes of votes speak of nothing above a height: what need not be read again."""
@@ -350,6 +358,9 @@ class Chain:
         self.is_stirred = self.has_moved = False
         self.wake_at_ms = None
         self.blocks.note_usable()
+        shown = self._items_shown() if may_sign else []
+        if shown:
+            return Step(items=shown)
         members = sorted(self._members[key] for key in self._members if key in reachable)
         step = Step()
         for action in self.height.step(now_ms, members, self.blocks):
@@ -386,6 +397,13 @@ class Chain:
             case Close():
                 step.items.append(self._close(action))
 
+    def _items_shown(self) -> list[Item]:
+        """Entries with the certificates that others may be unable to put together."""
+        return [
+            Item(CERTIFICATE_TYPE, encode_certificate(certificate), lane=Lane.VOTES.value)
+            for certificate in self._showing.due(self.tip, self.height.votes)
+        ]
+
     def _look_ahead(self, step: Step) -> None:
         """Complete a step that makes nothing final."""
         step.headers = tuple(item for item in self._headers_wanted() if item not in self._headers_asked)
@@ -397,10 +415,15 @@ class Chain:
         if not step.proofs:
             step.follow = self._named_beyond()
         if step.votes:
-            step.items.append(Item(VOTE_TYPE, encode_votes(step.votes), lane=Lane.VOTES.value))
+            # Whoever cannot read the proposal, because it lies beyond a fork, asks voters for the header.
+            made = [self.blocks.made(vote.block) for vote in step.votes if vote.kind == "N"]
+            headers = tuple(encode_header(item.header) for item in made if item is not None)
+            payload = encode_votes(step.votes)
+            step.items.append(Item(VOTE_TYPE, payload, lane=Lane.VOTES.value, annexes=headers))
 
     def _named_beyond(self) -> tuple[CutEntry, ...]:
-        """The branches to follow: of the first block with a quorum behind it (E3)."""
+        """The branches to follow: of the first block with a quorum behind it, or else those that a quorum
+        acknowledged (E3, E4)."""
         certified = [certificate.block for certificate in self._certified()]
         for block in [*certified, *self.height.backed]:
             if self.blocks.made(block) is not None:
@@ -408,17 +431,20 @@ class Chain:
             places = self.blocks.beyond_forks(block)
             if places:
                 return places
-        return ()
+        return self.blocks.acknowledged_beyond()
 
     def _sign(self, action: Cast) -> Vote:
         unsigned = Vote(
             self.tip.height + 1, action.attempt, action.view, action.kind, action.block, bytes(64)
         )
         epoch = self.tip.configuration.epoch
-        signature = sign_vote(self._log.key, self.tip.group, epoch, unsigned)
-        return Vote(
-            unsigned.height, unsigned.attempt, unsigned.view, unsigned.kind, unsigned.block, signature
-        )
+        signature = self._own_word + sign_vote(self._log.key, self.tip.group, epoch, unsigned)
+        return replace(unsigned, signature=signature)
+
+    @property
+    def _own_word(self) -> bytes:
+        """What goes before own signatures: the statement by which this device speaks for a lost voter."""
+        return b"" if self._statement is None else self._statement.encoded
 
     def _stopped(self) -> Step:
         """Nothing is ordered any more; it is told once."""
@@ -429,8 +455,13 @@ class Chain:
         return step
 
     def _suspension(self) -> Item | None:
-        """What to write before a fresh block of the second attempt, unless it is there already."""
-        return None if self.blocks.has_suspension else suspension(self.height)
+        """What to write before a fresh block of the second attempt, unless it is there already.
+
+        A device that is not known yet writes nothing that could be ordered (J20).
+        """
+        if self.blocks.has_suspension or self._statement is not None:
+            return None
+        return suspension(self.height)
 
     def propose(self, action: Propose) -> list[Item]:
         """The entry by which a block is put to the vote, made now where it is to be a fresh one."""
@@ -457,6 +488,7 @@ class Chain:
                 tip.configuration, action.votes, "N", action.lock.view, 0, action.lock.block
             )
         closing = sign_closing(self._log.key, tip.group, tip.configuration.epoch, tip.height + 1, certificate)
+        closing = replace(closing, signature=self._own_word + closing.signature)
         return Item(CLOSE_TYPE, encode_closing(closing), lane=Lane.VOTES.value)
 
     def _final(self, action: Commit) -> Final | None:
@@ -509,8 +541,13 @@ class Chain:
         return None
 
     def _headers_wanted(self) -> tuple[bytes, ...]:
-        """The ids of final blocks whose headers no proposal brought."""
-        return tuple(item.block for item in self._certified() if not self.blocks.knows(item.block))
+        """The ids of final blocks whose headers no proposal brought.
+
+        A proposal beyond a fork may never be read either, so notarized blocks are among them then.
+        """
+        backed = self.height.backed if self._showing.forked else ()
+        blocks = [*(certificate.block for certificate in self._certified()), *backed]
+        return tuple(block for block in dict.fromkeys(blocks) if not self.blocks.knows(block))
 
     def take_header(self, encoded: bytes) -> bytes | None:
         """Take the header of a final block that was asked for by its id; the hash of its body."""
@@ -521,6 +558,16 @@ class Chain:
         self.is_stirred = True
         return header.body_hash
 
+    @property
+    def voting_keys(self) -> frozenset[bytes]:
+        """The keys whose votes count at this height, those of devices that speak for lost voters too."""
+        return frozenset(self._members)
+
+    def note_speakers(self) -> None:
+        """A recovery came, or an objection to one: begin again where it changes who speaks (J20)."""
+        if self._speakers != self._log.state.speakers:
+            self.begin_again()
+
     def is_due(self, now_ms: int) -> bool:
         """Whether something came, or the time has come, since the last step."""
         return self.is_stirred or (self.wake_at_ms is not None and self.wake_at_ms <= now_ms)
@@ -528,6 +575,7 @@ class Chain:
     def advance(self, tip: Tip) -> None:
         """A block was committed: go on with the next height."""
         self._past.keep(tip.height, self.height.votes)
+        self._showing.forget_below(tip.height)
         self._headers_asked.clear()
         self._voted_by = self.tip.configuration
         self.tip = tip

@@ -8,27 +8,9 @@ Source: C 5.8, J32.
 
 from __future__ import annotations
 
-from p2pnode.consensus.certificate import check_certificate
-from p2pnode.consensus.convocation import Closing, is_closing_signed
-from p2pnode.consensus.format import Configuration
 from p2pnode.consensus.height import Height
-from p2pnode.core.errors import FormatError
 from p2pnode.core.events import Item
 from p2pnode.governance.voters import SUSPEND_TYPE, SeenClose, Suspend, encode_suspend
-
-
-def is_closing_sound(author: bytes, group: bytes, configuration: Configuration, closing: Closing) -> bool:
-    """Whether a close is signed by its voter, and its lock shown by a quorum that notarized it."""
-    if not is_closing_signed(author, group, configuration.epoch, closing):
-        return False
-    shown = closing.certificate
-    if shown is None:
-        return True
-    try:
-        check_certificate(shown, configuration, group, configuration.epoch, shown.block, kind="N")
-    except FormatError:
-        return False
-    return True
 
 
 def suspension(height: Height) -> Item | None:

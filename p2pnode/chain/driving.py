@@ -43,6 +43,7 @@ def decide(node: Node, log: GroupLog, now_ms: int) -> list[Effect]:
     effects: list[Effect] = []
     for _ in range(STEPS_MAX):
         may_sign = node.refusal(log, now_ms, is_voting=True) is None and node.key.public not in log.forked
+        may_sign = may_sign and log.level.is_level
         step = log.chain.step(now_ms, node.present, may_sign=may_sign)
         if step.final is not None:
             with log.change(durable=False) as change:

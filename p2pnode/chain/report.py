@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from p2pnode.chain.levelling import LevelReport
 from p2pnode.consensus.height import Missing
 from p2pnode.core.errors import UsageError
 
@@ -13,11 +14,13 @@ if TYPE_CHECKING:
 
 
 class ChainReport(NamedTuple):
-    """Shapes: height is that of the last final block, 0 before any; missing is of the height above."""
+    """Shapes: height is that of the last final block, 0 before any; missing is of the height above; level
+    says what of the group's history is here and checked."""
 
     height: int
     time_ms: int
     missing: Missing
+    level: LevelReport
 
 
 def report_of(log: GroupLog | None) -> ChainReport:
@@ -30,4 +33,4 @@ def report_of(log: GroupLog | None) -> ChainReport:
     missing = log.chain.height.missing()
     if log.chain.schism is not None:
         missing = replace(missing, stage="schism", needed=0)
-    return ChainReport(tip.height, tip.time_ms, missing)
+    return ChainReport(tip.height, tip.time_ms, missing, log.level.report())

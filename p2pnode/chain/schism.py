@@ -57,6 +57,15 @@ def found_among(height: int, blocks: Iterable[bytes], votes: Iterable[tuple[byte
     return SchismFound(height, (one, other), tuple(sorted(voter for voter, _, _ in double_votes(votes))))
 
 
+def found_between(
+    height: int, configuration: Configuration, one: Certificate, other: Certificate
+) -> SchismFound:
+    """A schism by the certificates of two final blocks of one height, which one configuration signed."""
+    return found_among(
+        height, (one.block, other.block), [*_said(one, configuration), *_said(other, configuration)]
+    )
+
+
 class PastVotes:
     """Votes for other blocks than the final ones of past heights."""
 

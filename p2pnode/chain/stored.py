@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from p2pnode.chain.blocks import Made
 from p2pnode.consensus.block import Tip, cut_after
-from p2pnode.consensus.certificate import Convocation, configuration_of_value, configuration_value
+from p2pnode.consensus.certificate import Convocation, configuration_of_value
 from p2pnode.consensus.format import (
     Certificate,
     Configuration,
@@ -13,13 +13,17 @@ from p2pnode.consensus.format import (
     decode_header,
     encode_header,
 )
-from p2pnode.consensus.rows import row_key
+from p2pnode.consensus.recovered import Statement
+from p2pnode.consensus.rows import Rows, row_key
 from p2pnode.consensus.trie import EMPTY_ROOT, update
 from p2pnode.core import codec
 from p2pnode.core.entry import Entry
+from p2pnode.governance import tables
 from p2pnode.governance.configuration import configuration_of
 from p2pnode.governance.genesis import genesis_rows
+from p2pnode.governance.recovering import decode
 from p2pnode.store.chain_tables import BlockRow, ChainQueries, ChainTransaction
+from p2pnode.store.group_file import GroupQueries
 
 _CUT_PREFIX = row_key("cut")
 
@@ -57,6 +61,17 @@ def read_tip(chain: ChainQueries, founding: Entry) -> tuple[Tip, Configuration |
     return tip, configuration_of_value(codec.decode(last.configuration))
 
 
+def statement_of(file: GroupQueries, known: Rows, device: bytes) -> Statement | None:
+    """The statement by which a device speaks for a lost voter, or None (J20)."""
+    for entry_id, row in tables.pending(known):
+        if row.kind == "recover" and row.device == device:
+            position = file.position_of_id(entry_id)
+            held = None if position is None else file.entry_at(position)
+            if held is not None:
+                return decode(held.payload or b"").statement(device)
+    return None
+
+
 def recent_signers(chain: ChainQueries, height: int) -> tuple[bytes, ...]:
     """Who signed the certificate inside the block of a height: all nodes read the same there, while the
     certificates that they put together themselves differ."""
@@ -84,7 +99,7 @@ def commit(
             encode_header(header),
             made.body,
             codec.encode(certificate.value),
-            codec.encode(configuration_value(voted_by)),
+            codec.encode(voted_by.value),
             None if convocation is None else codec.encode(convocation.value),
         )
     )

@@ -1,4 +1,4 @@
-"""`p2pnode vote`, `delegate`, `decisions`: deciding, and what was decided."""
+"""`p2pnode decisions`: what is decided, what was decided, and files with which anybody checks it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from p2pnode.commands.files import Trusted, id_of, read_text, write_bytes
-from p2pnode.commands.invocation import GroupArgument, GroupOption, invocation_of
+from p2pnode.commands.invocation import GroupArgument, GroupOption, Proposal, invocation_of
 from p2pnode.commands.terminal import (
     EXIT_NO,
     counted,
@@ -19,6 +19,7 @@ from p2pnode.commands.terminal import (
     sentence,
     short,
 )
+from p2pnode.commands.voting import CHOICES
 from p2pnode.core.errors import FormatError, UsageError
 
 if TYPE_CHECKING:
@@ -36,104 +37,6 @@ _RESULTS = {
     "tie": "a tie: keep talking",
     "withdrawn": "withdrawn",
 }
-_CHOICES = ("yes", "no", "abstain", "object")
-
-Proposal = Annotated[str, typer.Argument(metavar="PROPOSAL", help="Title, or start of the id.")]
-
-
-def vote(
-    context: typer.Context,
-    proposal: Proposal,
-    choice: Annotated[str | None, typer.Argument(metavar="yes|no|abstain|object", show_default=False)] = None,
-    reason: Annotated[
-        str,
-        typer.Option(
-            "--reason", "-r", metavar="TEXT", help="Why; an objection needs one.", show_default=False
-        ),
-    ] = "",
-    rank: Annotated[
-        list[str] | None,
-        typer.Option("--rank", metavar="MEMBER", help="In an election: best first; repeatable."),
-    ] = None,
-    member: Annotated[
-        str | None,
-        typer.Option("--for", metavar="MEMBER", help="Record it for somebody, who then confirms it."),
-    ] = None,
-    confirm: Annotated[
-        bool, typer.Option("--confirm", help="Confirm the ballot that somebody recorded.")
-    ] = False,
-    code: Annotated[
-        str | None, typer.Option(metavar="CODE", help="A code of that person's paper, with --confirm.")
-    ] = None,
-    group: GroupOption = None,
-) -> None:
-    """Cast a ballot; it may be changed until the vote closes.
-
-    \b
-    Examples:
-      p2pnode vote 3f0a99c2 yes
-      p2pnode vote "Opening hours" object --reason "Saturdays exclude our families"
-      p2pnode vote council --rank Alice --rank Bob
-      p2pnode vote "Opening hours" yes --for Carol
-      p2pnode vote "Opening hours" --confirm
-    """
-    invocation = invocation_of(context)
-    if confirm:
-        body: dict[str, Any] = {"group": group, "proposal": proposal, "member": member, "code": code}
-        written = invocation.client.post("/ballots/confirm", body)
-        invocation.answer(written, lambda _: say("The recorded ballot counts with the next block."))
-        return
-    if rank:
-        choice = "ranked"
-    if choice != "ranked" and choice not in _CHOICES:
-        raise UsageError(
-            "ballot.wrong_choice",
-            "What is your vote?" if choice is None else f"'{choice}' is no vote.",
-            "Write yes, no, abstain or object; in an election --rank NAME --rank NAME.",
-        )
-    body = {
-        "group": group,
-        "proposal": proposal,
-        "choice": choice,
-        "ranked": rank or [],
-        "reason": reason,
-        "member": member,
-    }
-    written = invocation.client.post("/ballots", body)
-    done = "Recorded; it counts once the person confirms it." if member else "Your ballot is cast."
-    invocation.answer(
-        written, lambda answer: say(f"{done} Entry {short(answer['entry'])}; it counts with the next block.")
-    )
-
-
-def delegate(
-    context: typer.Context,
-    to: Annotated[
-        str | None, typer.Argument(metavar="MEMBER", help="Who votes for you.", show_default=False)
-    ] = None,
-    proposal: Annotated[str | None, typer.Option(metavar="PROPOSAL", help="On this proposal only.")] = None,
-    subject: Annotated[str | None, typer.Option(metavar="SUBJECT", help="On this subject only.")] = None,
-    back: Annotated[bool, typer.Option("--back", help="Take the vote back.")] = False,
-    group: GroupOption = None,
-) -> None:
-    """Give your vote to somebody, or take it back.
-
-    An own ballot always goes before.
-
-    \b
-    Examples:
-      p2pnode delegate Alice
-      p2pnode delegate Bob --subject text
-      p2pnode delegate --back
-    """
-    if (to is None) != back:
-        raise UsageError("ballot.to_whom", "To whom?", "Name a member, or take the vote back with --back.")
-    invocation = invocation_of(context)
-    word = group if proposal is not None else invocation.group(group)
-    body = {"group": word, "to": to, "proposal": proposal, "subject": subject}
-    written = invocation.client.post("/delegations", body)
-    done = "Your vote is yours again" if to is None else f"Your vote goes to {to}"
-    invocation.answer(written, lambda _: say(f"{done} with the next block."))
 
 
 @decisions.command("list")
@@ -200,14 +103,14 @@ def _show_decision(answer: dict[str, Any]) -> None:
         f"  rule        {row['rule']}",
         f"  ballots     until {local_time(row['deadline_ms'])}",
     )
-    if row["state"] in ("open", "provisional"):
+    is_open = row["state"] in ("open", "provisional")
+    if is_open:
         say(f"  counted     after {local_time(row['closes_ms'])}: ballots on their way are waited for")
     else:
         say(f"  counted     {local_time(row['closes_ms'])}")
+    result = f"{answer['result']}, so far" if is_open else answer["result"]
     say(
-        f"  result      {answer['result']}: {counts['yes']} yes, {counts['no']} no, "
-        f"{counts['abstain']} abstain, {counts['object']} object; "
-        f"{counts['took_part']} of {counts['voters']} took part"
+        f"  result      {result}: {_counts(row)}; {counts['took_part']} of {counts['voters']} took part",
     )
     if answer["elected"]:
         say(f"  elected     {', '.join(answer['elected'])}")
@@ -216,10 +119,9 @@ def _show_decision(answer: dict[str, Any]) -> None:
     if answer["text"]:
         say("", *(f"  {line}" for line in answer["text"].splitlines()), "")
     for ballot in answer["ballots"]:
-        choice = ", ".join(ballot["ranked"]) if ballot["ranked"] else ballot["choice"]
-        through = f" through {ballot['through']}" if ballot["through"] else ""
-        reason = f": {ballot['reason']}" if ballot["reason"] else ""
-        say(f"  {ballot['name']}  {choice}{through}{reason}")
+        say(f"  {_ballot(ballot)}")
+    for ballot in answer["recorded"]:
+        say(f"  {_ballot(ballot)}; counts once {ballot['name']} confirms it")
     if answer["missing"]:
         say(f"  no ballot of {', '.join(answer['missing'])}")
     for spoken in answer["answers"]:
@@ -228,6 +130,22 @@ def _show_decision(answer: dict[str, Any]) -> None:
         say("  Counted again from the signed ballots: it agrees.")
     elif answer["recounted"] is False:
         say("  Counting again does NOT give this result:", *(f"    {fault}" for fault in answer["faults"]))
+
+
+def _counts(row: dict[str, Any]) -> str:
+    """The figures of a proposal, in an election those of rankings."""
+    counts = row["counts"]
+    if row["subject"] == "council":
+        return f"{counts['ranked']} ranked, {counts['abstain']} abstain"
+    return ", ".join(f"{counts[choice]} {choice}" for choice in CHOICES)
+
+
+def _ballot(ballot: dict[str, Any]) -> str:
+    choice = ", ".join(ballot["ranked"]) if ballot["ranked"] else ballot["choice"]
+    through = f" through {ballot['through']}" if ballot["through"] else ""
+    recorded = f" (written down by {ballot['recorded_by']})" if ballot["recorded_by"] else ""
+    reason = f": {ballot['reason']}" if ballot["reason"] else ""
+    return f"{ballot['name']}  {choice}{through}{recorded}{reason}"
 
 
 @decisions.command()

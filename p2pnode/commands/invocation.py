@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from p2pnode.commands.terminal import print_json
 from p2pnode.core.errors import UsageError
 from p2pnode.home import Home, resolve_home
-from p2pnode.local.client import Client
+
+if TYPE_CHECKING:
+    from p2pnode.local.client import Client
 
 Answer = TypeVar("Answer")
 
@@ -32,6 +34,9 @@ class Invocation:
     @cached_property
     def client(self) -> Client:
         """The way to the running node. Errors: NotRunning."""
+        # Not every command asks the node, and HTTP takes a while to load.
+        from p2pnode.local.client import Client
+
         return Client(self.home)
 
     def answer(self, value: Answer, show: Callable[[Answer], None]) -> None:
@@ -108,6 +113,7 @@ PeerArgument = Annotated[
     str,
     typer.Argument(metavar="PEER", help="Peer id, did, or the end of one.", autocompletion=_complete_peer),
 ]
+Proposal = Annotated[str, typer.Argument(metavar="PROPOSAL", help="Title, or start of the id.")]
 MyName = Annotated[
     str,
     typer.Option(

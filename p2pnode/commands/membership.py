@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -116,6 +115,8 @@ def show_template(
     Example:
       p2pnode charter template circle > our-charter.toml
     """
+    from importlib import resources
+
     folder = resources.files("p2pnode").joinpath(_TEMPLATES)
     texts = {
         item.name.removesuffix(".toml"): item.read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from p2pnode.commands.files import read_text
-from p2pnode.commands.invocation import GroupOption, invocation_of
+from p2pnode.commands.invocation import GroupOption, Proposal, invocation_of
 from p2pnode.commands.terminal import say, short
 from p2pnode.core.errors import UsageError
 
@@ -352,7 +352,7 @@ def other(
 @propose.command()
 def withdraw(
     context: typer.Context,
-    proposal: Annotated[str, typer.Argument(metavar="PROPOSAL", help="Title, or start of the id.")],
+    proposal: Proposal,
     group: GroupOption = None,
 ) -> None:
     """Take an own proposal back."""
@@ -364,7 +364,7 @@ def withdraw(
 @propose.command()
 def answer(
     context: typer.Context,
-    proposal: Annotated[str, typer.Argument(metavar="PROPOSAL", help="Title, or start of the id.")],
+    proposal: Proposal,
     words: Annotated[str, typer.Argument(metavar="TEXT", help="What you have to say.")],
     group: GroupOption = None,
 ) -> None:

@@ -13,8 +13,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from p2pnode.core.errors import FormatError, NodeError, PeerError, StoreError, Unreachable, UsageError
-from p2pnode.local.client import NodeFault
+from p2pnode.core.errors import (
+    FormatError,
+    NodeError,
+    NodeFault,
+    PeerError,
+    StoreError,
+    Unreachable,
+    UsageError,
+)
 
 EXIT_NO = 1
 """The question was answered, and the answer is no."""

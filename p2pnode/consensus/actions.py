@@ -34,6 +34,9 @@ class Blocks(Protocol):
         That is an entry held since before the last block and for 10 minutes.
         """
 
+    def seals_away(self, block_id: bytes) -> bool:
+        """Whether a block seals a key and leaves out a branch that a quorum acknowledged (J17)."""
+
     def suspends(self, block_id: bytes) -> Collection[bytes]:
         """The voters whom a block suspends for not answering the roll call."""
 

@@ -8,7 +8,7 @@ attempt rests (J32).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from p2pnode.consensus import rules
 from p2pnode.consensus.convocation import Closing, closing_message
@@ -21,11 +21,12 @@ from p2pnode.consensus.format import (
     certificate_of_value,
     decode_header,
     encode_header,
-    vote_message,
+    is_vote_said,
 )
+from p2pnode.consensus.recovered import is_recovered, is_signature
 from p2pnode.consensus.rules import FIRST_ATTEMPT, SECOND_ATTEMPT, FinalityClass
 from p2pnode.core.codec import Value
-from p2pnode.core.crypto import HASH_BYTES, SIGNATURE_BYTES, is_acceptable_key, is_signed
+from p2pnode.core.crypto import HASH_BYTES, is_acceptable_key
 from p2pnode.core.errors import FormatError
 from p2pnode.core.limits import COUNTER_MAX, MEMBERS_MAX
 
@@ -140,9 +141,8 @@ def check_certificate(
     if len(signers) < needed:
         raise FormatError("certificate.no_quorum", f"{len(signers)} of {needed} votes")
     vote = Vote(certificate.height, certificate.attempt, certificate.view, kind, certificate.block, b"")
-    message = vote_message(group, epoch, vote)
     for signer, signature in zip(signers, certificate.signatures, strict=True):
-        if not is_signed(configuration.voters[signer][1], message, signature):
+        if not is_vote_said(configuration, signer, group, epoch, replace(vote, signature=signature)):
             raise FormatError("certificate.bad_signature", f"the vote of voter {signer} does not verify")
 
 
@@ -160,9 +160,14 @@ def check_final(final: Final, configuration: Configuration) -> FinalityClass:
     if (convocation is None) != (certificate.attempt == FIRST_ATTEMPT):
         raise FormatError("certificate.no_closes", "closes belong to the second attempt, and it to them")
     check_certificate(certificate, configuration, header.group, header.epoch, header.id)
+    closes: tuple[Close, ...] = ()
     if convocation is not None:
         _check_convocation(convocation, header, configuration)
-    return rules.finality_class(certificate.attempt, is_recovered=False)
+        closes = convocation.closes
+    signatures = (*certificate.signatures, *(close.signature for close in closes))
+    return rules.finality_class(
+        certificate.attempt, is_recovered=any(is_recovered(signature) for signature in signatures)
+    )
 
 
 def convocation_of(configuration: Configuration, closes: Mapping[bytes, Closing]) -> Convocation | None:
@@ -186,18 +191,12 @@ def convocation_of(configuration: Configuration, closes: Mapping[bytes, Closing]
     )
 
 
-def configuration_value(configuration: Configuration) -> Value:
-    """The array of a configuration in proofs; its hash covers the same items."""
-    voters = [list(voter) for voter in configuration.voters]
-    return [voters, configuration.lying_voters, configuration.charter_hash, configuration.epoch]
-
-
 def configuration_of_value(value: Value) -> Configuration:
     """The configuration in a decoded value. Errors: FormatError configuration.bad_field."""
     rule = "configuration.bad_field"
-    if type(value) is not list or len(value) != 4 or type(value[0]) is not list:
-        raise FormatError(rule, "[voters, lying voters, charter hash, epoch]")
-    voters, lying_voters, charter_hash, epoch = value
+    if type(value) is not list or len(value) != 5 or type(value[0]) is not list:
+        raise FormatError(rule, "[voters, lying voters, charter hash, epoch, recovery commitments]")
+    voters, lying_voters, charter_hash, epoch, recovery = value
     if not 1 <= len(voters) <= MEMBERS_MAX or not all(_is_voter(voter) for voter in voters):
         raise FormatError(rule, f"voters: 1 to {MEMBERS_MAX} of [member id, voting key]")
     members, keys = [voter[0] for voter in voters], [voter[1] for voter in voters]
@@ -208,7 +207,12 @@ def configuration_of_value(value: Value) -> Configuration:
         raise FormatError(rule, "lying voters or epoch")
     if not _is_bytes(charter_hash, HASH_BYTES):
         raise FormatError(rule, "charter hash")
-    return Configuration(tuple((member, key) for member, key in voters), lying_voters, charter_hash, epoch)
+    if type(recovery) is not list or len(recovery) not in (0, len(voters)):
+        raise FormatError(rule, "recovery commitments: one for each voter, or none")
+    if not all(_is_bytes(commitment, HASH_BYTES) for commitment in recovery):
+        raise FormatError(rule, "recovery commitments")
+    named = tuple((member, key) for member, key in voters)
+    return Configuration(named, lying_voters, charter_hash, epoch, tuple(recovery))
 
 
 def final_of_value(value: Value) -> Final:
@@ -248,7 +252,9 @@ def _check_convocation(convocation: Convocation, header: BlockHeader, configurat
     for close in convocation.closes:
         lock = rules.Lock(close.view, close.block) if close.view >= 0 else None
         message = closing_message(header.group, header.epoch, header.height, lock)
-        if close.signer >= len(voters) or not is_signed(voters[close.signer][1], message, close.signature):
+        if close.signer >= len(voters) or not configuration.is_said(
+            close.signer, header.group, header.height, message, close.signature
+        ):
             raise FormatError("certificate.bad_close", f"the close of voter {close.signer} does not verify")
     highest = rules.lock_of(
         rules.Lock(close.view, close.block) for close in convocation.closes if close.view >= 0
@@ -267,7 +273,7 @@ def _is_close(value: Value) -> bool:
     if type(value) is not list or len(value) != 4:
         return False
     signer, view, block, signature = value
-    if not _is_uint(signer) or not _is_bytes(signature, SIGNATURE_BYTES):
+    if not _is_uint(signer) or not is_signature(signature):
         return False
     if type(view) is int and view == _NO_LOCK_VIEW:
         return _is_bytes(block, 0)

@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from p2pnode.consensus import rules
 from p2pnode.consensus.actions import Action, AskToClose, Close, Moment, Roll
 from p2pnode.consensus.certificate import check_certificate
-from p2pnode.consensus.convocation import Closing, Convocation, is_closing_signed
+from p2pnode.consensus.convocation import Closing, Convocation, is_closing_said
 from p2pnode.consensus.counting import Votes
 from p2pnode.consensus.format import Configuration
 from p2pnode.consensus.rules import FIRST_ATTEMPT, Lock
 from p2pnode.core.errors import FormatError
 
 
-def is_closing_shown(closing: Closing, voting_key: bytes, configuration: Configuration, group: bytes) -> bool:
-    """Whether a close is signed and its lock verifies: a lock that is made up would bind everybody (R9)."""
-    if not is_closing_signed(voting_key, group, configuration.epoch, closing):
+def is_closing_shown(closing: Closing, member: bytes, configuration: Configuration, group: bytes) -> bool:
+    """Whether a voter signed a close and its lock verifies: one that is made up would bind everybody (R9)."""
+    signer = [voter for voter, _ in configuration.voters].index(member)
+    if not is_closing_said(configuration, signer, group, closing):
         return False
     if closing.certificate is None or closing.lock is None:
         return closing.certificate is None and closing.lock is None

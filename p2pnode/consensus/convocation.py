@@ -11,10 +11,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from p2pnode.consensus import rules
-from p2pnode.consensus.format import Certificate, certificate_of_value
+from p2pnode.consensus.format import Certificate, Configuration, certificate_of_value
+from p2pnode.consensus.recovered import is_signature
 from p2pnode.consensus.rules import FIRST_ATTEMPT, Lock
 from p2pnode.core import codec
-from p2pnode.core.crypto import HASH_BYTES, SIGNATURE_BYTES, SigningKey, is_signed
+from p2pnode.core.crypto import HASH_BYTES, SigningKey
 from p2pnode.core.errors import FormatError
 from p2pnode.core.limits import COUNTER_MAX, PAYLOAD_BYTES_MAX
 
@@ -73,9 +74,13 @@ def sign_closing(
     return Closing(height, lock, certificate, key.sign(closing_message(group, epoch, height, lock)))
 
 
-def is_closing_signed(key: bytes, group: bytes, epoch: int, closing: Closing) -> bool:
-    """Whether a close is signed by a voting key; the certificate of its lock is checked apart."""
-    return is_signed(key, closing_message(group, epoch, closing.height, closing.lock), closing.signature)
+def is_closing_said(configuration: Configuration, signer: int, group: bytes, closing: Closing) -> bool:
+    """Whether a close is that of a voter; the certificate of its lock is checked apart.
+
+    Shapes: signer is an index into the voters.
+    """
+    message = closing_message(group, configuration.epoch, closing.height, closing.lock)
+    return configuration.is_said(signer, group, closing.height, message, closing.signature)
 
 
 def encode_closing(closing: Closing) -> bytes:
@@ -96,7 +101,7 @@ def decode_closing(payload: bytes) -> Closing:
     if type(value) is not list or len(value) != 5:
         raise FormatError("close.bad_field", "not an array of 5 fields")
     height, view, block, proof, signature = value
-    if not _is_height(height) or type(signature) is not bytes or len(signature) != SIGNATURE_BYTES:
+    if not _is_height(height) or not is_signature(signature):
         raise FormatError("close.bad_field", "height or signature")
     if type(view) is not int or type(block) is not bytes:
         raise FormatError("close.bad_field", "view or block")

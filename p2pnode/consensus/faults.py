@@ -16,7 +16,6 @@ from p2pnode.consensus.certificate import (
     check_certificate,
     check_final,
     configuration_of_value,
-    configuration_value,
     final_of_value,
 )
 from p2pnode.consensus.format import (
@@ -160,7 +159,7 @@ def encode_schism(schism: Schism) -> bytes:
     """
     finals = sorted(schism.finals, key=lambda final: final.header.id)
     evidence = [certificate.value for certificate in sorted(schism.evidence, key=_subject)]
-    configuration = configuration_value(schism.configuration)
+    configuration = schism.configuration.value
     data = codec.encode([VERSION, configuration, *(final.value for final in finals), evidence])
     decode_schism(data)
     return data

@@ -11,11 +11,11 @@ from dataclasses import astuple, dataclass
 from typing import Literal, NamedTuple
 
 from p2pnode.consensus.merkle import merkle_root
+from p2pnode.consensus.recovered import is_recovered, is_said, is_signature
 from p2pnode.core import codec
 from p2pnode.core.codec import Value
 from p2pnode.core.crypto import (
     HASH_BYTES,
-    SIGNATURE_BYTES,
     SigningKey,
     is_acceptable_key,
     is_signed,
@@ -27,6 +27,7 @@ from p2pnode.core.limits import COUNTER_MAX, FRAME_BYTES_MAX, MEMBERS_MAX, PAYLO
 
 VOTE_TYPE = "block.vote"
 PROPOSAL_TYPE = "block.propose"
+CERTIFICATE_TYPE = "block.certificate"
 HEADER_VERSION = 1
 BODY_BYTES_MAX = FRAME_BYTES_MAX
 VOTES_PER_ENTRY_MAX = 64
@@ -50,25 +51,38 @@ class CutEntry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """Who votes and how many may lie. Shapes: voters are (member id, voting key), ascending by member id."""
+    """Who votes and how many may lie.
+
+    Shapes: voters are (member id, voting key), ascending by member id; recovery are the commitments to their
+    recovery keys in the same order, or nothing where nobody can be recovered (J20).
+    """
 
     voters: tuple[tuple[bytes, bytes], ...]
     lying_voters: int
     charter_hash: bytes
     epoch: int
+    recovery: tuple[bytes, ...] = ()
 
     @property
     def hash(self) -> bytes:
         """The name of the configuration in block headers and epoch keys."""
+        return tagged_hash("configuration", codec.encode(self.value))
+
+    @property
+    def value(self) -> Value:
+        """The array in proofs."""
         voters = [list(voter) for voter in self.voters]
-        return tagged_hash(
-            "configuration", codec.encode([voters, self.lying_voters, self.charter_hash, self.epoch])
-        )
+        return [voters, self.lying_voters, self.charter_hash, self.epoch, list(self.recovery)]
 
     @property
     def quorum(self) -> int:
         """How many votes decide: any two quorums share an honest voter."""
         return (len(self.voters) + self.lying_voters) // 2 + 1
+
+    def is_said(self, signer: int, group: bytes, height: int, message: bytes, signature: bytes) -> bool:
+        """Whether a voter signed a message. Shapes: signer is an index into the voters."""
+        commitment = self.recovery[signer] if self.recovery else b""
+        return is_said(self.voters[signer], commitment, group, height, message, signature)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +222,16 @@ def is_vote_signed(key: bytes, group: bytes, epoch: int, vote: Vote) -> bool:
     return is_signed(key, vote_message(group, epoch, vote), vote.signature)
 
 
+def is_vote_said(configuration: Configuration, signer: int, group: bytes, epoch: int, vote: Vote) -> bool:
+    """Whether a vote is that of a voter: signed by its voting key, or, in the second attempt, for a lost one.
+
+    Shapes: signer is an index into the voters.
+    """
+    if is_recovered(vote.signature) and vote.attempt == 0:
+        return False
+    return configuration.is_said(signer, group, vote.height, vote_message(group, epoch, vote), vote.signature)
+
+
 def encode_votes(votes: Sequence[Vote]) -> bytes:
     """The payload of a `block.vote` entry. Errors: FormatError vote.bad_field."""
     payload = codec.encode([list(astuple(vote)) for vote in votes])
@@ -227,8 +251,8 @@ def decode_votes(payload: bytes) -> tuple[Vote, ...]:
     for item in value:
         _check_array(item, 6, "vote.bad_field")
         _check_subject(item[:5], "vote.bad_field")
-        if not _is_signature(item[5]):
-            raise FormatError("vote.bad_field", "signature: not 64 bytes")
+        if not is_signature(item[5]):
+            raise FormatError("vote.bad_field", "signature: neither 64 bytes nor those of a recovery")
         votes.append(Vote(*item))
     return tuple(votes)
 
@@ -284,10 +308,25 @@ def certificate_of_value(value: Value) -> Certificate:
         raise FormatError(rule, "one signature for each signer")
     if not signers or len(signers) > MEMBERS_MAX or not all(_is_uint(signer) for signer in signers):
         raise FormatError(rule, "signers")
-    if sorted(set(signers)) != signers or not all(_is_signature(item) for item in signatures):
-        raise FormatError(rule, "signers ascending, signatures of 64 bytes")
+    if sorted(set(signers)) != signers or not all(is_signature(item) for item in signatures):
+        raise FormatError(rule, "signers ascending, signatures of 64 bytes or those of a recovery")
     height, attempt, view, kind, block = value[:5]
     return Certificate(height, attempt, view, kind, block, tuple(signers), tuple(signatures))
+
+
+def encode_certificate(certificate: Certificate) -> bytes:
+    """The payload of a `block.certificate` entry. Errors: FormatError certificate.bad_field."""
+    payload = codec.encode(certificate.value)
+    decode_certificate(payload)
+    return payload
+
+
+def decode_certificate(payload: bytes) -> Certificate:
+    """The certificate in a payload; nothing is verified here.
+
+    Errors: FormatError certificate.bad_field, codec.*.
+    """
+    return certificate_of_value(codec.decode(payload, bytes_max=PAYLOAD_BYTES_MAX))
 
 
 def encode_body(body: Body) -> bytes:
@@ -355,7 +394,3 @@ def _is_uint(value: object, most: int = COUNTER_MAX) -> bool:
 
 def _is_hash(value: object) -> bool:
     return type(value) is bytes and len(value) == HASH_BYTES
-
-
-def _is_signature(value: object) -> bool:
-    return type(value) is bytes and len(value) == SIGNATURE_BYTES

@@ -348,6 +348,7 @@ class Height:
         return (
             rules.may_suspend(suspended, self._convening.known.answers, self._attempt)
             and not moment.blocks.omits_something_old(block)
+            and not moment.blocks.seals_away(block)
             and (self._view > 0 or moment.is_due(self._open_at_ms(rank)))
         )
 
@@ -384,7 +385,9 @@ class Height:
         if moment.blocks.verdict(proposal.block, is_fresh=is_fresh) == "invalid":
             return False
         return not is_fresh or (
-            moment.now_ms >= self._open_at_ms(rank) and not moment.blocks.omits_something_old(proposal.block)
+            moment.now_ms >= self._open_at_ms(rank)
+            and not moment.blocks.omits_something_old(proposal.block)
+            and not moment.blocks.seals_away(proposal.block)
         )
 
     def _offer(self, moment: Moment) -> list[Propose]:

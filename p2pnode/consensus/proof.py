@@ -19,7 +19,6 @@ from p2pnode.consensus.certificate import (
     Final,
     check_final,
     configuration_of_value,
-    configuration_value,
     final_of_value,
 )
 from p2pnode.consensus.format import BlockHeader, Configuration, decode_header, encode_header
@@ -131,11 +130,11 @@ def encode_proof(proof: Proof) -> bytes:
     if isinstance(start, Entry):
         first = [_FROM_FOUNDING, start.header_bytes, start.signature, start.payload]
     else:
-        first = [_FROM_BLOCK, encode_header(start.header), configuration_value(start.configuration)]
+        first = [_FROM_BLOCK, encode_header(start.header), start.configuration.value]
     links = [
         [
             link.final.value,
-            None if link.next_configuration is None else configuration_value(link.next_configuration),
+            None if link.next_configuration is None else link.next_configuration.value,
         ]
         for link in proof.links
     ]

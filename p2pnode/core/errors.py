@@ -49,6 +49,10 @@ class Unreachable(NodeError):
     """A peer cannot be reached now; trying later may help."""
 
 
+class NodeFault(NodeError):
+    """The running node met a fault of its own while it answered a command."""
+
+
 class StoreError(NodeError):
     """The disk or the database refuses: the operator has to act before the node can go on."""
 

@@ -64,6 +64,32 @@ class AgreeToClose:
 
 
 @dataclass(frozen=True, slots=True)
+class LevelAsked:
+    """What this node needs to get level with a group; the reply is a `chain.leading.Next`.
+
+    Shapes: is_fresh asks whether there is a newer final block, whatever else is under way.
+    """
+
+    request: Request
+    group: bytes
+    is_fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LevelAnswered:
+    """A peer answered a question by which this node gets level.
+
+    Shapes: wanted is one of `replication.level`; answer is None when nobody has it; the reply is as above.
+    """
+
+    request: Request
+    group: bytes
+    peer: bytes
+    wanted: Any
+    answer: Value
+
+
+@dataclass(frozen=True, slots=True)
 class PrepareJoin:
     """Write, durably, the entry with which we ask to join a group."""
 
@@ -235,6 +261,8 @@ Event = (
     | OpenGroup
     | ChainAsked
     | AgreeToClose
+    | LevelAsked
+    | LevelAnswered
     | PrepareJoin
     | Joined
     | JoinAsked

@@ -18,7 +18,7 @@ from p2pnode.core.crypto import sha256
 from p2pnode.core.errors import FormatError
 from p2pnode.exporters.decisions_export import Checked, Export, ExportedDecision, recompute
 from p2pnode.exporters.subject_words import about_in_words
-from p2pnode.governance.ballot import CAST_TYPE, OBJECT, Ballot, decode_cast
+from p2pnode.governance.ballot import OBJECT, BallotRow
 from p2pnode.governance.decision import DecisionRow
 from p2pnode.governance.decision_rule import CONSENT, SUPERMAJORITY, DecisionRule, rule_of_row
 from p2pnode.governance.inception import inception_of_value
@@ -133,9 +133,9 @@ class _Words:
             text=self._text(row, proposal),
             result=_result(row),
             rule=rule_in_words(rule_of_row(row.decided_by), row.subject),
-            figures=_figures(row),
+            figures=_figures(row, checked.recount.own),
             elected=tuple(self._name(member) for member in row.elected),
-            reasons=tuple(self._reasons()),
+            reasons=tuple(self._reasons(checked.recount.own)),
             answers=tuple(self._answers()),
             times=_times(row),
             check=_check(checked),
@@ -172,24 +172,11 @@ class _Words:
     def _about(self, proposal: Proposal) -> str:
         return about_in_words(proposal, self._name)
 
-    def _reasons(self) -> Iterator[tuple[str, str]]:
-        """The objections: the last ballot of each member, as far as it is one."""
-        last: dict[bytes, tuple[int, bytes, Ballot]] = {}
-        for entry in self._evidence.entries:
-            if entry.header.type != CAST_TYPE or entry.author not in self._members:
-                continue
-            try:
-                ballot = decode_cast(entry.payload or b"")
-            except FormatError:
-                continue
-            voter = ballot.member or self._members[entry.author]
-            found = (entry.header.time_ms, bytes(entry.id), ballot)
-            if voter not in last or last[voter][:2] < found[:2]:
-                last[voter] = found
-        for voter in sorted(last):
-            ballot = last[voter][2]
-            if ballot.choice == OBJECT:
-                yield self._name(voter), self._word(ballot.annex, "text") or REMOVED
+    def _reasons(self, ballots: Mapping[bytes, BallotRow]) -> Iterator[tuple[str, str]]:
+        """The objections among the ballots that counted."""
+        for voter in sorted(ballots):
+            if ballots[voter].choice == OBJECT:
+                yield self._name(voter), self._word(ballots[voter].annex, "text") or REMOVED
 
     def _answers(self) -> Iterator[tuple[str, str]]:
         by_id: Mapping[bytes, Value] = {entry.id: entry for entry in self._evidence.entries}
@@ -209,12 +196,15 @@ def _result(row: DecisionRow) -> str:
     return f"{words}, but it could not be carried out ({row.rule})" if row.rule else words
 
 
-def _figures(row: DecisionRow) -> tuple[tuple[str, int], ...]:
+def _figures(row: DecisionRow, ballots: Mapping[bytes, BallotRow]) -> tuple[tuple[str, int], ...]:
     took_part = row.yes + row.no + row.abstain + row.object + row.ranked
     if row.subject == ELECTION:
         counts = [("Ranked ballots", row.ranked), ("Abstentions", row.abstain)]
     else:
         counts = [("Yes", row.yes), ("No", row.no), ("Abstentions", row.abstain), ("Objections", row.object)]
+    recorded = sum(ballot.recorder is not None for ballot in ballots.values())
+    if recorded:
+        counts.append(("Of these written down by another member and confirmed", recorded))
     return (*counts, ("Took part", took_part), ("Could vote", row.voters))
 
 

@@ -26,11 +26,12 @@ def about_in_words(proposal: Proposal, name: Name) -> str:
         case "lying_voters":
             return f"Tolerated faulty voters: {body['lying_voters']}"
         case "mandate" if "withdraw" in body:
-            return "Withdrawal of a mandate"
+            return f"Withdrawal of a mandate (decision {body['withdraw'].hex()[:8]})"
         case "mandate":
             holders, acts = ", ".join(name(holder) for holder in body["holders"]), ", ".join(body["acts"])
             return (
-                f"Mandate “{body['name']}”: {body['needed']} of {holders} may {acts}, for {body['days']} days"
+                f"Mandate “{body['name']}” for {acts}: {body['needed']} of {holders} sign together, "
+                f"for {body['days']} days"
             )
         case "rule_version":
             return f"Following rules of version {body['version']}"

@@ -65,8 +65,9 @@ _STANDINGS = MappingProxyType(
 
 def reader_of(state: GroupState, device_key: bytes) -> Reader:
     """How one proven device key stands to a group."""
-    if device_key in state.voters:
-        # Whoever goes keeps voting until a block lets it go, and votes on nothing that it cannot read.
+    if device_key in state.voters or device_key in state.speakers:
+        # Whoever goes keeps voting until a block lets it go, and votes on nothing that it cannot read; nor
+        # does who speaks for a lost voter.
         return Reader.MEMBER
     reader = _STANDINGS[state.standing(device_key)]
     if reader in (Reader.REMOVED, Reader.STRANGER) and device_key in state.charter.stewards:

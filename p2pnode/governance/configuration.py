@@ -38,4 +38,12 @@ def settle_epoch(state: State) -> None:
 
 def _configuration(rows: Rows, epoch: int) -> Configuration:
     voters = tuple((member_id, row.key) for member_id, row in tables.voters(rows))
-    return Configuration(voters, tables.lying_voters(rows), charter_hash(rows), epoch)
+    recovery = tuple(_commitment(rows, member_id) for member_id, _ in voters)
+    return Configuration(voters, tables.lying_voters(rows), charter_hash(rows), epoch, recovery)
+
+
+def _commitment(rows: Rows, member_id: bytes) -> bytes:
+    """What is known of a voter's recovery key."""
+    row = tables.member(rows, member_id)
+    assert row is not None, "a voter who was never a member"
+    return row.recovery

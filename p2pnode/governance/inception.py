@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from p2pnode.consensus.recovered import commitment_of
 from p2pnode.core import codec
 from p2pnode.core.codec import Value
-from p2pnode.core.crypto import sha256, tagged_hash
+from p2pnode.core.crypto import sha256
 from p2pnode.core.fields import Fields
 from p2pnode.core.ids import DeviceKey, MemberId
 
@@ -44,4 +45,4 @@ def inception_of_value(value: Value) -> Inception:
 
 def recovery_commitment_of(recovery_key: bytes) -> bytes:
     """What an inception says of a recovery public key without showing it."""
-    return tagged_hash("recovery", recovery_key)
+    return commitment_of(recovery_key)

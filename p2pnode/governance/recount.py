@@ -7,7 +7,7 @@ what does not fit. Whether the row itself is the group's is shown by a proof (`c
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from p2pnode.core import codec
 from p2pnode.core.crypto import sha256
@@ -66,12 +66,14 @@ class Recount:
 
     Shapes: count is None when the proposal cannot be read; faults are stable ids of what does not fit, each
     with the entry or the field; claimed are the devices, ascending, that counted and that only the export
-    ascribes to a member: they are not the ones with which the member began.
+    ascribes to a member: they are not the ones with which the member began; own are the ballots that counted,
+    by member, also those that another recorded and that were confirmed.
     """
 
     count: Count | None
     faults: tuple[tuple[str, str], ...]
     claimed: tuple[bytes, ...] = ()
+    own: Mapping[bytes, BallotRow] = field(default_factory=dict)
 
     @property
     def agrees(self) -> bool:
@@ -114,7 +116,7 @@ def recount(evidence: Evidence) -> Recount:
     seats = proposal.body["seats"] if proposal.subject == ELECTION else 0
     found = count(Question(rule_of_row(row.decided_by), evidence.electorate, seats), own, delegates)
     _compare(papers, found, counted_hash(evidence.electorate, own, delegates))
-    return Recount(found, tuple(papers.faults), tuple(_claimed(evidence)))
+    return Recount(found, tuple(papers.faults), tuple(_claimed(evidence)), own)
 
 
 def _members(people: Sequence[Person]) -> tuple[dict[bytes, bytes], list[tuple[str, str]]]:
@@ -233,7 +235,7 @@ def _read_ballot(papers: _Papers, entry: Entry, author: bytes) -> str | None:
         return "ballot.not_entitled"
     new = BallotRow(entry.header.time_ms, entry.id, cast.choice, cast.ranked, cast.annex)
     if cast.member is not None:
-        papers.recorded[entry.id] = (voter, new)
+        papers.recorded[entry.id] = (voter, replace(new, recorder=author))
         return None
     if new.time_ms > row.deadline_ms:
         return "ballot.late"

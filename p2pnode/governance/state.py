@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Literal
 
@@ -26,6 +26,7 @@ from p2pnode.governance.genesis import genesis_rows
 from p2pnode.governance.inception import Inception, inception_of_value
 from p2pnode.governance.joining import NEEDS, PETITION_RULES
 from p2pnode.governance.member_types import MEMBER_TYPES
+from p2pnode.governance.recovering import speakers
 
 __all__ = ["NEEDS", "PETITION_RULES", "GroupState", "Member", "Outcome", "fold", "may_admit", "state_of"]
 
@@ -94,6 +95,11 @@ class GroupState:
     final: MemoryRows = field(repr=False, compare=False)
     rows: MemoryRows = field(repr=False, compare=False)
     _standings: Mapping[bytes, tuple[MemberId, Standing]] = field(repr=False)
+
+    @cached_property
+    def speakers(self) -> Mapping[bytes, bytes]:
+        """The new devices that speak for lost voters now, with the members' ids (J20)."""
+        return speakers(self.final, self.rows)
 
     @property
     def name(self) -> str:

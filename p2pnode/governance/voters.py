@@ -16,11 +16,13 @@ from typing import NamedTuple
 
 from p2pnode.consensus.convocation import closing_message
 from p2pnode.consensus.execution import BlockContext
+from p2pnode.consensus.format import Configuration
+from p2pnode.consensus.recovered import is_signature
 from p2pnode.consensus.rows import State, row_key
 from p2pnode.consensus.rules import Lock
 from p2pnode.core import codec
 from p2pnode.core.codec import Value
-from p2pnode.core.crypto import HASH_BYTES, SIGNATURE_BYTES, is_signed
+from p2pnode.core.crypto import HASH_BYTES
 from p2pnode.core.entry import Entry
 from p2pnode.core.errors import FormatError
 from p2pnode.core.fields import Fields
@@ -176,10 +178,10 @@ def execute_return(state: State, entry: Entry, context: BlockContext) -> str | N
 def execute_suspend(state: State, entry: Entry, context: BlockContext) -> str | None:
     """Let those rest who did not answer the roll call of this height, once a majority has closed it."""
     suspend = decode_suspend(entry.payload or b"")
-    keys = {member_id: row.key for member_id, row in tables.voters(state)}
+    keys = [member_id for member_id, _ in tables.voters(state)]
     remaining = len(keys) - len(suspend.absent)
     closed = [close for close in suspend.closes if close.member not in suspend.absent]
-    epoch = configuration_of(state).epoch
+    configuration = configuration_of(state)
     rules = (
         ("voter.other_height", suspend.height != context.height),
         ("voter.no_voter", any(member_id not in keys for member_id in suspend.absent)),
@@ -187,10 +189,7 @@ def execute_suspend(state: State, entry: Entry, context: BlockContext) -> str | 
         ("voter.no_quorum", not voting.may_survive(remaining, tables.lying_voters(state))),
         (
             "voter.false_close",
-            not all(
-                close.member in keys and _is_signed(close, keys[close.member], epoch, context)
-                for close in closed
-            ),
+            not all(_is_said(close, configuration, context) for close in closed),
         ),
     )
     broken = next((rule for rule, breaks in rules if breaks), None)
@@ -200,9 +199,12 @@ def execute_suspend(state: State, entry: Entry, context: BlockContext) -> str | 
     return broken
 
 
-def _is_signed(close: SeenClose, key: bytes, epoch: int, context: BlockContext) -> bool:
-    message = closing_message(context.group, epoch, context.height, close.lock)
-    return is_signed(key, message, close.signature)
+def _is_said(close: SeenClose, configuration: Configuration, context: BlockContext) -> bool:
+    members = [member_id for member_id, _ in configuration.voters]
+    message = closing_message(context.group, configuration.epoch, context.height, close.lock)
+    return close.member in members and configuration.is_said(
+        members.index(close.member), context.group, context.height, message, close.signature
+    )
 
 
 def _is_id(value: object) -> bool:
@@ -218,10 +220,10 @@ def _is_close(value: Value) -> bool:
     if type(value) is not list or len(value) != 4 or not _is_id(value[0]):
         return False
     _, view, block, signature = value
-    if type(view) is not int or type(block) is not bytes or type(signature) is not bytes:
+    if type(view) is not int or type(block) is not bytes:
         return False
     is_lock = 0 <= view <= COUNTER_MAX and len(block) == HASH_BYTES
-    return (is_lock or (view == -1 and not block)) and len(signature) == SIGNATURE_BYTES
+    return (is_lock or (view == -1 and not block)) and is_signature(signature)
 
 
 def _author(state: State, entry: Entry) -> tuple[bytes, MemberRow]:

@@ -132,7 +132,7 @@ class DecisionSummary(TypedDict):
 
 
 class BallotShown(TypedDict):
-    """Whose ballot says what. through: who was given the vote; state as of entries."""
+    """Whose ballot says what. through: who was given the vote; recorded_by: who wrote it down for them."""
 
     member: str
     name: str
@@ -140,6 +140,7 @@ class BallotShown(TypedDict):
     ranked: list[str]
     reason: str
     through: str | None
+    recorded_by: str | None
     entry: str | None
 
 
@@ -152,8 +153,9 @@ class Spoken(TypedDict):
 
 
 class DecisionDetail(TypedDict):
-    """A proposal with who counts. result: what came out, or would come out now; missing: whose ballot is
-    missing, by name; recounted: whether counting again from signed entries gives the same, None while open.
+    """A proposal with who counts. result: what came out, or would come out now; recorded: ballots that others
+    wrote down and that wait to be confirmed; missing: whose ballot is missing, by name; recounted: whether
+    counting again from signed entries gives the same, None while open.
     """
 
     summary: DecisionSummary
@@ -162,11 +164,44 @@ class DecisionDetail(TypedDict):
     result: str
     round: int
     ballots: list[BallotShown]
+    recorded: list[BallotShown]
     missing: list[str]
     answers: list[Spoken]
     elected: list[str]
     recounted: bool | None
     faults: list[str]
+
+
+class SaidOnBehalf(TypedDict):
+    """An entry that holders of a mandate have signed. holds: enough of them have; signers are names."""
+
+    entry: str
+    act: str
+    signers: list[str]
+    holds: bool
+    text: str
+
+
+class MandateShown(TypedDict):
+    """A mandate that was given and not taken back. holders: names, of whom `needed` sign together."""
+
+    id: str
+    name: str
+    holders: list[str]
+    needed: int
+    acts: list[str]
+    until_ms: int
+    is_over: bool
+    is_mine: bool
+    said: list[SaidOnBehalf]
+
+
+class BallotCodes(TypedDict):
+    """A fresh sheet of one-time codes, shown once; the log holds their hashes."""
+
+    entry: str
+    group: str
+    codes: list[str]
 
 
 class ProofFile(TypedDict):

@@ -10,7 +10,7 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
 from urllib.parse import urlencode
 
-from p2pnode.core.errors import NodeError, PeerError, StoreError, Unreachable, UsageError
+from p2pnode.core.errors import NodeFault, PeerError, StoreError, Unreachable, UsageError
 from p2pnode.home import Home
 
 _HOST = "127.0.0.1"
@@ -23,10 +23,6 @@ class NotRunning(Unreachable):
 
     def __init__(self) -> None:
         super().__init__("The node is not running. Start it with `p2pnode up`.")
-
-
-class NodeFault(NodeError):
-    """The node met a fault of its own while it answered."""
 
 
 class Client:

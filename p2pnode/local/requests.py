@@ -10,6 +10,7 @@ from p2pnode.core.limits import FOUNDERS_MAX, PAYLOAD_BYTES_MAX
 
 CLAIMS_MAX = 500
 LOG_ROWS_MAX = 1000
+CODES_MAX = 32
 TEXT_CHARACTERS_MAX = 65536
 _NAME_CHARACTERS_MAX = 256
 _TIME_MS_MAX = 2**53 - 1
@@ -158,6 +159,18 @@ class ConfirmationRequest(_Request):
     proposal: Word
     member: Word | None = None
     code: Word | None = None
+
+
+class CodesRequest(_Request):
+    group: Word
+    count: Annotated[int, Field(ge=1, le=CODES_MAX)]
+
+
+class MandateSigning(_Request):
+    group: Word
+    mandate: Word
+    entry: Word
+    act: Word | None = None
 
 
 class DelegationRequest(_Request):

@@ -132,6 +132,21 @@ async def confirm_ballot(service: Service, request: body.ConfirmationRequest) ->
     return await service.confirm_ballot(request.group, request.proposal, request.member, request.code)
 
 
+@routes.post("/ballots/codes", responses=_answers(shape.BallotCodes))
+async def publish_codes(service: Service, request: body.CodesRequest) -> Any:
+    return await service.publish_codes(request.group, request.count)
+
+
+@routes.get("/mandates", responses=_answers(list[shape.MandateShown]))
+async def mandates(service: Service, group: Word) -> Any:
+    return await service.mandates(group)
+
+
+@routes.post("/mandates/sign", responses=_answers(shape.Written))
+async def sign_mandate(service: Service, request: body.MandateSigning) -> Any:
+    return await service.sign_mandate(request.group, request.mandate, request.entry, request.act)
+
+
 @routes.post("/delegations", responses=_answers(shape.Written))
 async def delegate(service: Service, request: body.DelegationRequest) -> Any:
     return await service.delegate(request.group, request.to, request.proposal, request.subject)

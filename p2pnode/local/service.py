@@ -18,6 +18,9 @@ from typing import Any, Literal, NotRequired, Protocol
 from typing_extensions import TypedDict
 
 from p2pnode.local.agreement_shapes import (
+    BallotCodes as BallotCodes,
+)
+from p2pnode.local.agreement_shapes import (
     BallotShown as BallotShown,
 )
 from p2pnode.local.agreement_shapes import (
@@ -51,7 +54,13 @@ from p2pnode.local.agreement_shapes import (
     FoundingTerms as FoundingTerms,
 )
 from p2pnode.local.agreement_shapes import (
+    MandateShown as MandateShown,
+)
+from p2pnode.local.agreement_shapes import (
     ProofFile as ProofFile,
+)
+from p2pnode.local.agreement_shapes import (
+    SaidOnBehalf as SaidOnBehalf,
 )
 from p2pnode.local.agreement_shapes import (
     Spoken as Spoken,
@@ -457,6 +466,14 @@ class Service(Protocol):
         self, group: str | None, proposal: str, member: str | None, code: str | None
     ) -> Written:
         """Confirm the newest ballot that somebody recorded for a member."""
+
+    async def publish_codes(self, group: str, count: int) -> BallotCodes:
+        """Make one-time codes by which others confirm ballots that were recorded for this member."""
+
+    async def mandates(self, group: str) -> list[MandateShown]: ...
+
+    async def sign_mandate(self, group: str, mandate: str, entry: str, act: str | None) -> Written:
+        """Sign that an entry is said on behalf of the group; act None: the only one of the mandate."""
 
     async def delegate(
         self, group: str | None, to: str | None, proposal: str | None, subject: str | None

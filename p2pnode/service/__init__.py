@@ -8,11 +8,14 @@ from p2pnode.service.context import Context
 from p2pnode.service.devices import DevicesService
 from p2pnode.service.founding import FoundingService
 from p2pnode.service.keeping import KeepingService
+from p2pnode.service.mandates import MandatesService
 from p2pnode.service.peers import PeersService
 from p2pnode.service.proofs import ProofsService
 
 __all__ = ["Context", "LiveService"]
 
 
-class LiveService(KeepingService, FoundingService, DevicesService, PeersService, ProofsService):
+class LiveService(
+    KeepingService, FoundingService, DevicesService, PeersService, ProofsService, MandatesService
+):
     """One running node."""

@@ -20,6 +20,8 @@ from p2pnode.local.service import Question
 from p2pnode.peerbook import ADDRESSES_PER_PEER_MAX
 from p2pnode.plain import plain
 from p2pnode.port import HeldGroup
+from p2pnode.replication.level import wanted_of
+from p2pnode.service import levels
 from p2pnode.service.context import Context
 from p2pnode.store.group_file import GroupQueries, number_and_seq
 
@@ -93,6 +95,10 @@ class Answerer:
         if name == "addresses":
             self._require_member(held, keys)
             return {"peers": self._addresses(held)}
+        wanted = wanted_of(question)
+        if wanted is not None:
+            self._require_member(held, keys)
+            return await self._context.query(held, lambda queries: levels.answer_to(queries, wanted))
         lanes = lanes_readable(held.state, keys)
         if name == "log" and len(arguments) == 2 and type(arguments[1]) is int:
             count = max(1, min(arguments[1], _ENTRIES_MAX))

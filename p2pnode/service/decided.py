@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
+from p2pnode.core.crypto import HASH_BYTES
 from p2pnode.core.entry import Entry
 from p2pnode.core.errors import FormatError
 from p2pnode.exporters.statement import rule_in_words
 from p2pnode.exporters.subject_words import about_in_words
-from p2pnode.governance.ballot import CAST_TYPE, BallotRow, decode_cast
+from p2pnode.governance.ballot import BallotRow, recorded
 from p2pnode.governance.deciding import Vote, vote
 from p2pnode.governance.decision import DecisionRow, decision, decisions
 from p2pnode.governance.decision_rule import HOUR_MS, rule_of_row
@@ -114,6 +117,7 @@ def _open_detail(view: GroupView, proposal_id: bytes, held: Vote) -> DecisionDet
         result=counted.result,
         round=held.course.round,
         ballots=_ballots(view, counted, held.own),
+        recorded=list(_unconfirmed(view, proposal_id, held.own)),
         missing=[view.name(member) for member in held.electorate if member not in through],
         answers=_answers(view, [entry for entry in entries if entry is not None]),
         elected=_elected(view, counted),
@@ -125,7 +129,6 @@ def _open_detail(view: GroupView, proposal_id: bytes, held: Vote) -> DecisionDet
 def _closed_detail(view: GroupView, proposal_id: bytes, row: DecisionRow) -> DecisionDetail:
     evidence = evidence_of(view, proposal_id, row)
     again = recount(evidence)
-    own = _own_ballots(view, evidence.entries)
     proposal = _proposal(view, proposal_id)
     body = None if proposal is None else proposal.body
     through = {} if again.count is None else dict(again.count.through)
@@ -136,7 +139,8 @@ def _closed_detail(view: GroupView, proposal_id: bytes, row: DecisionRow) -> Dec
         body=plain(body),
         result=row.result,
         round=row.round,
-        ballots=[] if again.count is None else _ballots(view, again.count, own),
+        ballots=[] if again.count is None else _ballots(view, again.count, again.own),
+        recorded=[],
         missing=[view.name(member) for member in evidence.electorate if member not in through],
         answers=_answers(view, answers),
         elected=[view.name(member) for member in row.elected],
@@ -175,34 +179,39 @@ def _elected(view: GroupView, counted: Count) -> list[str]:
     return [] if counted.elected is None else [view.name(member) for member in counted.elected.members]
 
 
-def _ballots(view: GroupView, counted: Count, own: dict[bytes, BallotRow]) -> list[BallotShown]:
-    shown: list[BallotShown] = []
-    for member, speaker in counted.through:
-        row = own.get(speaker)
-        if row is not None:
-            shown.append(
-                BallotShown(
-                    member=member.hex(),
-                    name=view.name(member),
-                    choice=row.choice,
-                    ranked=[view.name(candidate) for candidate in row.ranked],
-                    reason=view.text(row.annex, "text"),
-                    through=None if speaker == member else view.name(speaker),
-                    entry=row.entry.hex(),
-                )
-            )
-    return shown
+def _ballots(view: GroupView, counted: Count, own: Mapping[bytes, BallotRow]) -> list[BallotShown]:
+    return [
+        _ballot(view, member, own[speaker], None if speaker == member else speaker)
+        for member, speaker in counted.through
+        if speaker in own
+    ]
 
 
-def _own_ballots(view: GroupView, entries: tuple[Entry, ...]) -> dict[bytes, BallotRow]:
-    """The last ballot of each member among entries that hold."""
-    found: dict[bytes, BallotRow] = {}
-    for entry in sorted(entries, key=lambda entry: (entry.header.time_ms, entry.id)):
-        if entry.header.type == CAST_TYPE:
-            cast = decode_cast(entry.payload or b"")
-            voter = cast.member or view.describer.member_of(entry.author) or b""
-            found[voter] = BallotRow(entry.header.time_ms, entry.id, cast.choice, cast.ranked, cast.annex)
-    return found
+def _unconfirmed(
+    view: GroupView, proposal_id: bytes, own: Mapping[bytes, BallotRow]
+) -> Iterator[BallotShown]:
+    """The newest ballot of each member that somebody recorded and nobody has confirmed."""
+    newest: dict[bytes, BallotRow] = {}
+    for key, row in recorded(view.rows, proposal_id):
+        member = key[:HASH_BYTES]
+        before = newest.get(member)
+        is_newer = before is None or (before.time_ms, before.entry) < (row.time_ms, row.entry)
+        if row.confirmed_by is None and member not in own and is_newer:
+            newest[member] = row
+    return (_ballot(view, member, row, None) for member, row in newest.items())
+
+
+def _ballot(view: GroupView, member: bytes, row: BallotRow, speaker: bytes | None) -> BallotShown:
+    return BallotShown(
+        member=member.hex(),
+        name=view.name(member),
+        choice=row.choice,
+        ranked=[view.name(candidate) for candidate in row.ranked],
+        reason=view.text(row.annex, "text"),
+        through=None if speaker is None else view.name(speaker),
+        recorded_by=None if row.recorder is None else view.name(row.recorder),
+        entry=row.entry.hex(),
+    )
 
 
 def _answers(view: GroupView, entries: list[Entry]) -> list[Spoken]:

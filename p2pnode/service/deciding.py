@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -119,6 +120,16 @@ class DecidingService(EntriesService):
         payload = await self.context.view(found.held, prepare)
         return await self.write(found.held, ballots.CONFIRM_TYPE, payload)
 
+    async def publish_codes(self, group: str, count: int) -> shapes.BallotCodes:
+        held = self.context.held(group)
+        member_id = await self.context.view(held, lambda view: view.me[0])
+        codes = [os.urandom(ballots.CODE_BYTES) for _ in range(count)]
+        hashes = tuple(sorted(ballots.code_hash(member_id, code) for code in codes))
+        entry = await self.context.say(held, ballots.CODES_TYPE, ballots.encode_codes(hashes))
+        return shapes.BallotCodes(
+            entry=entry.id.hex(), group=held.group.hex(), codes=[_code_text(code) for code in codes]
+        )
+
     async def delegate(
         self, group: str | None, to: str | None, proposal: str | None, subject: str | None
     ) -> shapes.Written:
@@ -230,6 +241,12 @@ def _void_rule_of_place(view: GroupView, proposal_id: bytes, voter: bytes) -> st
     if voter not in electorate(rows, row.electorate):
         return "ballot.not_entitled"
     return "ballot.late" if view.now_ms > course(rows, proposal_id).deadline_ms else None
+
+
+def _code_text(code: bytes) -> str:
+    """A code as it stands on paper, in groups of four digits."""
+    digits = code.hex()
+    return "-".join(digits[at : at + 4] for at in range(0, len(digits), 4))
 
 
 def _code(text: str) -> bytes:

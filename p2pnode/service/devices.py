@@ -138,9 +138,11 @@ class DevicesService(GroupsService):
             )
         group, host = await self._open_invited(invitation)
         member_id = bytes.fromhex(invitation["member"])
-        signature = recovering.sign_recovery(key, group, member_id, own, next_)
-        payload = recovering.encode(recovering.Recover(member_id, DeviceKey(key.public), next_, signature))
         held = self.context.port.groups()[group]
+        last = await self.context.query(held, _last_final)
+        payload = recovering.encode(
+            recovering.recover_by(key, group, member_id, own, next_, last or (0, group))
+        )
         rule = await self.context.view(held, lambda view: view.void_rule_of(recovering.RECOVER_TYPE, payload))
         if rule is not None and rule not in _JUDGED_BY_OTHERS:
             raise refusal(rule)
@@ -194,6 +196,12 @@ class DevicesService(GroupsService):
 
     async def _say(self, held: HeldGroup, type_: str, payload: bytes) -> shapes.Written:
         return written(await self.context.say(held, type_, payload))
+
+
+def _last_final(queries: GroupQueries) -> tuple[int, bytes] | None:
+    """The last final block here."""
+    row = queries.chain.tip()
+    return None if row is None else (row.height, row.id)
 
 
 def _own_beginning(queries: GroupQueries, own: bytes) -> tuple[WireEntry, ...]:

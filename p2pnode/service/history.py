@@ -7,7 +7,7 @@ that the block names.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from p2pnode.chain.candidates import read_lane
 from p2pnode.consensus.certificate import Final, configuration_of_value, final_of_value
@@ -39,17 +39,12 @@ class History:
         self._lanes = {lane.number: lane for lane in queries.lanes()}
         self._numbers = {lane.key: lane.number for lane in self._lanes.values()}
         self._cuts: dict[int, list[tuple[int, int]]] = {}
-        for row in self._rows():
-            for entry in decode_body(row.body).cut:
+        for row in _rows(queries, 1):
+            # Behind a snapshot the bodies come later.
+            for entry in decode_body(row.body).cut if row.body else ():
                 number = self._numbers.get((entry.key, entry.lane))
                 if number is not None:
                     self._cuts.setdefault(number, []).append((entry.seq, row.height))
-
-    def _rows(self) -> Iterator[BlockRow]:
-        first = 1
-        while rows := self._queries.chain.blocks(first, first + _BLOCKS_A_READ - 1):
-            yield from rows
-            first = rows[-1].height + 1
 
     def height_of(self, number: int, seq: int) -> int | None:
         """The height of the block that ordered an entry."""
@@ -94,22 +89,32 @@ class History:
 
     def links(self, height: int) -> tuple[Link, ...]:
         """The way of a proof from the founding to a block: each change of who votes, and the last."""
-        return tuple(self._links(height))
+        return tuple(links_above(self._queries, 0, height, (height,)))
 
-    def _links(self, height: int) -> Iterator[Link]:
-        for row in self._rows():
-            if row.height > height:
-                return
-            header = decode_header(row.header)
-            is_change = header.next_config_hash != header.config_hash
-            if is_change or row.height == height:
-                yield Link(_final_of(row), self._next_configuration(row.height) if is_change else None)
 
-    def _next_configuration(self, height: int) -> Configuration:
-        above = self._queries.chain.block(height + 1)
-        if above is None:
-            return configuration_of(self._queries.chain)
-        return configuration_of_value(codec.decode(above.configuration))
+def links_above(queries: GroupQueries, height: int, last: int, shown: Collection[int]) -> Iterator[Link]:
+    """The way from a block up to another: each change of who votes, and the blocks that are to be shown."""
+    for row in _rows(queries, height + 1):
+        if row.height > last:
+            return
+        header = decode_header(row.header)
+        is_change = header.next_config_hash != header.config_hash
+        if is_change or row.height in shown:
+            yield Link(_final_of(row), configuration_above(queries, row.height) if is_change else None)
+
+
+def configuration_above(queries: GroupQueries, height: int) -> Configuration:
+    """Who votes above a block: nobody else as long as no block that is left out here changes it."""
+    above = queries.chain.next_blocks(height + 1, 1)
+    if not above:
+        return configuration_of(queries.chain)
+    return configuration_of_value(codec.decode(above[0].configuration))
+
+
+def _rows(queries: GroupQueries, first: int) -> Iterator[BlockRow]:
+    while rows := queries.chain.next_blocks(first, _BLOCKS_A_READ):
+        yield from rows
+        first = rows[-1].height + 1
 
 
 def _final_of(row: BlockRow) -> Final:

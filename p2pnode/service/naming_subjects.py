@@ -8,9 +8,10 @@ from typing import Any
 from p2pnode.core.codec import Value
 from p2pnode.core.errors import FormatError, UsageError
 from p2pnode.core.ids import device_key_of_did
-from p2pnode.governance import mandate, tables
+from p2pnode.governance import tables
 from p2pnode.governance.proposal import Proposal, decode_open, encode_open
 from p2pnode.local.naming import Named, choose
+from p2pnode.service.mandates import mandate_of
 from p2pnode.service.viewing import GroupView
 
 
@@ -46,10 +47,7 @@ def _members(view: GroupView, words: Any) -> list[bytes]:
 
 
 def _mandate(view: GroupView, word: Any) -> bytes:
-    candidates = [
-        Named(mandate_id.hex(), row.name) for mandate_id, row in mandate.mandates(view.rows).items()
-    ]
-    return bytes.fromhex(choose("mandate", str(word), candidates, where="p2pnode decisions"))
+    return mandate_of(view, str(word))
 
 
 def _device(_: GroupView, text: Any) -> bytes:

@@ -82,7 +82,7 @@ RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "proposal.no_petition": ("no newcomer of that name waits", "p2pnode members shows who waits"),
         "proposal.no_mandate": (
             "there is no such mandate",
-            "p2pnode decisions lists mandates that were given",
+            "p2pnode mandate list shows those that are in force",
         ),
         "proposal.no_such_member": ("somebody named is no final member", "p2pnode members shows who is"),
         "proposal.too_many": (
@@ -130,6 +130,41 @@ RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "a ballot of somebody else is confirmed with one of that person's codes",
             "add --code CODE from the person's paper",
         ),
+        "ballot.too_many_recorded": (
+            "one member records ballots for so many others only",
+            "another member records it; p2pnode charter show tells for how many (recorded_ballots_max)",
+        ),
+        "ballot.wrong_code": (
+            "that code is not on the newest sheet of this member, or was used already",
+            "take the next code of the sheet; p2pnode codes makes a new one on a device of theirs",
+        ),
+        "ballot.no_member": (
+            "only members in good standing vote",
+            "p2pnode why GROUP tells how you stand",
+        ),
+        "ballot.no_such_member": (
+            "somebody named is no member in good standing",
+            "p2pnode members shows who is",
+        ),
+        "mandate.unknown": ("there is no such mandate, or it was taken back", "p2pnode mandate list"),
+        "mandate.withdrawn": ("the mandate was taken back already", ""),
+        "mandate.no_holder": (
+            "only who holds the mandate signs by it",
+            "p2pnode mandate list tells who holds it",
+        ),
+        "mandate.over": (
+            "the time of the mandate is over",
+            "the group can give a new one: p2pnode propose mandate --help",
+        ),
+        "mandate.other_act": (
+            "the mandate does not cover that",
+            "p2pnode mandate list tells in what it may be used",
+        ),
+        "mandate.signed_as_other_act": (
+            "others have signed the entry as another act",
+            "p2pnode mandate list tells as which",
+        ),
+        "mandate.no_member": ("a holder was no member in good standing any more", ""),
         "withdraw.no_proposal": ("that proposal is not open", "p2pnode decisions shows what is"),
         "withdraw.not_the_author": (
             "only whoever proposed it can withdraw it",

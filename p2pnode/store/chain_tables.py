@@ -1,10 +1,19 @@
-"""The tables of a group's chain: blocks, state rows, nodes of the trie, and what became of entries."""
+"""The tables of a group's chain: blocks, state rows, nodes of the trie, and what became of entries.
+
+A state stays for some blocks after it was left behind, so that whoever fetches it comes to its end.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
+
+from p2pnode.consensus.trie import Leaf, leaf_of, node_of
+from p2pnode.core.crypto import sha256
+
+STATES_KEPT = 128
+"""States of so many blocks before the last one can still be fetched."""
 
 _ROWS_A_SCAN = 256
 
@@ -28,12 +37,15 @@ class BlockRow(NamedTuple):
 class ChainQueries:
     """What can be read of a chain; it is the `Rows` of the last final block."""
 
+    _ROWS = "state_row"
+    _NODES = "trie_node"
+
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def get(self, key: bytes) -> bytes | None:
         """The value of a state row."""
-        row = self._connection.execute("SELECT value FROM state_row WHERE key=?", (key,)).fetchone()
+        row = self._connection.execute(f"SELECT value FROM {self._ROWS} WHERE key=?", (key,)).fetchone()
         return None if row is None else bytes(row[0])
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -42,7 +54,7 @@ class ChainQueries:
         comparison = ">="
         while True:
             rows = self._connection.execute(
-                f"SELECT key, value FROM state_row WHERE key {comparison} ?"
+                f"SELECT key, value FROM {self._ROWS} WHERE key {comparison} ?"
                 + (" AND key < ?" if end is not None else "")
                 + " ORDER BY key LIMIT ?",
                 (after, *([end] if end is not None else []), _ROWS_A_SCAN),
@@ -54,7 +66,9 @@ class ChainQueries:
 
     def trie_node(self, node_hash: bytes) -> bytes:
         """A node of the trie. Errors: KeyError for one that is not kept."""
-        row = self._connection.execute("SELECT content FROM trie_node WHERE hash=?", (node_hash,)).fetchone()
+        row = self._connection.execute(
+            f"SELECT content FROM {self._NODES} WHERE hash=?", (node_hash,)
+        ).fetchone()
         if row is None:
             raise KeyError(node_hash.hex())
         return bytes(row[0])
@@ -76,10 +90,45 @@ class ChainQueries:
         )
         return list(map(BlockRow._make, rows))
 
+    def next_blocks(self, first: int, limit: int) -> list[BlockRow]:
+        """The next final blocks from a height on: behind a snapshot some are not here, or without body."""
+        rows = self._connection.execute(
+            "SELECT * FROM block WHERE height>=? ORDER BY height LIMIT ?", (first, limit)
+        )
+        return list(map(BlockRow._make, rows))
+
     def void_rule(self, position: int) -> str | None:
         """The rule that refused a final entry, or None where it held or is not final."""
         row = self._connection.execute("SELECT rule FROM void WHERE position=?", (position,)).fetchone()
         return None if row is None else str(row[0])
+
+
+class StateQueries:
+    """A state by its root, as `make_chunk` reads it: the last one or one of those before it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._chain = ChainQueries(connection)
+        self._connection = connection
+        self._leaves: dict[bytes, bytes] = {}
+
+    def node_at(self, node_hash: bytes) -> bytes:
+        """A node of the trie. Errors: KeyError for one that is not kept."""
+        content = self._chain.trie_node(node_hash)
+        node = node_of(content, node_hash)
+        if isinstance(node, Leaf):
+            self._leaves[node.key_hash] = node_hash
+        return content
+
+    def row_at(self, key_hash: bytes) -> tuple[bytes, bytes]:
+        """The row of a leaf that was read. Errors: KeyError for one that is not kept."""
+        row = self._connection.execute(
+            "SELECT leaf.key, COALESCE(leaf.value, state_row.value)"
+            " FROM leaf LEFT JOIN state_row USING (key) WHERE hash=?",
+            (self._leaves[key_hash],),
+        ).fetchone()
+        if row is None or row[1] is None:
+            raise KeyError(key_hash.hex())
+        return bytes(row[0]), bytes(row[1])
 
 
 class ChainTransaction(ChainQueries):
@@ -87,24 +136,57 @@ class ChainTransaction(ChainQueries):
 
     def add_block(self, row: BlockRow) -> None:
         """Keep a final block."""
-        self._connection.execute("INSERT INTO block VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        self._connection.execute("INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
     def put_rows(self, changes: Mapping[bytes, bytes | None]) -> None:
         """Write state rows; None deletes one."""
+        self._keep_leaves(changes)
+        self._write_rows(changes)
+
+    def put_trie(self, new: Mapping[bytes, bytes], stale: Iterable[bytes]) -> None:
+        """Write nodes of the trie after the last block; those that its state no longer reaches go later."""
+        tip = self.tip()
+        height = 0 if tip is None else tip.height
         self._connection.executemany(
-            "INSERT OR REPLACE INTO state_row VALUES (?, ?)",
+            "INSERT OR REPLACE INTO retired VALUES (?, ?)", [(node_hash, height) for node_hash in stale]
+        )
+        self._connection.executemany("DELETE FROM retired WHERE hash=?", [(node_hash,) for node_hash in new])
+        self._write_nodes(new)
+        self._forget_states(height - STATES_KEPT)
+
+    def _write_rows(self, changes: Mapping[bytes, bytes | None]) -> None:
+        self._connection.executemany(
+            f"INSERT OR REPLACE INTO {self._ROWS} VALUES (?, ?)",
             [(key, value) for key, value in changes.items() if value is not None],
         )
         self._connection.executemany(
-            "DELETE FROM state_row WHERE key=?", [(key,) for key, value in changes.items() if value is None]
+            f"DELETE FROM {self._ROWS} WHERE key=?",
+            [(key,) for key, value in changes.items() if value is None],
         )
 
-    def put_trie(self, new: Mapping[bytes, bytes], stale: Iterable[bytes]) -> None:
-        """Write nodes of the trie and drop those that the last state no longer reaches."""
-        self._connection.executemany(
-            "DELETE FROM trie_node WHERE hash=?", [(node_hash,) for node_hash in stale]
-        )
-        self._connection.executemany("INSERT OR REPLACE INTO trie_node VALUES (?, ?)", list(new.items()))
+    def _write_nodes(self, new: Mapping[bytes, bytes]) -> None:
+        self._connection.executemany(f"INSERT OR REPLACE INTO {self._NODES} VALUES (?, ?)", list(new.items()))
+
+    def _keep_leaves(self, changes: Mapping[bytes, bytes | None]) -> None:
+        """Note the row of each new leaf, and keep the values of rows that change."""
+        for key, value in changes.items():
+            before = self.get(key)
+            if before is not None and before != value:
+                self._connection.execute(
+                    "UPDATE leaf SET value=? WHERE hash=?", (before, sha256(leaf_of(key, before).node))
+                )
+            if value is not None:
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO leaf VALUES (?, ?, NULL)", (sha256(leaf_of(key, value).node), key)
+                )
+
+    def _forget_states(self, height: int) -> None:
+        """Drop what the states up to a height alone reach."""
+        for table in ("trie_node", "leaf"):
+            self._connection.execute(
+                f"DELETE FROM {table} WHERE hash IN (SELECT hash FROM retired WHERE height<=?)", (height,)
+            )
+        self._connection.execute("DELETE FROM retired WHERE height<=?", (height,))
 
     def add_void(self, rules: Iterable[tuple[int, str]]) -> None:
         """Note which final entries a rule refused."""

@@ -13,8 +13,9 @@ from p2pnode.core.crypto import sha256
 from p2pnode.core.limits import SEQ_MAX
 from p2pnode.replication.lane import LaneState
 from p2pnode.replication.run import Row, StoredEntry
-from p2pnode.store.chain_tables import ChainQueries, ChainTransaction
+from p2pnode.store.chain_tables import ChainQueries, ChainTransaction, StateQueries
 from p2pnode.store.database import Connect, Writing, connect, is_sound, open_database, reported
+from p2pnode.store.level_tables import LevelQueries, LevelTransaction, ReplayTransaction
 
 Place = tuple[int, int]
 """An entry's position and the index of a record in it."""
@@ -76,6 +77,16 @@ class GroupQueries:
     def chain(self) -> ChainQueries:
         """The tables of the group's chain."""
         return ChainQueries(self._connection)
+
+    @property
+    def states(self) -> StateQueries:
+        """The last state and those before it, by their roots."""
+        return StateQueries(self._connection)
+
+    @property
+    def level(self) -> LevelQueries:
+        """A snapshot on its way, and the replay behind one."""
+        return LevelQueries(self._connection)
 
     def close(self) -> None:
         self._connection.close()
@@ -261,6 +272,15 @@ class GroupTransaction(GroupQueries):
     def chain(self) -> ChainTransaction:
         """The tables of the group's chain."""
         return ChainTransaction(self._connection)
+
+    @property
+    def level(self) -> LevelTransaction:
+        """A snapshot on its way, and the replay behind one."""
+        return LevelTransaction(self._connection)
+
+    def replay(self, height: int) -> ReplayTransaction:
+        """The chain as far as history was run again."""
+        return ReplayTransaction(self._connection, height)
 
     def add_lane(self, author: bytes, lane: int) -> LaneState:
         """A new empty lane with the next number."""

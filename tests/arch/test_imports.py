@@ -59,12 +59,13 @@ _WRITER = (
 _ASSEMBLY = (
     "p2pnode.announcing",
     "p2pnode.daemon",
+    "p2pnode.leveller",
     "p2pnode.port",
     "p2pnode.service",
     "p2pnode.serving",
     "p2pnode.writer",
 )
-_SYNC = (*_PURE, *_WRITER, "p2pnode.store")
+_SYNC = (*_PURE, *_WRITER, "p2pnode.proving", "p2pnode.store")
 
 _ROOMS = {
     "p2pnode.core": Room(

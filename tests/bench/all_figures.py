@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from tests.bench import (
     c1_certificates,
     c2_snapshot,
+    n1_newcomer,
     w1_append,
     w2_catch_up,
     w3_differences,
@@ -21,4 +22,5 @@ MEASURES: Mapping[str, Callable[[Options], list[Figure]]] = {
     "w5": w5_start.measure,
     "c1": c1_certificates.measure,
     "c2": c2_snapshot.measure,
+    "n1": n1_newcomer.measure,
 }

@@ -80,9 +80,9 @@ class Author:
                 return effect.value
         raise AssertionError("no reply")
 
-    def found(self) -> bytes:
+    def found(self, **settings: int) -> bytes:
         template = (ROOT / "config" / "templates" / "circle.toml").read_text()
-        charter = charter_of_toml(template, name="Upper Valley", council_above=_COUNCIL_ABOVE)
+        charter = charter_of_toml(template, name="Upper Valley", council_above=_COUNCIL_ABOVE, **settings)
         return bytes(self.ask(Found("bench", charter.value, os.urandom(32), _COMMITMENT, _annex("founder"))))
 
     def link(self, group: bytes, uses: int) -> str:
@@ -192,27 +192,33 @@ class DataSet:
             yield copies
 
 
-def data_set(entries: int, authors: int, readers: int = 1) -> DataSet:
-    """A group of `authors` writers and `readers` silent members.
+def data_set(
+    entries: int, authors: int, readers: int = 1, *, has_near: bool = True, **settings: int
+) -> DataSet:
+    """A group of `authors` writers and `readers` silent members; settings are of its charter.
 
     Units: entries are counted without acks and joins.
     """
     schema = sorted((ROOT / "p2pnode" / "store" / "schema").iterdir())
     version = sha256(_FORMAT + b"".join(path.read_bytes() for path in schema)).hexdigest()[:8]
-    folder = Path(tempfile.gettempdir()) / "p2pnode-bench-data" / f"{version}-{entries}-{authors}-{readers}"
+    kind = "-".join([str(has_near), *(f"{name}-{value}" for name, value in sorted(settings.items()))])
+    name = f"{version}-{entries}-{authors}-{readers}-{kind}"
+    folder = Path(tempfile.gettempdir()) / "p2pnode-bench-data" / name
     if not folder.exists():
         folder.parent.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as making:
-            group = _make(Path(making), entries, authors, readers)
+            group = _make(Path(making), entries, authors, readers, has_near=has_near, **settings)
             (Path(making) / "group").write_text(group.hex())
             Path(making).rename(folder)
             Path(making).mkdir()
     return DataSet(folder)
 
 
-def _make(folder: Path, entries: int, authors: int, readers: int) -> bytes:
+def _make(
+    folder: Path, entries: int, authors: int, readers: int, *, has_near: bool, **settings: int
+) -> bytes:
     founder = Author(folder / "writer")
-    group = founder.found()
+    group = founder.found(**settings)
     link = founder.link(group, authors + readers + _COUNCIL_ABOVE)
     for number in range(_COUNCIL_ABOVE):
         silent = Author(folder / f"silent{number}")
@@ -231,12 +237,14 @@ def _make(folder: Path, entries: int, authors: int, readers: int) -> bytes:
     for number in range(1, authors):
         writer = Author(folder / f"author{number}")
         writer.join(founder, group, link)
+        founder.settle(group)  # until a block holds the join, little is taken of a newcomer
         writer.append(group, number * each, each - 1)
         writer.hand_over(group, founder)
         writers.append(writer)
     founder.settle(group)
-    founder.hand_over(group, near)
-    near.settle(group)
+    if has_near:
+        founder.hand_over(group, near)
+        near.settle(group)
     near.close()
     for number, writer in enumerate(writers, start=1):
         writer.append(group, (number + 1) * each - 1, 1)

@@ -18,8 +18,9 @@ from typing import Any
 import trio
 from libp2p.io.trio import TrioTCPStream
 
+from p2pnode.chain.report import ChainReport
 from p2pnode.config import Config
-from p2pnode.core.events import Append, Item
+from p2pnode.core.events import Append, ChainAsked, Item
 from p2pnode.core.ids import device_key_of_peer_id
 from p2pnode.daemon import Daemon
 from p2pnode.economy import contribution
@@ -84,6 +85,14 @@ class Commander:
                 return before
             case "wait":
                 return await self._wait(bytes.fromhex(command["digest"]))
+            case "level":
+                return await self._level(command["height"])
+            case "report":
+                return (await self._report()).height
+            case "count":
+                return self._held.entry_count
+            case "entries":
+                return await self._entries(command["count"])
             case "digest":
                 return _digest_of(self._daemon).hex()
             case "sleep":
@@ -104,6 +113,27 @@ class Commander:
             async with daemon.port.watch() as changes:
                 while _digest_of(daemon) != digest:
                     await changes.receive()
+        return self.usage()
+
+    async def _report(self) -> ChainReport:
+        report: ChainReport = await self._daemon.port.ask(partial(ChainAsked, group=self._held.group))
+        return report
+
+    async def _level(self, height: int) -> dict[str, Any]:
+        """Wait until the state of a block is here, and an entry of our own is written on top of it."""
+        async with self._daemon.port.watch() as changes:
+            while (await self._report()).height < height:
+                await changes.receive()
+        (item,) = items(0, 1)
+        await self._daemon.port.ask(partial(_append, self._held.group, item))
+        report = await self._report()
+        return {**self.usage(), "members": len(self._held.state.members), "snapshot": report.level.snapshot}
+
+    async def _entries(self, count: int) -> dict[str, Any]:
+        """Wait until so many entries are here."""
+        async with self._daemon.port.watch() as changes:
+            while self._held.entry_count < count:
+                await changes.receive()
         return self.usage()
 
     async def _append(self, count: int, rate: float) -> list[int]:

@@ -348,6 +348,7 @@ TARGETS: dict[str, Target] = {
             "message": convocation.closing_message(bytes(32), 1, closing.height, closing.lock).hex()
         },
     ),
+    "block.certificate": Target(agreement.decode_certificate, agreement.encode_certificate),
     "trie_node": Target(proofs.read_node, facts=proofs.node_facts),
     "row_proof": Target(proofs.read_row),
     "snapshot_chunk": Target(proofs.read_chunk, facts=proofs.chunk_facts),

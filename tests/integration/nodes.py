@@ -22,9 +22,9 @@ from p2pnode.home import Home
 from p2pnode.local.client import Client
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-READY_S = 30.0
-SOON_S = 60.0
-_STOP_S = 30.0
+READY_S = 120.0
+SOON_S = 180.0
+_STOP_S = 90.0
 _STEP_S = 0.05
 DAY_MS = 86_400_000
 

@@ -51,11 +51,8 @@ def _entry_of(chain: Chain, what: str, author: SigningKey, number: int, memory: 
             phone,
             recovering.RECOVER_TYPE,
             recovering.encode(
-                recovering.Recover(
-                    id_of(other),
-                    DeviceKey(RECOVERY.public),
-                    COMMITMENT,
-                    recovering.sign_recovery(RECOVERY, chain.group, id_of(other), phone.public, COMMITMENT),
+                recovering.recover_by(
+                    RECOVERY, chain.group, id_of(other), phone.public, COMMITMENT, (0, chain.group)
                 )
             ),
         ),

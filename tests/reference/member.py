@@ -125,6 +125,9 @@ class Member:
             if wish not in self.blocks[block_id].wishes
         )
 
+    def seals_away(self, block_id: bytes) -> bool:
+        return False  # nobody's key is used twice for anything but votes here
+
     def suspends(self, block_id: bytes) -> Collection[bytes]:
         return self.blocks[block_id].suspended
 

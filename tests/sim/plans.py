@@ -23,9 +23,6 @@ LARGE_EVERY = 20
 """One seed in so many has a large network: machines cost time, each has a line to every other one."""
 
 _MACHINES = 4
-TWINS_FROM_SEED = 200
-"""Before that seed no voter runs twice: what it said beyond the fork of its lane 1 does not reach everybody,
-and a group may stand still over it; the case `votes_beyond_a_fork_are_lost` shows how."""
 _DELTAS_S = (2, 5, 10, 30)
 
 
@@ -55,7 +52,7 @@ class Plan:
         if founders + joining + others > _MACHINES:
             self.liars = self.voting_liars
         self.twins: list[tuple[str, str]] = []
-        if self.voting_liars and seed >= TWINS_FROM_SEED and random.random() < 0.4:
+        if self.voting_liars and random.random() < 0.4:
             self.twins = [(f"{self.voting_liars[0]}2", self.voting_liars[0])]
         self.steps: list[Step] = []
 

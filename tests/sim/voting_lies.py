@@ -19,13 +19,16 @@ from p2pnode.consensus.convocation import (
     sign_closing,
 )
 from p2pnode.consensus.format import (
+    CERTIFICATE_TYPE,
     PROPOSAL_TYPE,
     VOTE_TYPE,
     BlockHeader,
+    Certificate,
     CutEntry,
     Kind,
     Proposal,
     Vote,
+    encode_certificate,
     encode_header,
     encode_proposal,
     encode_votes,
@@ -131,6 +134,20 @@ def _early_close(voter: LyingVoter) -> None:
     voter.say([_item(CLOSE_TYPE, encode_closing(closing))])
 
 
+def _forged_certificates(voter: LyingVoter) -> None:
+    """Show quorums that there never were: of one's own vote, of made-up signatures, at other heights."""
+    voters = range(len(voter.tip.configuration.voters))
+    own = [member for member, key in voter.tip.configuration.voters if key == voter.log.key.public]
+    for height in (max(1, voter.height - 1), voter.height, voter.height + 1):
+        for block in voter.blocks():
+            vote = voter.vote("F", block, height=height)
+            subject = (height, 0, voter.view, vote.kind, block)
+            shown = [Certificate(*subject, tuple(voters), (vote.signature,) * len(voters))]
+            if own:
+                shown.append(Certificate(*subject, (voters[-1],), (vote.signature,)))
+            voter.say([_item(CERTIFICATE_TYPE, encode_certificate(certificate)) for certificate in shown])
+
+
 # ---- blocks
 
 
@@ -205,6 +222,7 @@ VOTING_LIES: dict[str, Callable[[LyingVoter], None]] = {
     "skips": _skips,
     "misshapen": _misshapen,
     "early_close": _early_close,
+    "forged_certificates": _forged_certificates,
     "empty_block": _empty_block,
     "other_header": _other_header,
     "missing_entries": _missing_entries,

@@ -161,6 +161,9 @@ def test_terminal_of_another_encoding_is_no_fault(run: CommandLine, node: Record
         (("vote", "p", "--rank", "b", "--rank", "a"), ("vote", (None, "p", "ranked", ["b", "a"], "", None))),
         (("vote", "p", "yes", "--for", "m", "-g", "x"), ("vote", ("x", "p", "yes", [], "", "m"))),
         (("vote", "p", "--confirm", "--code", "c"), ("confirm_ballot", (None, "p", None, "c"))),
+        (("vote", "p", "--confirm", "--for", "Bob"), ("confirm_ballot", (None, "p", "Bob", None))),
+        (("codes", "-g", "x", "--count", "3"), ("publish_codes", ("x", 3))),
+        (("mandate", "sign", "bank", "abcd", "-g", "x"), ("sign_mandate", ("x", "bank", "abcd", None))),
         (("delegate", "Bob", "-g", "x", "--subject", "text"), ("delegate", ("x", "Bob", None, "text"))),
         (("delegate", "--back", "-g", "x"), ("delegate", ("x", None, None, None))),
         (("delegate", "Bob", "--proposal", "p"), ("delegate", (None, "Bob", "p", None))),
@@ -582,14 +585,15 @@ def test_completion_offers_groups_and_is_silent_without_a_node(
 
 
 COMMANDS = (
-    "init up down status id invite join leave vote delegate contribute why query backup restore disk verify "
-    "profiles version"
+    "init up down status id invite join leave vote delegate codes contribute why query backup restore disk "
+    "verify profiles version"
 ).split()
 GROUPED = {
     "charter": ("show", "check", "template"),
     "decisions": ("list", "show", "export", "check", "statement"),
     "device": ("list", "invite", "accept", "add", "revoke", "rotate", "object"),
     "group": ("found", "list", "show", "members", "offer", "sign", "open", "convene"),
+    "mandate": ("list", "sign"),
     "members": ("list", "sponsor"),
     "proof": ("show", "verify"),
     "propose": ("admit", "remove", "amend", "role", "council", "mandate", "text", "restore-key", "withdraw"),

@@ -29,6 +29,7 @@ class Known:
     works: bool = True
     since_ms: int | None = START_MS
     omitting: tuple[bytes, ...] = ()
+    sealing: tuple[bytes, ...] = ()
     suspending: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
     asked: list[tuple[bytes, bool]] = field(default_factory=list)
 
@@ -44,6 +45,9 @@ class Known:
 
     def omits_something_old(self, block_id: bytes) -> bool:
         return block_id in self.omitting
+
+    def seals_away(self, block_id: bytes) -> bool:
+        return block_id in self.sealing
 
     def suspends(self, block_id: bytes) -> Collection[bytes]:
         return self.suspending.get(block_id, ())

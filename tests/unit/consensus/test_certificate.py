@@ -11,7 +11,6 @@ from p2pnode.consensus.certificate import (
     check_certificate,
     check_final,
     configuration_of_value,
-    configuration_value,
     convocation_of,
 )
 from p2pnode.consensus.convocation import sign_closing
@@ -223,20 +222,23 @@ def test_closes_make_what_a_second_attempt_rests_on() -> None:
 
 
 def test_a_configuration_is_written_and_read() -> None:
-    value = configuration_value(CONFIGURATION)
+    value = CONFIGURATION.value
     assert configuration_of_value(value) == CONFIGURATION
     (member, key), (other_member, other_key), *_ = value[0]
     for bad in (
         [],
-        [[], 0, bytes(32), 0],
+        [[], 0, bytes(32), 0, []],
+        value[:4],
+        [*value[:4], [bytes(32)]],
+        [*value[:4], [bytes(31)] * len(value[0])],
         [value[0][::-1], *value[1:]],
         [[[member, key], [member, other_key]], *value[1:]],
         [[[member, key], [other_member, key]], 0, *value[2:]],
         [[[member, bytes(32)]], 0, *value[2:]],
         [value[0], 5, *value[2:]],
         [value[0], True, *value[2:]],
-        [value[0], 1, bytes(31), 0],
-        [value[0], 1, bytes(32), -1],
+        [value[0], 1, bytes(31), 0, []],
+        [value[0], 1, bytes(32), -1, []],
     ):
         with pytest.raises(FormatError, match=r"configuration\.bad_field"):
             configuration_of_value(bad)

@@ -35,12 +35,15 @@ def test_what_is_written_is_read() -> None:
 
 def test_a_close_is_signed_for_one_group_epoch_height_and_lock() -> None:
     closing = _closing(Lock(2, X))
-    assert convocation.is_closing_signed(_KEY.public, _GROUP, 3, closing)
-    assert not convocation.is_closing_signed(_KEY.public, _GROUP, 4, closing)
-    assert not convocation.is_closing_signed(_KEY.public, b"\x68" * 32, 3, closing)
-    assert not convocation.is_closing_signed(SigningKey(b"\x08" * 32).public, _GROUP, 3, closing)
+    configuration = Configuration(
+        ((A, _KEY.public), (B, SigningKey(b"\x08" * 32).public)), 0, b"\x63" * 32, 3
+    )
+    assert convocation.is_closing_said(configuration, 0, _GROUP, closing)
+    assert not convocation.is_closing_said(replace(configuration, epoch=4), 0, _GROUP, closing)
+    assert not convocation.is_closing_said(configuration, 0, b"\x68" * 32, closing)
+    assert not convocation.is_closing_said(configuration, 1, _GROUP, closing)
     for other in (replace(closing, height=8), replace(closing, lock=Lock(1, X)), replace(closing, lock=None)):
-        assert not convocation.is_closing_signed(_KEY.public, _GROUP, 3, other)
+        assert not convocation.is_closing_said(configuration, 0, _GROUP, other)
 
 
 def test_a_close_does_not_say_more_than_its_certificate() -> None:
@@ -118,7 +121,7 @@ def test_r9_a_lock_counts_only_with_a_certificate_that_verifies() -> None:
         return Certificate(7, attempt, 2, "N", block, signers, signatures)
 
     def is_shown(closing: Closing) -> bool:
-        return is_closing_shown(closing, keys[0].public, configuration, _GROUP)
+        return is_closing_shown(closing, A, configuration, _GROUP)
 
     good = convocation.sign_closing(keys[0], _GROUP, 3, 7, signed((0, 2), X))
     assert is_shown(good)

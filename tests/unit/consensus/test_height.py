@@ -322,6 +322,14 @@ def test_j29_a_block_that_omits_something_old_is_skipped() -> None:
     assert scene.said(4 * DELTA_MS) == [Propose(0, 0, -1, None), Cast("S", 0, 0, b"")]
 
 
+def test_j17_a_fresh_block_that_seals_an_acknowledged_branch_away_gets_no_vote() -> None:
+    scene = Scene(4, 1, me=1)
+    scene.known.sealing = (X,)
+    scene.propose(scene.order[0], X)
+    assert not any(isinstance(action, Cast) for action in scene.said())
+    assert scene.said(DELTA_MS // 2) == [Propose(0, 0, -1, None)]
+
+
 def test_j29_a_block_that_omits_something_does_not_keep_others_from_proposing() -> None:
     scene = Scene(4, 1, me=1)
     scene.known.omitting = (X,)

@@ -2,18 +2,15 @@
 
 import pytest
 
-from p2pnode.consensus.execution import Seal, read_cut
-from p2pnode.consensus.rows import row_key
+from p2pnode.consensus.execution import Seal
 from p2pnode.core.crypto import SigningKey
 from p2pnode.core.entry import Entry
 from p2pnode.core.ids import DeviceKey
-from p2pnode.economy.contribution import CONTRIBUTION_TYPE
 from p2pnode.governance import devices, recovering, tables, voters
 from p2pnode.governance.devices import Add, Revoke
 from p2pnode.governance.inception import recovery_commitment_of
-from p2pnode.governance.recovering import Recover
 from tests.unit.governance.chain import Chain, id_of, key
-from tests.vectors.cases.material import ALICE, BOB, CAROL, COMMITMENT, EVE, RECOVERY
+from tests.vectors.cases.material import ALICE, BOB, CAROL, EVE, RECOVERY
 
 DAY = 24
 PHONE, TABLET, NEW = key(50), key(51), key(52)
@@ -51,8 +48,8 @@ def _object(chain: Chain, author: SigningKey, entry: Entry) -> Entry:
 def _recover(
     chain: Chain, person: SigningKey, author: SigningKey, by: SigningKey = RECOVERY, next_: bytes = NEXT
 ) -> Entry:
-    signature = recovering.sign_recovery(by, chain.group, id_of(person), author.public, next_)
-    recover = Recover(id_of(person), _public(by), next_, signature)
+    last = (0, chain.group)
+    recover = recovering.recover_by(by, chain.group, id_of(person), author.public, next_, last)
     return chain.entry(author, recovering.RECOVER_TYPE, recovering.encode(recover))
 
 
@@ -280,92 +277,22 @@ def test_j25_what_was_pending_dies_with_the_membership() -> None:
     assert list(tables.pending(chain.rows)) == []
 
 
-def test_j20_a_recovery_reveals_its_voter_before_anything_is_ordered() -> None:
+def test_j20_a_recovery_lets_its_device_speak_while_the_other_voters_are_too_few() -> None:
     chain = Chain(ALICE, BOB)
     recovery = _recover(chain, ALICE, NEW)
-    expected = (id_of(ALICE), RECOVERY.public)
-    assert recovering.revealed(chain.rows, recovery) == expected
     chain.run(recovery)
-    assert recovering.revealed(chain.rows, recovery) == expected, "also while it waits for objections"
-    chain.admit(CAROL, by=ALICE)
-    assert recovering.revealed(chain.rows, _recover(chain, CAROL, NEW)) is None, "no voter"
-    assert recovering.revealed(chain.rows, _recover(chain, BOB, NEW, by=NEXT_RECOVERY)) is None
-    assert recovering.revealed(chain.rows, chain.entry(NEW, "ack", b"")) is None
+    assert recovering.speakers(chain.rows, chain.rows) == {NEW.public: id_of(ALICE)}
+    chain.run(_object(chain, ALICE, recovery))
+    assert recovering.speakers(chain.rows, chain.rows) == {}
 
 
-def test_a_recovery_does_not_end_a_suspension() -> None:
-    chain = Chain(ALICE)
-    chain.admit(BOB, by=ALICE)
-    chain.run(_recover(chain, ALICE, NEW))
-    chain.run(decide=[("suspend", {"days": 20, "member": id_of(ALICE)})])
-    assert chain.votes(ALICE), "nobody else can decide"
-    chain.run(hours=8 * DAY)
-    chain.run(chain.ready(BOB))
-    assert (chain.votes(ALICE), chain.votes(BOB)) == (False, True)
-
-
-def test_the_group_restores_a_member_whose_keys_are_all_lost() -> None:
+def test_j20_nobody_speaks_for_a_lost_voter_without_whom_the_others_decide() -> None:
     chain = Chain(ALICE, BOB, CAROL)
-    body = {"device": NEW.public, "member": id_of(BOB), "recovery": COMMITMENT}
-    assert chain.run(decide=[("restore_key", body)]) == [""]
-    assert _devices(chain, BOB) == (NEW.public,)
-    assert _status(chain, BOB) == "revoked"
-    assert dict(chain.configuration.voters)[id_of(BOB)] == NEW.public
-    assert chain.run(decide=[("restore_key", {**body, "device": ALICE.public})]) == ["decision.known_device"]
-    assert chain.run(decide=[("restore_key", {**body, "member": bytes(32)})]) == ["decision.no_member"]
-
-
-# ---- J17: seals
-
-
-def test_j17_a_fork_strikes_the_key_in_all_lanes_and_not_the_person() -> None:
-    chain = Chain(ALICE, BOB, CAROL)
-    chain.run(_add(chain, BOB, PHONE))
-    chain.run(seals=[Seal(BOB.public, 2, -1)])
-    assert _status(chain, BOB) == "sealed"
-    assert _speaks(chain, BOB) == "lane.fork"
-    assert chain.run(chain.entry(BOB, CONTRIBUTION_TYPE, b"", lane=2)) == ["lane.fork"]
-    assert not chain.votes(BOB)
-    row = tables.member(chain.rows, id_of(BOB))
-    assert row is not None
-    assert (row.status, row.devices) == ("member", (PHONE.public,))
-    assert _speaks(chain, PHONE) == ""
-
-
-def test_j17_what_is_ordered_or_acknowledged_stands() -> None:
-    chain = Chain(ALICE, BOB)
-    written = [chain.entry(BOB, "ack", b"") for _ in range(5)]
-    chain.run(*written[:2])
-    # Seals come first in a block: what the keep leaves of the same block still holds.
-    assert chain.run(*written[2:3], seals=[Seal(BOB.public, 0, 3)]) == [""]
-    assert chain.run(*written[3:]) == ["", "lane.fork"]
-    head = read_cut(chain.rows, BOB.public, 0)
-    assert head is not None
-    assert head[0] == 4
-
-
-def test_j17_a_second_seal_changes_nothing() -> None:
-    chain = Chain(ALICE, BOB)
-    chain.run(seals=[Seal(BOB.public, 0, 5)])
-    before = chain.rows.get(row_key("device", BOB.public))
-    chain.run(seals=[Seal(BOB.public, 0, 1), Seal(BOB.public, 2, 9)])
-    assert chain.rows.get(row_key("device", BOB.public)) == before
-
-
-def test_j17_a_sealed_stranger_cannot_join() -> None:
-    chain = Chain(ALICE)
-    chain.run(seals=[Seal(BOB.public, 0, 0)])
-    assert chain.run(chain.join(BOB, ALICE)) == ["join.known_device"]
-
-
-def test_j17_a_struck_key_invites_nobody() -> None:
-    chain = Chain(ALICE, BOB)
-    invited = chain.join(EVE, BOB)
-    chain.run(seals=[Seal(BOB.public, 0, 9)])
-    assert chain.run(invited) == ["join.inviter_no_member"]
-
-
-def test_j17_a_struck_voter_does_not_lower_the_tolerated_liars() -> None:
-    chain = Chain(ALICE, BOB, CAROL, EVE)
-    chain.run(seals=[Seal(BOB.public, 1, 0)])
-    assert (len(chain.voter_ids), chain.configuration.lying_voters) == (3, 1)
+    recovery = _recover(chain, ALICE, NEW)
+    chain.run(recovery)
+    assert recovering.speakers(chain.rows, chain.rows) == {}, "two of three decide"
+    chain.run(_recover(chain, BOB, TABLET))
+    expected = {NEW.public: id_of(ALICE), TABLET.public: id_of(BOB)}
+    assert recovering.speakers(chain.rows, chain.rows) == expected
+    chain.run(_object(chain, ALICE, recovery))
+    assert recovering.speakers(chain.rows, chain.rows) == {}, "alice is here after all"

@@ -20,7 +20,7 @@ from p2pnode.core.events import (
 from p2pnode.core.ids import DeviceKey
 from p2pnode.governance import founding as terms
 from p2pnode.governance.charter import charter_of_toml
-from p2pnode.governance.inception import Inception
+from p2pnode.governance.inception import Inception, recovery_commitment_of
 from p2pnode.replication.exchange import Want
 from p2pnode.replication.fork import Branch, encode_fork_proof
 from p2pnode.replication.run import StoredEntry, encode_run, pack_runs
@@ -38,9 +38,12 @@ class Council:
         self.machines = {name: Machine(folder, name) for name in names}
         self.now_ms = NOW_MS
         everybody = sorted(self.machines.values(), key=lambda machine: machine.key)
+        self.recovery = {machine.key: SigningKey(machine.random.randbytes(32)) for machine in everybody}
         inceptions = [
             Inception(
-                DeviceKey(machine.key), machine.random.randbytes(32), sha256(machine.annex(name="founder"))
+                DeviceKey(machine.key),
+                recovery_commitment_of(self.recovery[machine.key].public),
+                sha256(machine.annex(name="founder")),
             )
             for machine in everybody
         ]

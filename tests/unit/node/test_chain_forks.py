@@ -94,6 +94,72 @@ def test_an_entry_that_names_a_dead_branch_is_ordered_once_the_key_is_sealed(tmp
     close(council)
 
 
+def write_after(council: Council, names: tuple[str, ...], left: object) -> None:
+    """Let some acknowledge an entry, each alone."""
+    for name in names:
+        entry = council[name].write(council.group, f"of {name}", council.now_ms)
+        assert left in entry.header.acks
+
+
+def test_j17_a_branch_that_a_quorum_acknowledged_is_not_sealed_away(tmp_path: Path) -> None:
+    council = Council(tmp_path, FIVE)
+    four = FIVE[:4]
+    left, right = (council.sign("erin", text, at="alice") for text in (b"left", b"right"))
+    for name in four:
+        council.hand(name, left)
+    write_after(council, four, left.id)
+    for name in four:
+        council.prove(name, left, right)
+    council.meet(*four)
+    agree(council, *four)
+    assert council.tip("alice") == 1
+    log = council["bob"].node.logs[council.group]
+    row = tables.device(log.file.chain, council["erin"].key)
+    assert row is not None
+    assert (row.status, row.kept(0)) == ("sealed", 0)
+    lane = log.lane(council["erin"].key, 0)
+    assert (lane.decided, lane.id) == (0, left.id)
+    council.hand("erin", right)
+    council.meet(*FIVE)
+    agree(council, *FIVE)
+    close(council)
+
+
+def test_j17_who_holds_the_other_branch_fetches_the_one_that_a_quorum_acknowledged(tmp_path: Path) -> None:
+    council = Council(tmp_path, (*FIVE, "frank"))
+    four, five = FIVE[:4], (*FIVE[:4], "frank")
+    left, right = (council.sign("erin", text, at="alice") for text in (b"left", b"right"))
+    for name in four:
+        council.hand(name, left)
+    write_after(council, four, left.id)
+    council.hand("frank", right)
+    for name in five:
+        council.prove(name, left, right)
+    council.meet(*five)
+    agree(council, *five)
+    lane = council["frank"].node.logs[council.group].lane(council["erin"].key, 0)
+    assert (lane.decided, lane.id) == (0, left.id)
+    close(council)
+
+
+def test_j17_a_branch_without_a_quorum_behind_it_is_sealed_away(tmp_path: Path) -> None:
+    council = Council(tmp_path, FIVE)
+    left, right = (council.sign("erin", text, at="alice") for text in (b"left", b"right"))
+    for name in FIVE[:3]:
+        council.hand(name, left)
+    write_after(council, FIVE[:3], left.id)
+    council.hand("dave", right)
+    for name in FIVE[:4]:
+        council.prove(name, left, right)
+    council.meet(*FIVE[:4])
+    agree(council, *FIVE[:4])
+    log = council["bob"].node.logs[council.group]
+    row = tables.device(log.file.chain, council["erin"].key)
+    assert row is not None
+    assert (row.status, row.kept(0)) == ("sealed", -1)
+    close(council)
+
+
 def test_what_a_sealed_key_wrote_elsewhere_is_no_reason_for_a_block(tmp_path: Path) -> None:
     council = made_of(tmp_path, FOUR)
     left, right = (council.sign("dave", text, at="alice", lane=2) for text in (b"left", b"right"))

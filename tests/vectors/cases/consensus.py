@@ -50,6 +50,7 @@ def documents() -> dict[str, Document]:
         "block.propose": _proposal(),
         "block.roll": _roll(),
         "block.close": _closing(),
+        "block.certificate": _shown_certificate(),
         "vote_signature": _vote_signatures(),
         "configuration": _configurations(),
         "merkle": _merkle(),
@@ -215,6 +216,22 @@ def _closing() -> Document:
     second = replace(shown, attempt=1)
     file.reject("a certificate of the second attempt", _replaced(value, 3, second.value), "close.other_lock")
     file.reject("a bad certificate", _replaced(value, 3, []), "certificate.bad_field")
+    return file.document()
+
+
+def _shown_certificate() -> Document:
+    file = VectorFile(
+        "block.certificate",
+        "Payloads by which a voter shows votes beyond a fork of their lane; nothing is verified here.",
+    )
+    for kind in ("N", "S", "F"):
+        file.accept(f"of kind {kind}", agreement.encode_certificate(_certificate_of(kind)))
+    value = codec.decode(agreement.encode_certificate(_certificate_of("N")))
+    file.reject("eight parts", codec.encode([*value, b""]), "certificate.bad_field")
+    file.reject("height as bool", _replaced(value, 0, True), "certificate.bad_field")
+    file.reject("no block", _replaced(value, 4, b""), "certificate.bad_field")
+    file.reject("no signer", codec.encode([*value[:5], [], []]), "certificate.bad_field")
+    file.reject("more than a payload holds", bytes(65_537), "codec.too_large")
     return file.document()
 
 

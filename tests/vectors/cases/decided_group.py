@@ -24,8 +24,16 @@ def voters_of(configuration: Configuration) -> Voters:
 
 
 FIRST = voters_of(founding_configuration(FOUNDING))
-_WITH_DAN = tuple(sorted((*FIRST.configuration.voters, (b"\x99" * 32, DAN.public))))
-SECOND = voters_of(replace(FIRST.configuration, voters=_WITH_DAN, epoch=1))
+_FOUNDERS = zip(FIRST.configuration.voters, FIRST.configuration.recovery, strict=True)
+_WITH_DAN = sorted((*_FOUNDERS, ((b"\x99" * 32, DAN.public), b"\x9a" * 32)))
+SECOND = voters_of(
+    replace(
+        FIRST.configuration,
+        voters=tuple(voter for voter, _ in _WITH_DAN),
+        epoch=1,
+        recovery=tuple(commitment for _, commitment in _WITH_DAN),
+    )
+)
 
 ENTRIES = tuple(
     first_entry(key, "contribution", b"\x80", group=FOUNDING.group, time_ms=1_800_000_100_000 + number)

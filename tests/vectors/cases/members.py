@@ -8,7 +8,6 @@ from p2pnode.core import codec
 from p2pnode.core.crypto import SigningKey
 from p2pnode.governance import devices, recovering, sponsoring, voters
 from p2pnode.governance.devices import Add, Revoke
-from p2pnode.governance.recovering import Recover
 from p2pnode.governance.voters import SeenClose, Suspend
 from tests.vectors.cases.material import (
     ALICE,
@@ -177,8 +176,8 @@ def _key_rotate() -> Document:
 
 def _recover() -> Document:
     file = VectorFile("member.recover", "Payloads by which the recovery key names a new device (J25).")
-    signature = recovering.sign_recovery(RECOVERY, CIRCLE.group, _ALICE_ID, BOB.public, COMMITMENT)
-    recover = Recover(_ALICE_ID, RECOVERY.public, COMMITMENT, signature)
+    last = (7, b"\x77" * 32)
+    recover = recovering.recover_by(RECOVERY, CIRCLE.group, _ALICE_ID, BOB.public, COMMITMENT, last)
     file.accept(
         "a new device",
         recovering.encode(recover),
@@ -191,6 +190,8 @@ def _recover() -> Document:
         ("member", b"x"),
         ("recovery_key", SMALL_ORDER_KEY),
         ("next", b""),
+        ("height", -1),
+        ("block", b""),
         ("signature", bytes(63)),
     ):
         file.reject(f"a bad {name}", codec.encode({**value, name: bad}), "recover.bad_field")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from p2pnode.consensus.certificate import Convocation, Final, configuration_value
+from p2pnode.consensus.certificate import Convocation, Final
 from p2pnode.consensus.faults import (
     DoubleVote,
     Schism,
@@ -13,12 +13,13 @@ from p2pnode.consensus.faults import (
     encode_schism,
 )
 from p2pnode.consensus.proof import encode_proof
+from p2pnode.consensus.recovered import commitment_of, sign_statement
 from p2pnode.consensus.rows import row_key
 from p2pnode.consensus.snapshot import decode_chunk, encode_chunk, make_chunk
 from p2pnode.consensus.trie import EMPTY_ROOT, prove, update
 from p2pnode.core import codec
 from p2pnode.core.codec import Value
-from p2pnode.core.crypto import sha256
+from p2pnode.core.crypto import SigningKey, sha256
 from tests.vectors.cases import decided_group
 from tests.vectors.cases.decided import GROUP, header_of, voters
 from tests.vectors.cases.vector_file import Document, VectorFile
@@ -164,7 +165,7 @@ def _finals() -> Document:
     file = VectorFile("final", "[configuration, [header, certificate, convocation or nil]]: a final block.")
     five = voters(5)
     header, other = (header_of(five.configuration, body_hash=bytes([number]) * 32) for number in (1, 2))
-    written = configuration_value(five.configuration)
+    written = five.configuration.value
 
     def claim(final: Final, configuration: Value = written) -> bytes:
         return codec.encode([configuration, final.value])
@@ -179,6 +180,7 @@ def _finals() -> Document:
     file.accept("three of five, convoked", claim(convoked))
     held = replace(convoked, convocation=Convocation(locked, shown))
     file.accept("convoked, with a lock", claim(held))
+    _add_recovered(file)
     file.reject("three of five", claim(five.final(header, 0, 1, 2)), "certificate.no_quorum")
     file.reject("another block", claim(replace(good, header=other)), "certificate.other_block")
     file.reject(
@@ -188,7 +190,7 @@ def _finals() -> Document:
     file.reject("a sixth voter", claim(replace(good, certificate=strange)), "certificate.unknown_signer")
     moved = replace(certificate, signers=(0, 1, 2, 4))
     file.reject("another signer", claim(replace(good, certificate=moved)), "certificate.bad_signature")
-    later = configuration_value(replace(five.configuration, epoch=1))
+    later = replace(five.configuration, epoch=1).value
     file.reject("another epoch", claim(good, later), "certificate.other_configuration")
     higher = replace(certificate, height=2)
     file.reject("another height", claim(replace(good, certificate=higher)), "certificate.other_height")
@@ -215,6 +217,39 @@ def _finals() -> Document:
     file.reject("all voters lie", claim(good, [written[0], 5, *written[2:]]), "configuration.bad_field")
     file.reject("no final", codec.encode([written, []]), "certificate.bad_field")
     return file.document()
+
+
+def _add_recovered(file: VectorFile) -> None:
+    """A block of two voters of whom one has lost its key (J20)."""
+    two, recovery, device = voters(2), SigningKey(b"\x51" * 32), SigningKey(b"\x52" * 32)
+    commitments = (b"\x53" * 32, commitment_of(recovery.public))
+    group_of_two = replace(two, configuration=replace(two.configuration, recovery=commitments))
+    header = header_of(group_of_two.configuration, body_hash=b"\x54" * 32)
+    member_id = group_of_two.configuration.voters[1][0]
+    new = replace(group_of_two, keys=(two.keys[0], device))
+
+    def claim(height: int, by: SigningKey = recovery, attempt: int = 1) -> bytes:
+        statement = sign_statement(
+            by, header.group, member_id, device.public, b"\x55" * 32, height, header.group
+        )
+
+        def spoken(signature: bytes) -> bytes:
+            return statement.encoded + signature
+
+        convoked = new.convoked(header) if attempt else new.final(header)
+        own, other = convoked.certificate.signatures
+        certificate = replace(convoked.certificate, signatures=(own, spoken(other)))
+        if convoked.convocation is None:
+            return codec.encode([new.configuration.value, Final(header, certificate).value])
+        first, second = convoked.convocation.closes
+        closes = (first, replace(second, signature=spoken(second.signature)))
+        final = Final(header, certificate, Convocation(closes, None))
+        return codec.encode([new.configuration.value, final.value])
+
+    file.accept("one of two, and the other's recovery key", claim(0))
+    file.reject("a statement of a later block", claim(1), "certificate.bad_signature")
+    file.reject("another recovery key", claim(0, SigningKey(b"\x56" * 32)), "certificate.bad_signature")
+    file.reject("recovered in the first attempt", claim(0, attempt=0), "certificate.bad_signature")
 
 
 def _double_votes() -> Document:
@@ -310,7 +345,7 @@ def _proofs_from_blocks() -> Document:
     file.accept("the group itself is trusted", codec.encode([decided_group.FOUNDING.group, full]))
     file.reject("it knows another block", codec.encode([b"\x01" * 32, full]), "proof.other_trust")
     file.reject("it begins elsewhere", codec.encode([b"\x01" * 32, anchored]), "proof.other_trust")
-    first = configuration_value(decided_group.FIRST.configuration)
+    first = decided_group.FIRST.configuration.value
     old = _replaced(anchored, 1, [*codec.decode(anchored)[1][:2], first])
     file.reject("with the old configuration", codec.encode([change, old]), "proof.broken_chain")
     return file.document()

@@ -1,0 +1,157 @@
+"""History run again behind a snapshot: blocks of the past, on a state of their own (I15).
+
+Each block is checked as a final one of the voters that the blocks before it made, and run on the rows that
+they left. What comes out is compared with the roots that the quorum signed: they are those of the snapshot at
+its height, so a difference means that this program and those who voted do not mean the same by some entry.
+
+Source: C 4.4, 10 (I15).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from p2pnode.chain import levelling
+from p2pnode.chain.blocks import Made
+from p2pnode.chain.candidates import Found, read_lane, without_excused
+from p2pnode.chain.levelling import Difference
+from p2pnode.chain.running import Ran, run_block, sealed_with
+from p2pnode.chain.stored import commit, read_tip
+from p2pnode.consensus.block import Tip, body_fault, header_fault, roots_fault
+from p2pnode.consensus.certificate import Final, check_final, final_of_value
+from p2pnode.consensus.format import Body, Configuration, decode_body
+from p2pnode.core.errors import FormatError
+from p2pnode.core.events import Alert, Effect, Penalize
+from p2pnode.governance import tables
+from p2pnode.replication.fork import check_fork_proof
+from p2pnode.replication.level import BlocksWanted, SentBlock
+
+if TYPE_CHECKING:
+    from p2pnode.group_change import Change
+    from p2pnode.group_log import GroupLog
+    from p2pnode.store.level_tables import ReplayTransaction
+
+KEYS_TOLD_MAX = 8
+"""Rows that are named when history gives another state."""
+
+
+def blocks_wanted(log: GroupLog) -> BlocksWanted | None:
+    """The blocks that are to be run next and are not here."""
+    replayed = log.level.replayed
+    if replayed is None or log.level.difference is not None or replayed + 1 in log.level.sent:
+        return None
+    return BlocksWanted(replayed + 1, log.level.snapshot)
+
+
+def step(change: Change) -> list[Effect] | None:
+    """Run the next block again; None while something of it is still on its way.
+
+    A block that is none of this group's is dropped, and whoever sent it is to blame.
+    """
+    log = change.log
+    replayed = log.level.replayed
+    if replayed is None or log.level.difference is not None:
+        return None
+    if replayed >= log.level.snapshot:
+        levelling.end_replay(change)
+        return []
+    sent = log.level.sent.get(replayed + 1)
+    if sent is None:
+        return None
+    chain = change.transaction.replay(replayed)
+    tip, voted_by = read_tip(chain, log.founding)
+    try:
+        final, body = _checked(sent.block, tip, voted_by)
+        _check_place(log, final)
+    except FormatError as error:
+        log.level.sent.clear()
+        return [Penalize(sent.peer, error.rule)]
+    found = _entries(change, chain, tip, body)
+    if found is None:
+        return None
+    ran = run_block(chain, tip, voted_by, body, found, final.header.time_ms)
+    del log.level.sent[replayed + 1]
+    rule = roots_fault(final.header, ran.roots)
+    if rule is not None:
+        return _differ(change, chain, final, ran, rule)
+    commit(chain, _made(final, sent.block.body, ran), final.certificate, tip.configuration, final.convocation)
+    change.transaction.level.put_replayed(final.header.height)
+    return []
+
+
+def _checked(block: SentBlock, tip: Tip, voted_by: Configuration | None) -> tuple[Final, Body]:
+    """A block on top of what was run so far, and final by its voters.
+
+    Errors: FormatError block.*, certificate.*, codec.*.
+    """
+    final = final_of_value([block.header, block.certificate, block.convocation])
+    rule = header_fault(final.header, tip)
+    if rule is not None:
+        raise FormatError(rule, "not the block above")
+    check_final(final, tip.configuration)
+    body = decode_body(block.body)
+    rule = body_fault(final.header, body, tip)
+    if rule is not None:
+        raise FormatError(rule, "another block's body")
+    if body.parent is not None and voted_by is None:
+        raise FormatError("block.parent_certificate", "a certificate of the founding")
+    return final, body
+
+
+def _check_place(log: GroupLog, final: Final) -> None:
+    """Check that a block is the one through which the way to the snapshot went."""
+    known = log.file.chain.block(final.header.height)
+    if known is not None and known.id != final.header.id:
+        raise FormatError("level.other_block", "the way to the snapshot goes through another block")
+
+
+def _entries(change: Change, chain: ReplayTransaction, tip: Tip, body: Body) -> list[Found] | None:
+    """The entries that a block orders, or None while some are not here."""
+    log = change.log
+    unknown = [proof for proof in body.seals if not log.knows_fork(check_fork_proof(proof))]
+    if unknown:
+        for proof in unknown:
+            change.seal(proof, check_fork_proof(proof))
+        return None
+    sealed = {key for key, row in tables.devices(chain) if row.status == "sealed"}
+    lanes = {}
+    for number, held in log.lanes.items():
+        lanes[number] = lane = held.copy()
+        lane.decided = tip.cut.get(lane.key, (-1, b""))[0]
+    found: list[Found] = []
+    for entry in body.cut:
+        own = lanes.get(log.numbers.get((entry.key, entry.lane), -1))
+        if own is None or own.last_usable < entry.seq:
+            return None
+        part = read_lane(log.file, own, entry.seq, lanes.get, sealed_with(sealed, body.seals))
+        if not part or part[-1].candidate.id != entry.id or any(item.entry.payload is None for item in part):
+            return None
+        found += part
+    return without_excused(found)
+
+
+def _made(final: Final, body: bytes, ran: Ran) -> Made:
+    return Made(final.header, body, ran.execution, ran.trie, ran.configuration, (), ran.voids, (), ran.roots)
+
+
+def _differ(change: Change, chain: ReplayTransaction, final: Final, ran: Ran, rule: str) -> list[Effect]:
+    """Say what differs, and stop: whoever means something else by an entry must not vote."""
+    log, height = change.log, final.header.height
+    keys: tuple[bytes, ...] = ()
+    if rule == "block.state_root" and height == log.chain.tip.height:
+        chain.put_rows(ran.execution.changes)
+        keys = tuple(change.transaction.level.other_rows(KEYS_TOLD_MAX))
+    levelling.note_difference(change, Difference(height, rule, keys))
+    message = (
+        "history, run again here, does not give what the group decided: this node shows what was decided and"
+        " does not vote; upgrade p2pnode, and show this to those who write it"
+    )
+    facts = {"group": log.group.hex(), "height": str(height), "differs": rule}
+    if keys:
+        facts["rows"] = ", ".join(_name_of(key) for key in keys)
+    return [Alert("level.other_history", message, facts)]
+
+
+def _name_of(key: bytes) -> str:
+    table, _, rest = key.partition(b"\0")
+    return f"{table.decode('ascii', 'replace')} {rest.hex()}"

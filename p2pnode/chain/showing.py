@@ -1,0 +1,153 @@
+"""Votes that lie beyond a fork of their lane: shown to those who may never read them.
+
+Whoever counted a vote before its lane was known to be forked keeps counting it (E3), while nobody fetches
+that branch any more (E2). So a voter whose certificate stands only by such votes writes it into its own lane
+of votes. It verifies by itself; whoever reads it counts the votes in it, and enters the same views.
+
+There is at most one certificate a kind and view that honest voters signed, whatever a liar sends, so what is
+shown is bounded by the views of a height. Not here: branches of the lanes that blocks order (`branches.py`).
+
+Source: C 2.5 (E2, E3), 5.4 (R2), 5.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
+
+from p2pnode.consensus.certificate import assemble, configuration_of_value, quorum_of
+from p2pnode.consensus.format import (
+    VOTE_TYPE,
+    Certificate,
+    Configuration,
+    Kind,
+    Vote,
+    certificate_of_value,
+    decode_votes,
+)
+from p2pnode.core import codec
+from p2pnode.core.errors import FormatError
+from p2pnode.core.ids import Lane
+from p2pnode.replication.run import stored_header
+
+if TYPE_CHECKING:
+    from p2pnode.consensus.block import Tip
+    from p2pnode.group_log import GroupLog
+
+PAST_HEIGHTS_MAX = 8
+"""How far back certificates are shown: whoever is further behind follows by the bodies of later blocks."""
+
+READ_MAX = 512
+"""Entries of a forked lane that are looked through for the votes before the fork."""
+
+Subject = tuple[int, int, int, Kind, bytes]
+"""Height, attempt, view, kind and block: what votes of one certificate have in common."""
+
+
+def subject_of(said: Vote | Certificate) -> Subject:
+    """What is said by a vote, or by all votes of a certificate."""
+    return said.height, said.attempt, said.view, said.kind, said.block
+
+
+def votes_of(certificate: Certificate) -> list[tuple[int, Vote]]:
+    """The votes in a certificate, each with the index of its voter."""
+    subject = subject_of(certificate)
+    pairs = zip(certificate.signers, certificate.signatures, strict=True)
+    return [(signer, Vote(*subject, signature)) for signer, signature in pairs]
+
+
+class Showing:
+    """Which certificates this voter has to show; mutable, owned by the chain."""
+
+    def __init__(self, log: GroupLog) -> None:
+        self._log = log
+        self._shown: set[Subject] = set()
+        self._readable: dict[bytes, tuple[int, frozenset[Subject]]] = {}
+        self._past_looked_at: tuple[int, frozenset[bytes]] | None = None
+
+    def note(self, certificate: Certificate) -> None:
+        """A certificate stands in a lane of votes that everybody reads."""
+        self._shown.add(subject_of(certificate))
+
+    def forget_below(self, height: int) -> None:
+        """Forget what was shown of heights that nobody asks about any more."""
+        self._shown = {subject for subject in self._shown if subject[0] > height - PAST_HEIGHTS_MAX}
+
+    @property
+    def forked(self) -> frozenset[bytes]:
+        """The keys whose lane of votes is known to be forked."""
+        return frozenset(author for author, lane in self._log.fork_seqs if lane == Lane.VOTES)
+
+    def due(self, tip: Tip, votes: Iterable[tuple[bytes, Vote]]) -> list[Certificate]:
+        """The certificates to show now. Shapes: votes are those counted above the tip, by member id."""
+        forked = self.forked
+        if not forked:
+            return []
+        due = self._past(tip, forked)
+        if any(key in forked for _, key in tip.configuration.voters):
+            due += self._above(tip.configuration, votes, forked)
+        return [certificate for certificate in due if subject_of(certificate) not in self._shown]
+
+    def _above(
+        self, configuration: Configuration, votes: Iterable[tuple[bytes, Vote]], forked: Collection[bytes]
+    ) -> list[Certificate]:
+        """The certificates of the present height that others may be unable to put together."""
+        keys = dict(configuration.voters)
+        gathered: dict[Subject, list[tuple[bytes, Vote]]] = {}
+        for member, vote in votes:
+            gathered.setdefault(subject_of(vote), []).append((member, vote))
+        found = []
+        for subject in sorted(gathered):
+            said = gathered[subject]
+            _, attempt, view, kind, block = subject
+            quorum = quorum_of(configuration, attempt)
+            if len(said) < quorum:
+                continue
+            if self._count_read(subject, [keys[member] for member, _ in said], forked) >= quorum:
+                continue
+            certificate = assemble(configuration, said, kind, view, attempt, block)
+            if certificate is not None:
+                found.append(certificate)
+        return found
+
+    def _past(self, tip: Tip, forked: frozenset[bytes]) -> list[Certificate]:
+        """The same for final blocks, the last ones first; looked for once after a fork became known."""
+        if self._past_looked_at == (tip.height, forked):
+            return []
+        self._past_looked_at = (tip.height, forked)
+        found = []
+        for height in range(tip.height, max(0, tip.height - PAST_HEIGHTS_MAX), -1):
+            row = self._log.file.chain.block(height)
+            if row is None:
+                break
+            certificate = certificate_of_value(codec.decode(row.certificate))
+            configuration = configuration_of_value(codec.decode(row.configuration))
+            signers = [configuration.voters[signer][1] for signer in certificate.signers]
+            needed = quorum_of(configuration, certificate.attempt)
+            if self._count_read(subject_of(certificate), signers, forked) >= needed:
+                break
+            found.append(certificate)
+        return found
+
+    def _count_read(self, subject: Subject, signers: Iterable[bytes], forked: Collection[bytes]) -> int:
+        """How many of the votes for something everybody can read."""
+        return sum(key not in forked or subject in self._readable_of(key) for key in signers)
+
+    def _readable_of(self, key: bytes) -> frozenset[Subject]:
+        """What a voter said before the fork of its lane of votes."""
+        lane = self._log.lane(key, Lane.VOTES)
+        if lane is None:
+            return frozenset()
+        last = lane.last_usable
+        known = self._readable.get(key)
+        if known is not None and known[0] == last:
+            return known[1]
+        subjects: set[Subject] = set()
+        for stored in self._log.file.entries(lane.number, max(0, last - READ_MAX + 1), last):
+            if stored_header(stored.header).type == VOTE_TYPE and stored.payload is not None:
+                try:
+                    subjects.update(subject_of(vote) for vote in decode_votes(stored.payload))
+                except FormatError:
+                    continue
+        self._readable[key] = (last, frozenset(subjects))
+        return self._readable[key][1]
