@@ -207,7 +207,6 @@ class GroupLog:
         self.chain.has_moved = True
         self.chain.is_stirred |= change.is_governed_changed or self.chain.blocks.is_waiting
 
-
     def _begin_at_snapshot(self) -> None:
         """Go on from the state that was taken, as after a start."""
         self.struck = _struck(self.file.chain)

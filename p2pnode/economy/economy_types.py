@@ -56,7 +56,7 @@ ECONOMY_TYPES: tuple[EntryType, ...] = (
     _fact(recording.COUNTERSIGN_TYPE, recording.COUNTERSIGN.decode, recording.countersign),
     _fact(ATTESTATION_TYPE, judging.ATTESTATION.decode, judging.attest),
     _fact(things.AGENT_TYPE, things.AGENT.decode, things.describe_agent),
-    _fact(things.SPEC_TYPE, things.SPEC.decode, things.define_spec),
+    _agreed(things.SPEC_TYPE, things.SPEC.decode, things.define_spec),
     _fact(things.PROCESS_TYPE, things.PROCESS.decode, things.begin_process),
     _fact(things.FINISH_TYPE, things.FINISH.decode, things.finish_process),
     _fact(promising.INTENT_TYPE, promising.INTENT.decode, promising.publish_intent),

@@ -142,7 +142,7 @@ def _check_resources(event: Event) -> None:
         raise FormatError("event.bad_resource", "from and to are the same thing")
 
 
-_FORM: Form[Event] = Form(
+FORM: Form[Event] = Form(
     "event",
     Event,
     {"action": form.choice(*ACTIONS), "performed_ms": form.a_time},
@@ -169,6 +169,6 @@ _FORM: Form[Event] = Form(
     },
     _check,
 )
-encode = _FORM.encode
-decode = _FORM.decode
-value = _FORM.value
+encode = FORM.encode
+decode = FORM.decode
+value = FORM.value

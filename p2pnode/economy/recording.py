@@ -146,7 +146,9 @@ def _void_rule_of_correction(
         return "event.not_yours"
     if (provider, receiver) != (before.provider, before.receiver) or _fixed(said) != _fixed(original):
         return "event.corrects_another"
-    if (said.resource_inventoried_as, said.to_resource_inventoried_as) != _resources(said.corrects, original):
+    if (said.resource_inventoried_as, said.to_resource_inventoried_as) != resources_of(
+        said.corrects, original
+    ):
         return "event.corrects_another"
     for change, total in (
         (said.resource_quantity, before.resource_amount),
@@ -174,7 +176,7 @@ def _fixed(said: Event) -> tuple[object, ...]:
     )
 
 
-def _resources(record_id: bytes, said: Event) -> tuple[bytes | None, bytes | None]:
+def resources_of(record_id: bytes, said: Event) -> tuple[bytes | None, bytes | None]:
     """The resources that an event changed, the one that it made included."""
     source, target = said.resource_inventoried_as, said.to_resource_inventoried_as
     if said.creates is None:

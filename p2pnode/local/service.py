@@ -71,6 +71,9 @@ from p2pnode.local.agreement_shapes import (
 from p2pnode.local.agreement_shapes import (
     Tally as Tally,
 )
+from p2pnode.local.economy_calls import EconomyCalls
+from p2pnode.local.economy_calls import EconomyRow as EconomyRow
+from p2pnode.local.economy_calls import Recorded as Recorded
 
 Standing = Literal["member", "provisional", "petitioner", "removed", "follower"]
 EntryState = Literal["signed", "acknowledged", "final", "void", "waiting"]
@@ -390,7 +393,7 @@ class Backup(TypedDict):
     groups: int
 
 
-class Service(Protocol):
+class Service(EconomyCalls, Protocol):
     """One running node. The daemon implements it; the HTTP API calls it and nothing else."""
 
     async def status(self) -> Status: ...
