@@ -1,4 +1,4 @@
-"""What a person says in short, written out: a correction by its difference, an offer taken up by an amount."""
+"""What a person says in short, written out: a correction by its difference, an offer by an amount."""
 
 from __future__ import annotations
 
