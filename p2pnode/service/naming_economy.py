@@ -16,7 +16,9 @@ from p2pnode.economy.labels import measure_of_text, unit_of_label
 from p2pnode.economy.record import record_id
 from p2pnode.governance.tables import members as member_rows
 from p2pnode.local.naming import Named, choose
+from p2pnode.service.economy_rules import ECONOMY_RULES
 from p2pnode.service.mandates import mandate_of
+from p2pnode.service.rules import refusal
 from p2pnode.service.viewing import GroupView
 
 FORMS: Mapping[str, tuple[str, Form[Any]]] = {
@@ -55,6 +57,8 @@ def payload_of(view: GroupView, what: str, said: Mapping[str, Any], annex: bytes
     try:
         return form.encode(form.read(value))
     except FormatError as error:
+        if error.rule in ECONOMY_RULES:
+            raise refusal(error.rule) from error
         raise UsageError(
             error.rule,
             f"that does not hold: {error.detail or error.rule}",
