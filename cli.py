@@ -68,6 +68,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "proof": ("proofs", "proof"),
     "peers": ("peers", "peers"),
     "import": ("importing", "importing"),
+    "export": ("exporting", "exporting"),
     "config": ("node", "config"),
 }
 """Every command, in the order of the help: its module, and there a function or a group of commands.

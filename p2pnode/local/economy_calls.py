@@ -11,6 +11,8 @@ from typing import Any, Literal, Protocol
 # The API's schema is made from these types, and pydantic reads only this TypedDict before Python 3.12.
 from typing_extensions import TypedDict
 
+from p2pnode.local.agreement_shapes import Document
+
 About = Literal[
     "agents",
     "agreements",
@@ -49,6 +51,9 @@ class EconomyCalls(Protocol):
 
     async def economy(self, group: str, about: About, who: str | None) -> list[EconomyRow]:
         """A list, of everybody or of what concerns one agent; what is provisional is in it."""
+
+    async def export_economy(self, group: str) -> Document:
+        """Everything about giving and taking as JSON-LD in the words of ValueFlows."""
 
     async def agreement(self, group: str, agreement: str) -> EconomyRow:
         """One agreement with its terms, answers, balances and what remains."""

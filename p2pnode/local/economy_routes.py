@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import Field
 
+from p2pnode.local.agreement_shapes import Document
 from p2pnode.local.economy_calls import About, EconomyRow, Recorded
 from p2pnode.local.requests import Request, Word
 from p2pnode.local.routes import Service, answers
@@ -31,6 +32,11 @@ async def record(service: Service, request: RecordRequest) -> Any:
 @economy_routes.get("/economy", responses=answers(list[EconomyRow]))
 async def economy(service: Service, group: Word, about: About, who: Word | None = None) -> Any:
     return await service.economy(group, about, who)
+
+
+@economy_routes.get("/economy/export", responses=answers(Document))
+async def export_economy(service: Service, group: Word) -> Any:
+    return await service.export_economy(group)
 
 
 @economy_routes.get("/agreement", responses=answers(EconomyRow))

@@ -8,10 +8,12 @@ from typing import Any
 from p2pnode.core.annex import annex_hash
 from p2pnode.core.errors import UsageError
 from p2pnode.economy import event, recording, tables
+from p2pnode.exporters.valueflows import write_valueflows
 from p2pnode.local import service as shapes
 from p2pnode.local.economy_calls import About
 from p2pnode.service.context import Context
 from p2pnode.service.economy_derived import DERIVED
+from p2pnode.service.economy_export import exported
 from p2pnode.service.economy_rows import LISTS, agreement_shown
 from p2pnode.service.naming_economy import FORMS, agent_of, agreement_of, payload_of
 from p2pnode.service.viewing import GroupView
@@ -62,6 +64,11 @@ class EconomyService:
             return LISTS[about](view, None if who is None else agent_of(view, who))
 
         return await self.context.view(self.context.held(group), read, with_facts=True)
+
+    async def export_economy(self, group: str) -> shapes.Document:
+        held = self.context.held(group)
+        text = await self.context.view(held, lambda view: write_valueflows(exported(view)), with_facts=True)
+        return shapes.Document(name=held.name, text=text)
 
     async def agreement(self, group: str, agreement: str) -> shapes.EconomyRow:
         def read(view: GroupView) -> shapes.EconomyRow:

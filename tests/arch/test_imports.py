@@ -128,7 +128,9 @@ _ROOMS = {
         never=frozenset({"asyncio", "random", "sqlite3"}),
     ),
     "p2pnode.importers": Room(
-        own=("p2pnode.core", "p2pnode.importers", "p2pnode.local.service"), never=frozenset({"sqlite3"})
+        own=("p2pnode.core", "p2pnode.importers", "p2pnode.local.service"),
+        others=("rdflib",),
+        never=frozenset({"sqlite3"}),
     ),
     "p2pnode.exporters": Room(
         # An export is checked by the rules themselves, on a machine that has neither network nor database.
