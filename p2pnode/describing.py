@@ -12,9 +12,11 @@ from p2pnode.consensus.certificate import quorum_of
 from p2pnode.consensus.rules import FIRST_ATTEMPT
 from p2pnode.core.annex import annexes_named, decode_annex
 from p2pnode.core.codec import decode
+from p2pnode.core.crypto import sha256
 from p2pnode.core.entry import Entry, read_entry
 from p2pnode.core.errors import FormatError
 from p2pnode.core.ids import Lane, MemberId, did_of
+from p2pnode.governance import tables
 from p2pnode.governance.configuration import configuration_of
 from p2pnode.governance.state import PETITION_RULES, GroupState
 from p2pnode.local.service import EntryDetail, EntryRow, LogPage
@@ -67,6 +69,11 @@ class Describer:
         """Whether a quorum of the voters has an entry above the last cut in the past of their own entries."""
         quorum, covers = self._covered
         return sum(seq <= cover.get(lane.number, -1) for cover in covers) >= quorum
+
+    @cached_property
+    def parked(self) -> frozenset[bytes]:
+        """The ids of entries that a later rule version executes (J6)."""
+        return frozenset(sha256(header) for _, (header, _, _) in tables.scan(self._queries.chain, "parked"))
 
     def member_name(self, member_id: bytes) -> str:
         """The name of a member or of the group, or the start of the id."""
@@ -170,7 +177,8 @@ class Describer:
     def _standing(self, lane: LaneState, seq: int, entry: Entry) -> tuple[str, str | None]:
         if seq <= lane.decided and lane.lane != Lane.VOTES:
             rule = self._queries.chain.void_rule(position_of(lane.number, seq))
-            return ("final" if rule is None or rule in PETITION_RULES else "void"), rule
+            is_void = rule is not None and rule not in PETITION_RULES and entry.id not in self.parked
+            return ("void" if is_void else "final"), rule
         if lane.ended_at is not None and seq >= lane.ended_at:
             return "void", lane.ended_rule
         outcome = self._state.outcomes.get(entry.id)

@@ -39,7 +39,7 @@ from p2pnode.store.group_file import (
 from p2pnode.vocabulary import GOVERNED_TYPES
 
 if TYPE_CHECKING:
-    from p2pnode.chain.chain import Final
+    from p2pnode.chain.step import Final
     from p2pnode.group_log import GroupLog
 
 _UNBOUNDED = 1 << 40
@@ -432,6 +432,8 @@ class Change:
     def _is_worth_an_ack(self, held: LaneState, lane: int) -> bool:
         if held.lane == Lane.VOTES or (lane == Lane.OPEN and held.lane != Lane.OPEN):
             return False
+        if held.author in self.log.gone or held.author in self.log.struck:
+            return False  # what of it counts is ordered already (J23, J25)
         if held.author in self._forked() or (held.author == self.log.key.public and held.lane == lane):
             return False
         acked: int = getattr(held, mark_of(lane))

@@ -18,9 +18,10 @@ from p2pnode.consensus.execution import BlockContext
 from p2pnode.consensus.format import decode_header as decode_block
 from p2pnode.consensus.rows import Rows
 from p2pnode.core.crypto import SigningKey, sha256
-from p2pnode.core.entry import Entry, decode_header, read_entry
+from p2pnode.core.entry import Entry, Header, decode_header, read_entry
 from p2pnode.core.ids import Lane
 from p2pnode.governance import tables
+from p2pnode.governance.member_types import OPEN_TYPES
 from p2pnode.governance.state import GroupState, state_of
 from p2pnode.governance.tables import DeviceRow
 from p2pnode.group_change import Change
@@ -65,7 +66,7 @@ class GroupLog:
         self.changed = self.frontier.changed
         self.blocked = {lane.number for lane in self.lanes.values() if is_blocked(lane)}
         self.unacked = {lane.number for lane in self.lanes.values() if is_unacked(lane)}
-        self.struck = _struck(file.chain)
+        self.struck, self.gone = _struck(file.chain), _gone(file.chain)
         tip, voted_by = read_tip(file.chain, self.founding)
         self.level = Level(self)
         self.chain = Chain(self, tip, voted_by)
@@ -152,20 +153,34 @@ class GroupLog:
         """The keys that final blocks have struck for a fork."""
         return frozenset(author for author in self.struck if self.is_sealed(author))
 
-    def orderable(self, lane: LaneState) -> int:
-        """The last seq of a lane that a block made here may order: nothing beyond what counts of a struck
-        key (J25), and nothing beyond a fork but what a quorum acknowledged (J17)."""
+    def includable(self, lane: LaneState) -> int:
+        """The last seq of a lane that a block made here may contain: nothing beyond a fork but what a quorum
+        acknowledged (J17)."""
         last = last_orderable(lane, self.fork_seqs.get(lane.key))
         kept = self.chain.blocks.acknowledged.get(lane.key)
         if kept is not None and (lane.ended_at, lane.ended_id) == (kept.seq + 1, kept.id):
             last = lane.last_usable
         held = self.struck.get(lane.author)
+        if held is None or held.status != "sealed":
+            return last
+        return min(last, max(held.kept(lane.lane), lane.decided))
+
+    def orderable(self, lane: LaneState) -> int:
+        """The last seq of a lane that waits for an order: of a struck key what counts (J25), of somebody who
+        is no member any more nothing beyond the block that ended it (J23)."""
+        if lane.author in self.gone:
+            return min(self.includable(lane), lane.decided)
+        held = self.struck.get(lane.author)
+        last = self.includable(lane)
         return last if held is None else min(last, max(held.kept(lane.lane), lane.decided))
 
-    def counts(self, author: bytes, lane: int, seq: int) -> bool:
-        """Whether an entry could hold at all: its key was not struck before."""
-        held = self.struck.get(author)
-        return held is None or seq <= held.kept(lane)
+    def counts(self, header: Header) -> bool:
+        """Whether an entry could hold at all: its key was not struck before, and whose membership is over can
+        only come back (J23)."""
+        if header.author in self.gone and header.type not in OPEN_TYPES:
+            return False
+        held = self.struck.get(header.author)
+        return held is None or header.seq <= held.kept(header.lane)
 
     def knows_fork(self, proof: ForkProof) -> bool:
         """Whether this fork, or a lower one of the same lane, is known."""
@@ -199,7 +214,7 @@ class GroupLog:
         if change.is_levelled:
             self._begin_at_snapshot()
         if change.final is not None:
-            self.struck = _struck(self.file.chain)
+            self.struck, self.gone = _struck(self.file.chain), _gone(self.file.chain)
             self.chain.advance(tip_after(self.chain.tip, change.final.made, change.final.certificate))
         if change.state is not None:
             self.chain.note_speakers()
@@ -209,7 +224,7 @@ class GroupLog:
 
     def _begin_at_snapshot(self) -> None:
         """Go on from the state that was taken, as after a start."""
-        self.struck = _struck(self.file.chain)
+        self.struck, self.gone = _struck(self.file.chain), _gone(self.file.chain)
         self.level = Level(self)
         self.chain = Chain(self, *read_tip(self.file.chain, self.founding))
 
@@ -217,6 +232,12 @@ class GroupLog:
 def _struck(rows: Rows) -> dict[bytes, DeviceRow]:
     """The keys that speak no more, with what counts of them."""
     return {key: row for key, row in tables.devices(rows) if row.status in ("sealed", "revoked")}
+
+
+def _gone(rows: Rows) -> frozenset[bytes]:
+    """The keys of those who are members no more."""
+    over = {member_id for member_id, row in tables.members(rows) if row.status in ("left", "removed")}
+    return frozenset(key for key, row in tables.devices(rows) if row.member in over)
 
 
 def _keep(numbers: set[int], number: int, is_member: bool) -> None:

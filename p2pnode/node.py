@@ -40,6 +40,7 @@ from p2pnode.core.events import (
     HeaderFound,
     HeaderWanted,
     HeadsConfirmed,
+    HeardOut,
     Item,
     JoinAsked,
     Joined,
@@ -166,7 +167,7 @@ class Node:
 
     def _dispatch(self, event: Event, now_ms: int) -> list[Effect]:
         match event:
-            case PeerNoted() | CursorsNoted() | ClockHeard() | ConfirmClock() | PeersPresent():
+            case PeerNoted() | CursorsNoted() | ClockHeard() | ConfirmClock() | PeersPresent() | HeardOut():
                 return self._note(event)
             case Found() | OpenGroup():
                 return opening.found(self, event, now_ms)
@@ -200,7 +201,7 @@ class Node:
                 return [driving.answer(self, event)]
 
     def _note(
-        self, event: PeerNoted | CursorsNoted | ClockHeard | ConfirmClock | PeersPresent
+        self, event: PeerNoted | CursorsNoted | ClockHeard | ConfirmClock | PeersPresent | HeardOut
     ) -> list[Effect]:
         """Remember something that is no entry."""
         match event:
@@ -224,6 +225,8 @@ class Node:
                 self.present = event.peers
                 for log in self.logs.values():
                     log.chain.is_stirred = True
+            case HeardOut():
+                driving.hear_out(self, event)
             case ConfirmClock():
                 self._is_clock_confirmed = True
                 return [Reply(event.request)]

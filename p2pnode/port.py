@@ -32,6 +32,7 @@ from p2pnode.core.events import (
     ForkShown,
     HeaderWanted,
     HeadsConfirmed,
+    HeardOut,
     JoinAsked,
     Moved,
     Penalize,
@@ -347,6 +348,9 @@ class LivePort:
         held.confirmed.set()
         if held.is_unconfirmed:
             self.submit(HeadsConfirmed(group, peer))
+
+    def heard_out(self, peer: bytes, group: bytes) -> None:
+        self.submit(HeardOut(group, peer))
 
     def clock_heard(self, peer: bytes, offset_ms: int) -> None:
         self.submit(ClockHeard(peer, offset_ms))

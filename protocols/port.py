@@ -130,6 +130,9 @@ class NodePort(Protocol):
     def heads_confirmed(self, peer: bytes, group: bytes) -> None:
         """Everything that a peer showed of a group is durable here: our own heads are not behind (J35)."""
 
+    def heard_out(self, peer: bytes, group: bytes) -> None:
+        """Everything of a group that a peer showed when it was met is durable here."""
+
     def clock_heard(self, peer: bytes, offset_ms: int) -> None:
         """A peer told its time. Units: its wall clock minus ours (J31)."""
 

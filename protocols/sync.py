@@ -24,6 +24,10 @@ from protocols.sessions import Sessions, sessions_of
 from protocols.stream import ByteStream
 
 ID = "/p2pnode/sync/1"
+CLOCK_LOOK_MS = 60_000
+"""How often to see whether this machine's wall clock was set: sessions outlive that."""
+
+CLOCK_JUMP_MS = 1_000
 
 _log = logging.getLogger("p2pnode.sync")
 
@@ -75,6 +79,8 @@ class _Conversation:
         self._frames = FrameStream(stream, MESSAGE_BYTES_MAX)
         self._outbox = Outbox(self._frames)
         self._stirred = trio.Event()
+        self._their_clock_ms: int | None = None
+        self._ahead_ms = 0
         self._session = Session(
             port,
             self._peer,
@@ -129,12 +135,24 @@ class _Conversation:
     async def _keep_time(self) -> None:
         while True:
             wait_ms = self._session.wake_at_ms(self._sessions.now_ms()) - self._sessions.now_ms()
-            with trio.move_on_after(max(wait_ms, 1) / 1000):
+            with trio.move_on_after(min(max(wait_ms, 1), CLOCK_LOOK_MS) / 1000):
                 await self._stirred.wait()
+            self._look_at_clock()
             self._stirred = trio.Event()
             now_ms = self._sessions.now_ms()
             if now_ms >= self._session.wake_at_ms(now_ms):
                 self._perform(self._session.tick(now_ms))
+
+    def _look_at_clock(self) -> None:
+        """Tell again how far the peer's clock is from ours when ours was set."""
+        ahead_ms = self._port.now_ms() - self._sessions.now_ms()
+        if self._their_clock_ms is not None and abs(ahead_ms - self._ahead_ms) > CLOCK_JUMP_MS:
+            self._tell_clock(self._their_clock_ms, ahead_ms)
+
+    def _tell_clock(self, their_clock_ms: int, ahead_ms: int) -> None:
+        """Say how far the peer's clock is from ours: the session counts from its own (J31)."""
+        self._their_clock_ms, self._ahead_ms = their_clock_ms, ahead_ms
+        self._port.clock_heard(self._peer, their_clock_ms - ahead_ms)
 
     def _perform(self, effects: Sequence[fx.Effect]) -> None:
         rule: str | None = None
@@ -142,7 +160,7 @@ class _Conversation:
             match effect:
                 case fx.Send(frame):
                     self._outbox.put(frame)
-                case fx.RememberCursor() | fx.HearClock():
+                case fx.RememberCursor() | fx.HearOut() | fx.HearClock():
                     self._note(effect)
                 case fx.Blame(rule):
                     pass
@@ -158,16 +176,16 @@ class _Conversation:
             if isinstance(effect, fx.RememberCursor):
                 self._note(effect)
 
-    def _note(self, effect: fx.RememberCursor | fx.HearClock) -> None:
+    def _note(self, effect: fx.RememberCursor | fx.HearOut | fx.HearClock) -> None:
         match effect:
             case fx.RememberCursor(group, cursor, knows_us):
                 self._port.remember_cursor(self._peer, group, cursor)
                 if knows_us:
                     self._port.heads_confirmed(self._peer, group)
+            case fx.HearOut(group):
+                self._port.heard_out(self._peer, group)
             case fx.HearClock(offset_ms):
-                # The session counts from its own clock; what matters is the wall clock (J31).
-                ahead_ms = self._port.now_ms() - self._sessions.now_ms()
-                self._port.clock_heard(self._peer, offset_ms - ahead_ms)
+                self._tell_clock(offset_ms, self._port.now_ms() - self._sessions.now_ms())
 
     async def _do(self, effect: fx.Effect) -> None:
         """Carry out one request and give its result to the session."""

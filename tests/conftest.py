@@ -16,6 +16,12 @@ hypothesis.settings.register_profile("unattended", deadline=None, derandomize=Tr
 hypothesis.settings.load_profile("unattended" if os.environ.get("CI") else "default")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that start processes: they last longest, and the others fill the gaps."""
+    items.sort(key=lambda item: item.get_closest_marker("process") is None)
+
+
 @pytest.fixture(scope="session")
 def checkout() -> Path:
     """Give the folder that holds pyproject.toml."""

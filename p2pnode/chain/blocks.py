@@ -1,89 +1,34 @@
-"""Blocks on this node: making the next one out of what is here, and judging what others propose.
+"""The blocks of one height on this node: what is proposed, what of it holds, and what the node would propose.
 
-A proposed block is judged once, and what running it gave is kept until the height is over: a block is run
-before it is voted for, and not a second time when it becomes final.
+A proposed block is judged once, and what running it gave is kept until the height is over. It is done in
+slices (`judging.py`); until all of them are through, nobody can say whether the block holds.
 
-Source: C 5.3 and 5.4, J8, J28 to J30.
+Source: C 5.3 and 5.4, J17, J28 to J30.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from p2pnode.chain.acknowledged import Place, acknowledged
 from p2pnode.chain.branches import first_open
-from p2pnode.chain.candidates import LANES_ORDERED, Found, read_all, read_lane, without_excused
-from p2pnode.chain.running import run_block, sealed_with
+from p2pnode.chain.candidates import LANES_ORDERED
+from p2pnode.chain.judging import Judging, Made, Proposed
+from p2pnode.chain.reasons import Reasons
 from p2pnode.consensus.actions import Verdict
-from p2pnode.consensus.block import (
-    AHEAD_MS_MAX,
-    Roots,
-    Tip,
-    body_fault,
-    header_fault,
-    next_block,
-    roots_fault,
-    time_after,
-)
-from p2pnode.consensus.certificate import check_certificate
-from p2pnode.consensus.cut import Bounds, bounds_fault, choose, closure_fault
-from p2pnode.consensus.execution import Execution
-from p2pnode.consensus.format import (
-    BlockHeader,
-    Body,
-    Configuration,
-    CutEntry,
-    decode_body,
-)
-from p2pnode.consensus.trie import TrieChange
-from p2pnode.core.entry import Entry
+from p2pnode.consensus.block import AHEAD_MS_MAX, Tip
+from p2pnode.consensus.cut import Bounds
+from p2pnode.consensus.format import BlockHeader, Body, Configuration, CutEntry, decode_body
+from p2pnode.consensus.slices import Slices
 from p2pnode.core.errors import FormatError
 from p2pnode.governance import tables
-from p2pnode.governance.due import next_due_ms
-from p2pnode.governance.executing import LaterRules
-from p2pnode.governance.voters import SUSPEND_TYPE, decode_suspend
 from p2pnode.replication.fork import check_fork_proof
-from p2pnode.store.group_file import number_and_seq
-from p2pnode.vocabulary import GOVERNED_TYPES
 
 if TYPE_CHECKING:
     from p2pnode.group_log import GroupLog
 
-DAY_MS = 24 * 3_600_000
-
 OLD_MS = 10 * 60_000
 """A block that leaves out what a voter has held for longer gets no N of that voter (J29)."""
-
-
-class Made(NamedTuple):
-    """A block with what running it gives.
-
-    Shapes: voids are (position, rule); lanes are (number, last seq).
-    """
-
-    header: BlockHeader
-    body: bytes
-    execution: Execution
-    trie: TrieChange
-    configuration: Configuration
-    lanes: tuple[tuple[int, int], ...]
-    voids: tuple[tuple[int, str], ...]
-    suspended: tuple[bytes, ...]
-    roots: Roots
-
-
-@dataclass(slots=True)
-class Proposed:
-    """A block that somebody put to the vote.
-
-    Shapes: fault is the rule it breaks; made is None until it was judged.
-    """
-
-    header: BlockHeader
-    fault: str | None = None
-    made: Made | None = None
 
 
 class Blocks:
@@ -92,23 +37,45 @@ class Blocks:
     def __init__(self, log: GroupLog, tip: Tip, voted_by: Configuration | None) -> None:
         self._log = log
         self.tip = tip
-        self._voted_by = voted_by
         self._proposed: dict[bytes, Proposed] = {}
         self._work_began_ms: int | None = None
         self._usable_since: dict[int, tuple[int, int]] = {}
-        charter = tables.charter(log.file.chain)
-        self._bounds = Bounds(int(str(charter.value["block_entries_max"])))
-        self._checkpoint_entries = charter.checkpoint_entries
-        self._checkpoint_ms = charter.checkpoint_days * DAY_MS
-        self._proofs_shown: dict[bytes, None] = {}
-        self.due_ms = next_due_ms(log.file.chain)
-        self.now_ms = 0
+        self._bounds = Bounds(tables.charter(log.file.chain).block_entries_max)
+        self._reasons = Reasons(log, tip)
+        self._judging = Judging(log, tip, voted_by, self._bounds, self._reasons)
+        self._work: tuple[Proposed | None, Slices[Proposed | None] | Slices[None]] | None = None
+        self._may_go_on = self._is_made = False
+        self._own: Proposed | None = None
         self.has_own_vote = False
-        self.proofs: list[bytes] = []
         self.has_suspension = False
         self._own_word_ms: int | None = None
         self._acknowledged: dict[Place, CutEntry] = {}
         self._acknowledged_at: object = None
+
+    @property
+    def now_ms(self) -> int:
+        """The time of the present step."""
+        return self._reasons.now_ms
+
+    @property
+    def due_ms(self) -> int | None:
+        """When the rows call for a block, though nobody wrote anything."""
+        return self._reasons.due_ms
+
+    def begin_step(self, now_ms: int) -> None:
+        """Tell the time; one slice of work may be done at it (J30)."""
+        self._reasons.now_ms = now_ms
+        self._may_go_on = True
+        self._go_on()
+
+    def calls_at_ms(self) -> int | None:
+        """When something will call for a block by the clock alone, if it does not already."""
+        return self._reasons.calls_at_ms()
+
+    def take_proofs(self) -> tuple[bytes, ...]:
+        """The proofs of forks that blocks show and that are not known here yet."""
+        proofs, self._judging.proofs = tuple(self._judging.proofs), []
+        return proofs
 
     # ---- what the rules of voting ask
 
@@ -124,7 +91,7 @@ class Blocks:
         if proposed.made is None:
             return "unknown"
         # What has votes behind it is not judged by the clock (J31).
-        is_early = is_fresh and proposed.header.time_ms > self.now_ms + AHEAD_MS_MAX
+        is_early = is_fresh and proposed.header.time_ms > self._reasons.now_ms + AHEAD_MS_MAX
         return "unknown" if is_early else "valid"
 
     def has_work(self) -> bool:
@@ -132,12 +99,12 @@ class Blocks:
         is_work = (
             self.has_own_vote
             or any(proposed.made is not None for proposed in self._proposed.values())
-            or self._is_called_for()
+            or self._reasons.is_called_for()
         )
         if not is_work:
             self._work_began_ms = None
         elif self._work_began_ms is None:
-            self._work_began_ms = self.now_ms
+            self._work_began_ms = self._reasons.now_ms
         return is_work
 
     def work_began_ms(self) -> int | None:
@@ -162,7 +129,7 @@ class Blocks:
         cut = dict(made.lanes)
         for number, (seq, since_ms) in self._usable_since.items():
             lane = self._log.lanes[number]
-            if since_ms + OLD_MS < self.now_ms and seq > cut.get(number, lane.decided):
+            if since_ms + OLD_MS < self._reasons.now_ms and seq > cut.get(number, lane.decided):
                 return True
         return False
 
@@ -189,12 +156,12 @@ class Blocks:
     def note_usable(self) -> None:
         """Remember since when entries can stand in a block."""
         for number, lane in self._log.lanes.items():
-            if lane.lane not in LANES_ORDERED or self._log.orderable(lane) <= lane.decided:
+            if lane.lane not in LANES_ORDERED or self._reasons.orderable(lane) <= lane.decided:
                 self._usable_since.pop(number, None)
                 continue
             held = self._usable_since.get(number)
             if held is None or held[0] <= lane.decided:
-                self._usable_since[number] = (lane.decided + 1, self.now_ms)
+                self._usable_since[number] = (lane.decided + 1, self._reasons.now_ms)
 
     def put_to_vote(self, header: BlockHeader) -> None:
         """A header came with a proposal."""
@@ -205,7 +172,8 @@ class Blocks:
         for proposed in self._proposed.values():
             if proposed.made is None or has_dropped:
                 proposed.fault = proposed.made = None
-        self._proofs_shown.clear()
+        self._work, self._own, self._is_made = None, None, False
+        self._judging.show_again()
 
     def beyond_forks(self, block: bytes) -> tuple[CutEntry, ...]:
         """Where a block names branches beyond forks that this node knows, as far as it does not follow them
@@ -233,9 +201,9 @@ class Blocks:
         return tuple(place for place in self.acknowledged.values() if self._is_beyond(place))
 
     def _body_of(self, block: bytes) -> Body | None:
-        """The body of a block that cannot be judged yet, if it is here and can be read."""
+        """The body of a block that is not known to be wrong, if it is here and can be read."""
         proposed = self._proposed.get(block)
-        if proposed is None or proposed.made is not None or proposed.fault is not None:
+        if proposed is None or proposed.fault is not None:
             return None
         blobs = self._log.file.annexes([proposed.header.body_hash])
         try:
@@ -278,164 +246,48 @@ class Blocks:
         proposed = self._proposed.get(block)
         return None if proposed is None else proposed.made
 
-    # ---- work
-
-    def _is_called_for(self) -> bool:
-        log = self._log
-        if any(self._is_usable(position) for position in log.undecided) or self._seals():
-            return True
-        if self.due_ms is not None and self.due_ms <= self.now_ms:
-            return True
-        above = self._above()
-        return above >= self._checkpoint_entries or (above > 0 and self.now_ms >= self._checkpoint_at_ms)
-
-    def _above(self) -> int:
-        """How many entries wait for an order."""
-        lanes = [lane for lane in self._log.lanes.values() if lane.lane in LANES_ORDERED]
-        return sum(max(0, self._log.orderable(lane) - lane.decided) for lane in lanes)
+    # ---- making and judging, a slice at a time
 
     @property
-    def _checkpoint_at_ms(self) -> int:
-        return self.tip.time_ms + self._checkpoint_ms
+    def is_busy(self) -> bool:
+        """Whether a block is being made or judged."""
+        return self._work is not None
 
-    def calls_at_ms(self) -> int | None:
-        """When something will call for a block by the clock alone, if it does not already."""
-        times = [] if self.due_ms is None else [self.due_ms]
-        if self._above():
-            times.append(self._checkpoint_at_ms)
-        return min((time_ms for time_ms in times if time_ms > self.now_ms), default=None)
-
-    def _is_usable(self, position: int) -> bool:
-        number, seq = number_and_seq(position)
-        return seq <= self._log.orderable(self._log.lanes[number])
-
-    def _has_reason(self, found: Sequence[Found], seals: Sequence[bytes], time_ms: int) -> bool:
-        """Whether a block may exist: one without a reason would keep the group busy for nothing (R0)."""
-        log = self._log
-        found = [item for item in found if log.counts(*item.candidate[1:4])]
-        return (
-            any(not log.is_sealed(check_fork_proof(proof).author) for proof in seals)
-            or any(item.entry.header.type in GOVERNED_TYPES for item in found)
-            or (self.due_ms is not None and self.due_ms <= time_ms)
-            or len(found) >= self._checkpoint_entries
-            or (bool(found) and time_ms >= self._checkpoint_at_ms)
-        )
-
-    def _seals(self) -> tuple[bytes, ...]:
-        """Proofs of forks that no block holds yet."""
-        return tuple(self._log.unsealed_proofs())
-
-    # ---- making and judging
+    @property
+    def is_making(self) -> bool:
+        """Whether the own block is being made."""
+        return self._work is not None and self._work[0] is None
 
     def make(self) -> Made | None:
-        """The block that this node would propose now, or None when nothing calls for one."""
-        log, bounds, seals = self._log, self._bounds, self._seals()
-        lanes = [(lane, log.orderable(lane)) for lane in log.lanes.values()]
-        sealed = sealed_with(log.sealed, seals)
-        found = without_excused(read_all(log.file, lanes, bounds.author_entries_max, log.lanes.get, sealed))
-        chosen = {
-            candidate.id for candidate in choose([item.candidate for item in found], self.tip.id, bounds)
-        }
-        taken = [item for item in found if item.candidate.id in chosen]
-        if not self._has_reason(taken, seals, time_after(self.tip, self.now_ms)):
+        """The block that this node would propose now; None when nothing calls for one, or while it is made.
+
+        Whoever asks again when it is not made any more gets what was asked for before.
+        """
+        if not self._is_made and self._work is None:
+            self._work = (None, self._judging.making())
+            self._go_on()
+        own, self._own, self._is_made = self._own, None, False
+        if own is None:
             return None
-        ends: dict[tuple[bytes, int], CutEntry] = {}
-        for item in taken:
-            candidate = item.candidate
-            key = (candidate.author, candidate.lane)
-            if key not in ends or ends[key].seq < candidate.seq:
-                ends[key] = CutEntry(candidate.author, candidate.lane, candidate.seq, candidate.id)
-        moved = tuple(sorted(ends.values()))
-        made = self._run(None, Body(moved, seals, self.tip.certificate), taken)
-        self._proposed[made.header.id] = Proposed(made.header, made=made)
-        return made
+        self._proposed[own.header.id] = own
+        return own.made
 
     def _judge(self, proposed: Proposed) -> None:
-        header = proposed.header
-        proposed.fault = header_fault(header, self.tip)
-        if proposed.fault is not None:
+        """Begin to judge a block; one at a time."""
+        if self._work is None and self._may_go_on:
+            self._work = (proposed, self._judging.judging(proposed))
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Do one slice of the work that is begun, unless this step has done one."""
+        if self._work is None or not self._may_go_on:
             return
-        blobs = self._log.file.annexes([header.body_hash])
-        if not blobs:
-            return
+        judged, work = self._work
         try:
-            body = decode_body(blobs[0])
-            proposed.fault = self._body_fault(header, body)
-            if proposed.fault is None:
-                self._judge_entries(proposed, body)
-        except FormatError as error:
-            proposed.fault = error.rule
-        except LaterRules:
-            return  # whoever upgrades judges it then (J6)
-
-    def _body_fault(self, header: BlockHeader, body: Body) -> str | None:
-        """The rule that a body breaks without its entries. Errors: FormatError certificate.*, fork.*."""
-        fault = body_fault(header, body, self.tip)
-        if fault is not None:
-            return fault
-        if body.parent is not None and body.parent != self.tip.certificate and self._voted_by is not None:
-            check_certificate(body.parent, self._voted_by, self.tip.group, self._voted_by.epoch, self.tip.id)
-        for proof in body.seals:
-            if check_fork_proof(proof).group != self.tip.group:
-                return "block.other_group"
-        return None
-
-    def _judge_entries(self, proposed: Proposed, body: Body) -> None:
-        log = self._log
-        unknown = [proof for proof in body.seals if not log.knows_fork(check_fork_proof(proof))]
-        self.proofs += [proof for proof in unknown if proof not in self._proofs_shown]
-        self._proofs_shown.update(dict.fromkeys(unknown))
-        if unknown:
-            return  # what acks name depends on them: they are learned first
-        sealed = sealed_with(log.sealed, body.seals)
-        found: list[Found] = []
-        for entry in body.cut:
-            lane = log.lane(entry.key, entry.lane)
-            if lane is None or lane.last_usable < entry.seq:
-                return  # it is still to come, or lies on a branch that this node does not hold
-            part = read_lane(log.file, lane, entry.seq, log.lanes.get, sealed)
-            if not part or part[-1].candidate.id != entry.id:
-                return
-            if any(item.entry.payload is None for item in part):
-                return
-            found += part
-        found = without_excused(found)
-        candidates = [item.candidate for item in found]
-        proposed.fault = closure_fault(candidates) or bounds_fault(candidates, self._bounds)
-        if proposed.fault is None and not self._has_reason(found, body.seals, proposed.header.time_ms):
-            proposed.fault = "block.no_reason"
-        if proposed.fault is None:
-            made = self._run(proposed, body, found)
-            proposed.fault = roots_fault(proposed.header, made.roots)
-            proposed.made = made if proposed.fault is None else None
-
-    def _run(self, proposed: Proposed | None, body: Body, found: Sequence[Found]) -> Made:
-        """Run a block on top of the tip; without `proposed`, make its header too."""
-        log, tip = self._log, self.tip
-        time_ms = time_after(tip, self.now_ms) if proposed is None else proposed.header.time_ms
-        ran = run_block(log.file.chain, tip, self._voted_by, body, found, time_ms)
-        if proposed is None:
-            header, encoded = next_block(tip, body.cut, body.seals, ran.roots, self.now_ms)
+            next(work)
+        except StopIteration as end:
+            self._work = None
+            if judged is None:
+                self._own, self._is_made = end.value, True
         else:
-            header, encoded = proposed.header, log.file.annexes([proposed.header.body_hash])[0]
-        rules = dict(ran.execution.outcomes)
-        return Made(
-            header,
-            encoded,
-            ran.execution,
-            ran.trie,
-            ran.configuration,
-            tuple((log.numbers[entry.key, entry.lane], entry.seq) for entry in body.cut),
-            ran.voids,
-            _suspended(item.entry for item in ran.ordered if not rules[item.candidate.id]),
-            ran.roots,
-        )
-
-
-def _suspended(entries: Iterable[Entry]) -> tuple[bytes, ...]:
-    """The voters whom entries that hold suspend for not answering the roll call."""
-    absent: set[bytes] = set()
-    for entry in entries:
-        if entry.header.type == SUSPEND_TYPE:
-            absent.update(decode_suspend(entry.payload or b"").absent)
-    return tuple(sorted(absent))
+            self._may_go_on = False

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from p2pnode.consensus.cut import Candidate
+from p2pnode.consensus.slices import SLICE_ENTRIES, Slices, finish
 from p2pnode.core.entry import Entry
 from p2pnode.core.ids import Lane
 from p2pnode.replication.lane import LaneState
@@ -50,44 +51,53 @@ def read_lane(
 
     Shapes: sealed are the keys that this or an earlier block seals.
     """
-    named = dict(reader.acks_between(lane.number, lane.decided, until))
+    return finish(read_slices(reader, lane, until, lane_of, sealed))
+
+
+def read_slices(
+    reader: Reader, lane: LaneState, until: int, lane_of: LaneOf, sealed: Collection[bytes]
+) -> Slices[list[Found]]:
+    """The same with a pause after each slice (J30); nothing of a lane of votes."""
     found: list[Found] = []
-    for seq, stored in enumerate(reader.entries(lane.number, lane.decided + 1, until), lane.decided + 1):
-        entry = stored_entry(stored)
-        position = position_of(lane.number, seq)
-        needs = [entry.header.prev] if seq > lane.decided + 1 else []
-        excused: list[bytes] = []
-        for ack, target in zip(entry.header.acks, named.get(position, ()), strict=False):
-            number, ack_seq = number_and_seq(target)
-            parent = lane_of(number)
-            if parent is not None and ack_seq > parent.decided:
-                # By its own id also where it lies on a dead branch: what it resolves to follows from the
-                # lowest fork that this node knows, and a block has to mean the same everywhere.
-                needs.append(ack)
-                if parent.author in sealed:
-                    excused.append(ack)
-        header = entry.header
-        candidate = Candidate(
-            entry.id, header.author, header.lane, seq, tuple(dict.fromkeys(needs)), header.payload_bytes
-        )
-        found.append(Found(candidate, entry, position, tuple(excused)))
+    first = lane.decided + 1 if lane.lane in LANES_ORDERED else until + 1
+    while first <= until:
+        last = min(until, first + SLICE_ENTRIES - 1)
+        named = dict(reader.acks_between(lane.number, first - 1, last))
+        for seq, stored in enumerate(reader.entries(lane.number, first, last), first):
+            found.append(_found(lane, seq, stored, named, lane_of, sealed))
+        first = last + 1
+        if first <= until:
+            yield
     return found
 
 
-def read_all(
-    reader: Reader,
-    lanes: Iterable[tuple[LaneState, int]],
-    lane_entries_max: int,
+def _found(
+    lane: LaneState,
+    seq: int,
+    stored: StoredEntry,
+    named: Mapping[int, Sequence[int]],
     lane_of: LaneOf,
     sealed: Collection[bytes],
-) -> list[Found]:
-    """The first so many entries of each lane above its last final one, up to the seq given with it."""
-    found: list[Found] = []
-    for lane, last in lanes:
-        if lane.lane in LANES_ORDERED and last > lane.decided:
-            until = min(last, lane.decided + lane_entries_max)
-            found += read_lane(reader, lane, until, lane_of, sealed)
-    return found
+) -> Found:
+    """One entry as a candidate. Shapes: named are the positions that acks name, by the entry's position."""
+    entry = stored_entry(stored)
+    position = position_of(lane.number, seq)
+    needs = [entry.header.prev] if seq > lane.decided + 1 else []
+    excused: list[bytes] = []
+    for ack, target in zip(entry.header.acks, named.get(position, ()), strict=False):
+        number, ack_seq = number_and_seq(target)
+        parent = lane_of(number)
+        if parent is not None and ack_seq > parent.decided:
+            # By its own id also where it lies on a dead branch: what it resolves to follows from the
+            # lowest fork that this node knows, and a block has to mean the same everywhere.
+            needs.append(ack)
+            if parent.author in sealed:
+                excused.append(ack)
+    header = entry.header
+    candidate = Candidate(
+        entry.id, header.author, header.lane, seq, tuple(dict.fromkeys(needs)), header.payload_bytes
+    )
+    return Found(candidate, entry, position, tuple(excused))
 
 
 def without_excused(found: Sequence[Found]) -> list[Found]:

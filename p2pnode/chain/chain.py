@@ -9,17 +9,20 @@ Source: C 5, J18, J28 to J32.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from p2pnode.chain.blocks import Blocks, Made
+from p2pnode.chain.blocks import Blocks
+from p2pnode.chain.company import Company
 from p2pnode.chain.convening import suspension
+from p2pnode.chain.judging import Made
 from p2pnode.chain.saying import Saying, heights_of
-from p2pnode.chain.schism import SETTING, PastVotes, SchismFound, decode_found, found_among
+from p2pnode.chain.schism import SETTING, PastVotes, decode_found, found_among
 from p2pnode.chain.showing import PAST_HEIGHTS_MAX, Showing, votes_of
+from p2pnode.chain.step import Final, Step
 from p2pnode.chain.stored import recent_signers, statement_of
 from p2pnode.consensus.block import Tip
-from p2pnode.consensus.certificate import Convocation, assemble, check_certificate, convocation_of
+from p2pnode.consensus.certificate import assemble, check_certificate, convocation_of
 from p2pnode.consensus.convening import is_closing_shown
 from p2pnode.consensus.convocation import (
     CLOSE_TYPE,
@@ -76,42 +79,6 @@ if TYPE_CHECKING:
     from p2pnode.group_log import GroupLog
 
 
-class Final(NamedTuple):
-    """A block that became final, with its certificate and what running it gave.
-
-    Shapes: configuration is the one that voted on it; votes_over says for lanes of votes, by number, up to
-    where they speak of nothing above this height; convocation is there exactly for the second attempt.
-    """
-
-    made: Made
-    certificate: Certificate
-    configuration: Configuration
-    votes_over: dict[int, int]
-    convocation: Convocation | None
-
-
-@dataclass(slots=True)
-class Step:
-    """What follows now: entries for lane 1, or a final block; and when to look again.
-
-    Shapes: proofs are of forks that a block shows; follow are the branches beyond forks that a block with a
-    quorum behind it names; headers are ids of blocks whose headers are not here; `suspension` is to be
-    written before what `Chain.propose` gives for `fresh`.
-    """
-
-    items: list[Item] = field(default_factory=list)
-    votes: list[Vote] = field(default_factory=list)
-    final: Final | None = None
-    wake_at_ms: int | None = None
-    asks: AskToClose | None = None
-    schism: SchismFound | None = None
-    proofs: tuple[bytes, ...] = ()
-    follow: tuple[CutEntry, ...] = ()
-    headers: tuple[bytes, ...] = ()
-    suspension: Item | None = None
-    fresh: Propose | None = None
-
-
 class Chain:
     """The chain of one group; mutable, owned by the group's log."""
 
@@ -136,6 +103,7 @@ class Chain:
         self.schism = decode_found(log.file.setting(SETTING))
         self._has_told_schism = False
         self.asked: AskToClose | None = None
+        self.company = Company(log.key.public)
         self._begin()
         self.hear(sorted(log.lanes))
 
@@ -160,6 +128,7 @@ class Chain:
         self._votes_heard: set[tuple[bytes, Vote]] = set()
         self.is_stirred = True
         self.asked = None
+        self._proposing: Propose | None = None
         # A voter that goes on after a restart has waited since it first spoke at this height.
         since = [saying.time_ms for saying in self._now if saying.author == log.key.public]
         self.height = Height(
@@ -354,16 +323,21 @@ class Chain:
         if may_sign != self._is_signing:
             self._is_signing = may_sign
             self.begin_again()
-        self.blocks.now_ms = now_ms
+        self.blocks.begin_step(now_ms)
         self.is_stirred = self.has_moved = False
         self.wake_at_ms = None
         self.blocks.note_usable()
         shown = self._items_shown() if may_sign else []
         if shown:
             return Step(items=shown)
+        self._recall_headers()
         members = sorted(self._members[key] for key in self._members if key in reachable)
         step = Step()
-        for action in self.height.step(now_ms, members, self.blocks):
+        if self._proposing is not None and not self.blocks.is_making:
+            asked, self._proposing = self._proposing, None
+            step.items += self.propose(asked)
+        heard_at_ms = self.company.heard_at_ms(now_ms, self.height.delta_ms)
+        for action in self.height.step(now_ms, members, self.blocks, heard_at_ms=heard_at_ms):
             self._act(action, step)
         if self.schism is not None:
             return self._stopped()
@@ -371,6 +345,10 @@ class Chain:
             step.final = self._final_by_certificate()
         if step.final is None:
             self._look_ahead(step)
+        if self.blocks.is_busy:
+            # One slice at a time: others have their turn before the next one (J30).
+            self.is_stirred = True
+            step.wake_at_ms = self.wake_at_ms = now_ms
         return step
 
     def _act(self, action: Action, step: Step) -> None:
@@ -406,12 +384,13 @@ class Chain:
 
     def _look_ahead(self, step: Step) -> None:
         """Complete a step that makes nothing final."""
-        step.headers = tuple(item for item in self._headers_wanted() if item not in self._headers_asked)
+        wanted = [*self._headers_wanted(), *self._bodies_recalled()]
+        step.headers = tuple(item for item in wanted if item not in self._headers_asked)
         self._headers_asked.update(dict.fromkeys(step.headers))
         calls_at_ms = self.blocks.calls_at_ms()
         times = [time_ms for time_ms in (step.wake_at_ms, calls_at_ms) if time_ms is not None]
         step.wake_at_ms = self.wake_at_ms = min(times, default=None)
-        step.proofs, self.blocks.proofs = tuple(self.blocks.proofs), []
+        step.proofs = self.blocks.take_proofs()
         if not step.proofs:
             step.follow = self._named_beyond()
         if step.votes:
@@ -423,13 +402,13 @@ class Chain:
 
     def _named_beyond(self) -> tuple[CutEntry, ...]:
         """The branches to follow: of the first block with a quorum behind it, or else those that a quorum
-        acknowledged (E3, E4)."""
+        acknowledged (E3, E4). Whoever could judge that block shows them to those who cannot yet."""
+        if not self._log.fork_seqs:
+            return ()
         certified = [certificate.block for certificate in self._certified()]
         for block in [*certified, *self.height.backed]:
-            if self.blocks.made(block) is not None:
-                return ()
             places = self.blocks.beyond_forks(block)
-            if places:
+            if places or self.blocks.made(block) is not None:
                 return places
         return self.blocks.acknowledged_beyond()
 
@@ -467,6 +446,7 @@ class Chain:
         """The entry by which a block is put to the vote, made now where it is to be a fresh one."""
         made = self.blocks.make() if action.block is None else self.blocks.made(action.block)
         if made is None:
+            self._proposing = action if action.block is None and self.blocks.is_busy else None
             return []
         header, annexes = (encode_header(made.header), (made.body,)) if action.block is None else (b"", ())
         proposal = Proposal(
@@ -548,6 +528,21 @@ class Chain:
         backed = self.height.backed if self._showing.forked else ()
         blocks = [*(certificate.block for certificate in self._certified()), *backed]
         return tuple(block for block in dict.fromkeys(blocks) if not self.blocks.knows(block))
+
+    def _recall_headers(self) -> None:
+        """Take up the headers that this node kept when it voted, of proposals that it can read no more."""
+        for block in self._headers_wanted():
+            held = self._log.file.annexes([block])
+            if held:
+                self.blocks.put_to_vote(decode_header(held[0]))
+
+    def _bodies_recalled(self) -> list[bytes]:
+        """The bodies of such blocks, as far as they are not here."""
+        if not self._showing.forked:
+            return []
+        lacking = [item for item in self.blocks.bodies_wanted if not self._log.file.annexes([item])]
+        self.bodies_wanted.update(lacking)
+        return lacking
 
     def take_header(self, encoded: bytes) -> bytes | None:
         """Take the header of a final block that was asked for by its id; the hash of its body."""

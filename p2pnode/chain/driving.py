@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from p2pnode.chain import branches
-from p2pnode.chain.chain import Step
 from p2pnode.chain.duties import items_due
 from p2pnode.chain.report import report_of
 from p2pnode.chain.schism import SETTING, encode_found
+from p2pnode.chain.step import Step
 from p2pnode.core.errors import UsageError
 from p2pnode.core.events import (
     AgreeToClose,
@@ -21,6 +21,7 @@ from p2pnode.core.events import (
     ChainAsked,
     Effect,
     ForkFound,
+    HeardOut,
     Item,
     Reply,
     WakeAt,
@@ -44,7 +45,8 @@ def decide(node: Node, log: GroupLog, now_ms: int) -> list[Effect]:
     for _ in range(STEPS_MAX):
         may_sign = node.refusal(log, now_ms, is_voting=True) is None and node.key.public not in log.forked
         may_sign = may_sign and log.level.is_level
-        step = log.chain.step(now_ms, node.present, may_sign=may_sign)
+        log.chain.company.meet(node.present, now_ms)
+        step = log.chain.step(now_ms, log.chain.company.present, may_sign=may_sign)
         if step.final is not None:
             with log.change(durable=False) as change:
                 change.commit(step.final)
@@ -66,7 +68,9 @@ def decide(node: Node, log: GroupLog, now_ms: int) -> list[Effect]:
             if any(isinstance(effect, Reply) and effect.error is not None for effect in done):
                 log.chain.begin_again()
                 return [*effects, WakeAt(now_ms + RETRY_MS)]
-        elif step.final is None and not has_learned:
+        if log.chain.blocks.is_busy:
+            return [*effects, WakeAt(now_ms)]
+        if not items and step.final is None and not has_learned:
             if step.wake_at_ms is not None:
                 effects.append(WakeAt(step.wake_at_ms))
             return effects
@@ -135,6 +139,14 @@ def own_fork(node: Node, log: GroupLog, author: bytes) -> list[Effect]:
         "this device's key signed two different entries in one place; it must not sign in this group again"
     )
     return [Alert("key.forked", message, {"group": log.group.hex()})]
+
+
+def hear_out(node: Node, event: HeardOut) -> None:
+    """This node has what a peer had: it may speak of what was said in its absence."""
+    log = node.logs.get(event.group)
+    if log is not None:
+        log.chain.company.hear_out(event.peer)
+        log.chain.is_stirred = True
 
 
 def answer(node: Node, event: ChainAsked | AgreeToClose) -> Reply:

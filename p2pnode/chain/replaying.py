@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from p2pnode.chain import levelling
-from p2pnode.chain.blocks import Made
 from p2pnode.chain.candidates import Found, read_lane, without_excused
+from p2pnode.chain.judging import Made
 from p2pnode.chain.levelling import Difference
 from p2pnode.chain.running import Ran, run_block, sealed_with
 from p2pnode.chain.stored import commit, read_tip

@@ -11,10 +11,12 @@ from typing import NamedTuple
 
 from p2pnode.chain.candidates import Found
 from p2pnode.consensus.block import Roots, Tip
-from p2pnode.consensus.cut import in_order
-from p2pnode.consensus.execution import BlockContext, Execution, Seal, execute, read_cut
-from p2pnode.consensus.format import Body, Configuration, ops_root
+from p2pnode.consensus.cut import ordering
+from p2pnode.consensus.execution import BlockContext, Execution, Seal, executing, read_cut
+from p2pnode.consensus.format import Body, Configuration, ops_leaf
+from p2pnode.consensus.merkle import merkle_root
 from p2pnode.consensus.rows import Rows, State
+from p2pnode.consensus.slices import SLICE_STEPS, Slices, finish
 from p2pnode.consensus.trie import TrieChange, update
 from p2pnode.governance.configuration import configuration_of
 from p2pnode.replication.fork import check_fork_proof
@@ -49,8 +51,21 @@ def run_block(
     time_ms: int,
 ) -> Ran:
     """Run a block on the rows of the tip. Shapes: voted_by are those who decided about the tip."""
+    return finish(running(rows, tip, voted_by, body, found, time_ms))
+
+
+def running(
+    rows: ChainQueries,
+    tip: Tip,
+    voted_by: Configuration | None,
+    body: Body,
+    found: Sequence[Found],
+    time_ms: int,
+) -> Slices[Ran]:
+    """The same in slices (J30)."""
     by_id = {item.candidate.id: item for item in found}
-    ordered = tuple(by_id[item.id] for item in in_order([item.candidate for item in found], tip.id))
+    candidates = yield from ordering([item.candidate for item in found], tip.id)
+    ordered = tuple(by_id[candidate.id] for candidate in candidates)
     context = BlockContext(
         group=tip.group,
         height=tip.height + 1,
@@ -60,12 +75,18 @@ def run_block(
         moved=tuple(sorted({entry.key for entry in body.cut})),
     )
     entries = [item.entry for item in ordered]
-    execution = execute(rows, context, body.cut, _seals_of(rows, body.seals), entries, BLOCK_RULES)
+    seals = _seals_of(rows, body.seals)
+    execution = yield from executing(rows, context, body.cut, seals, entries, BLOCK_RULES)
     trie = update(tip.state_root, execution.changes, rows.trie_node)
     after = State(rows)
     after.apply(execution.changes)
     configuration = configuration_of(after)
-    roots = Roots(ops_root(execution.outcomes), trie.root, configuration.hash)
+    leaves: list[bytes] = []
+    for outcome in execution.outcomes:
+        leaves.append(ops_leaf(*outcome))
+        if not len(leaves) % SLICE_STEPS:
+            yield
+    roots = Roots(merkle_root(leaves), trie.root, configuration.hash)
     return Ran(execution, trie, configuration, roots, ordered)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from p2pnode.chain.blocks import Made
+from p2pnode.chain.judging import Made
 from p2pnode.consensus.block import Tip, cut_after
 from p2pnode.consensus.certificate import Convocation, configuration_of_value
 from p2pnode.consensus.format import (

@@ -108,9 +108,11 @@ def _show_decision(answer: dict[str, Any]) -> None:
         say(f"  counted     after {local_time(row['closes_ms'])}: ballots on their way are waited for")
     else:
         say(f"  counted     {local_time(row['closes_ms'])}")
-    result = f"{answer['result']}, so far" if is_open else answer["result"]
+    result = _RESULTS.get(answer["result"], answer["result"]) if is_open else _result(row)
+    colon = ";" if ":" in result else ":"
     say(
-        f"  result      {result}: {_counts(row)}; {counts['took_part']} of {counts['voters']} took part",
+        f"  {'so far' if is_open else 'result'}      {result}{colon} {_counts(row)}; "
+        f"{counts['took_part']} of {counts['voters']} took part"
     )
     if answer["elected"]:
         say(f"  elected     {', '.join(answer['elected'])}")

@@ -38,7 +38,9 @@ def _show_devices(rows: list[dict[str, Any]]) -> None:
         ("device", "status", ""),
         [(short(row["did"]), row["status"], ", ".join(_remarks(row))) for row in rows],
     )
-    if any(row["revoked_ms"] or row["takes_over_ms"] for row in rows):
+    if not any(row["is_voting"] for row in rows) and any(row["status"] == "active" for row in rows):
+        say("None of them votes on blocks; `p2pnode why GROUP` tells more.")
+    if any(row["revoked_ms"] or row["status"] == "recovering" for row in rows):
         say("If that is not you: p2pnode device object")
 
 
@@ -48,6 +50,8 @@ def _remarks(row: dict[str, Any]) -> list[str]:
         found.append("votes on blocks")
     if row["revoked_ms"]:
         found.append(f"revoked on {local_time(row['revoked_ms'])} unless a device objects")
+    if row["status"] == "recovering" and not row["takes_over_ms"]:
+        found.append("replaces all others seven days after the next block unless one objects")
     if row["takes_over_ms"]:
         found.append(f"replaces all others on {local_time(row['takes_over_ms'])} unless one objects")
     return found
@@ -93,7 +97,12 @@ def accept(
     answer = invocation.client.post("/devices/accept", {"invitation": _invitation(file)})
     invocation.answer(
         answer,
-        lambda done: say(done["answer"], "", "On a device that you have, run: p2pnode device add LINE"),
+        lambda done: say(
+            done["answer"],
+            "",
+            "On a device that you have, run: p2pnode device add LINE",
+            "If the group has given you this device by a decision, there is nothing more to do.",
+        ),
     )
 
 

@@ -54,6 +54,8 @@ def show_groups(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         if row["waits_for"]:
             say(f"{row['name']}: the next block waits for {row['waits_for']}.")
+        if row["level"]:
+            say(f"{row['name']}: {row['level']}.")
 
 
 def show(context: typer.Context, name: GroupArgument = None) -> None:
@@ -68,20 +70,25 @@ def _show_group(answer: dict[str, Any]) -> None:
     say(
         f"{summary['name']} ({summary['kind']})",
         f"  id        {summary['id']}",
-        f"  founded   {local_time(answer['founded_ms'])} by {', '.join(map(short, answer['founders']))}",
+        f"  founded   {local_time(answer['founded_ms'])} by {', '.join(answer['founder_names'])}",
         f"  you are   {summary['standing']}",
         f"  members   {summary['members']}",
-        f"  voters    {', '.join(map(short, answer['voters']))}",
+        f"  voters    {', '.join(answer['voter_names'])}",
         f"  blocks    {summary['height']}"
         + (f", the next one waits for {summary['waits_for']}" if summary["waits_for"] else ""),
         f"  entries   {summary['entries']:,} by {counted(summary['authors'], 'author')}",
         f"  frontier  {summary['frontier']}",
     )
+    if summary["level"]:
+        say(f"  history   {summary['level']}")
     if summary["forks"]:
         say(f"  forks     {counted(summary['forks'], 'lane')} ended by a fork; `p2pnode why` tells more")
-    say("  charter")
-    for key, value in answer["charter"].items():
-        say(f"    {key} = {value}")
+    if answer["council"]:
+        say(f"  council   {', '.join(answer['council'])}, until {local_time(answer['council_until_ms'])}")
+    if answer["parked"]:
+        waiting = counted(answer["parked"], "entry", "entries")
+        say(f"  parked    {waiting} for later rules than version {answer['rule_version']}")
+    say("  charter   p2pnode charter show")
 
 
 def invite(

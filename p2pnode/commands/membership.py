@@ -143,7 +143,7 @@ def check_charter(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A charter as TOML.")],
 ) -> None:
     """Check whether a file is a charter; needs no node."""
-    from p2pnode.governance.charter import charter_of_toml
+    from p2pnode.governance.charter import SETTINGS, charter_of_toml
 
     text = read_text(Path(file).expanduser())
     try:
@@ -154,7 +154,15 @@ def check_charter(
             f"{file} is no charter: {error.detail or error.rule}.",
             "Compare with `p2pnode charter template circle`.",
         ) from error
+    known = {setting.name for setting in SETTINGS}
     invocation_of(context).answer(
         {"name": found.name, "kind": found.kind, "charter": dict(found.value)},
-        lambda answer: say(f"{file} is a charter of a {answer['kind']}."),
+        lambda answer: say(
+            f"{file} is a charter of a {answer['kind']}.",
+            *(
+                f"  {name} is a setting of your own: it binds people, no program"
+                for name in answer["charter"]
+                if name not in known
+            ),
+        ),
     )

@@ -85,7 +85,8 @@ def codes(
 ) -> None:
     """Make one-time codes that confirm ballots recorded for you.
 
-    They do it without your device. Print them or write them down: they are shown this once. A new sheet ends the old one.
+    They do it without your device. Print them or write them down: they are shown this once. A new sheet ends
+    the old one.
 
     \b
     You, once:

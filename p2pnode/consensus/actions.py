@@ -129,11 +129,15 @@ class Missing:
 
 @dataclass(slots=True)
 class Moment:
-    """What the caller says at one step, and when to step again at the latest."""
+    """What the caller says at one step, and when to step again at the latest.
+
+    Units: `heard_at_ms` is when this node has heard what was said in its absence; None: it is alone.
+    """
 
     now_ms: int
     present: tuple[bytes, ...]
     blocks: Blocks
+    heard_at_ms: int | None
     wakes: list[int] = field(default_factory=list)
 
     def is_due(self, at_ms: int) -> bool:

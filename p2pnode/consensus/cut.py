@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from p2pnode.consensus.slices import SLICE_STEPS, Slices, finish
 from p2pnode.core.crypto import sha256
 
 PAYLOAD_BYTES_MAX = 32 * 1024 * 1024
@@ -79,13 +80,31 @@ def in_order(candidates: Sequence[Candidate], previous: bytes) -> list[Candidate
 
     Shapes: previous is the id of the block before. Who needs what is not among the candidates is left out.
     """
-    return list(_walk(candidates, previous))
+    return finish(ordering(candidates, previous))
+
+
+def ordering(candidates: Sequence[Candidate], previous: bytes) -> Slices[list[Candidate]]:
+    """The same in slices."""
+    return _gathering(_walk(candidates, previous))
 
 
 def choose(candidates: Sequence[Candidate], previous: bytes, bounds: Bounds) -> list[Candidate]:
     """As many candidates as one block may order, with everything that they name (J8)."""
-    load = _Load(bounds)
-    return list(_walk(candidates, previous, load.takes))
+    return finish(choosing(candidates, previous, bounds))
+
+
+def choosing(candidates: Sequence[Candidate], previous: bytes, bounds: Bounds) -> Slices[list[Candidate]]:
+    """The same in slices."""
+    return _gathering(_walk(candidates, previous, _Load(bounds).takes))
+
+
+def _gathering(walk: Iterator[Candidate]) -> Slices[list[Candidate]]:
+    gathered: list[Candidate] = []
+    for candidate in walk:
+        gathered.append(candidate)
+        if not len(gathered) % SLICE_STEPS:
+            yield
+    return gathered
 
 
 def bounds_fault(candidates: Iterable[Candidate], bounds: Bounds) -> str | None:

@@ -10,12 +10,14 @@ Source: C 5.4, 5.9, J17, J30.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from p2pnode.consensus.format import CutEntry
 from p2pnode.consensus.rows import Rows, State, row_key
+from p2pnode.consensus.slices import SLICE_ENTRIES, Slices, finish
 from p2pnode.core import codec
+from p2pnode.core.crypto import SIGNATURE_BYTES
 from p2pnode.core.entry import Entry
 
 Outcome = tuple[bytes, str]
@@ -27,9 +29,10 @@ class BlockContext:
     """What an entry may know of the block that orders it.
 
     Shapes: previous is the id of the block before; signers are the member ids under the parent's
-    certificate, ascending; moved are the authors whose lanes the cut moved, ascending. Provisional: nothing
-    is ordered yet, the same rules are asked what would follow (J37). Everything follows from the block alone,
-    nothing from the attempt in which it was decided. Units: time_ms is the block's time.
+    certificate, ascending; moved are the authors whose lanes the cut moved, ascending; ordered_bytes says, at
+    the end of the block, how much of each author it orders, ascending. Provisional: nothing is ordered yet,
+    the same rules are asked what would follow (J37). Everything follows from the block alone, nothing from
+    the attempt in which it was decided. Units: time_ms is the block's time.
     """
 
     group: bytes
@@ -39,6 +42,7 @@ class BlockContext:
     is_provisional: bool = False
     signers: tuple[bytes, ...] = ()
     moved: tuple[bytes, ...] = ()
+    ordered_bytes: tuple[tuple[bytes, int], ...] = ()
 
 
 Executor = Callable[[State, Entry, BlockContext], "str | None"]
@@ -87,14 +91,39 @@ def execute(
 
     Shapes: cut holds the lanes that the block moves; entries are in order of execution, with payloads.
     """
+    return finish(executing(rows, context, cut, seals, entries, rules))
+
+
+def executing(
+    rows: Rows,
+    context: BlockContext,
+    cut: Sequence[CutEntry],
+    seals: Sequence[Seal],
+    entries: Sequence[Entry],
+    rules: BlockRules,
+) -> Slices[Execution]:
+    """The same with a pause after each slice of entries."""
     state = State(rows)
     for place in cut:
         write_cut(state, place)
     for seal in sorted(seals):
         rules.execute_seal(state, seal, context)
-    outcomes = [(bytes(entry.id), rules.execute_entry(state, entry, context) or "") for entry in entries]
-    outcomes += rules.end_block(state, context)
+    outcomes: list[Outcome] = []
+    for number, entry in enumerate(entries, 1):
+        outcomes.append((bytes(entry.id), rules.execute_entry(state, entry, context) or ""))
+        if not number % SLICE_ENTRIES and number < len(entries):
+            yield
+    outcomes += rules.end_block(state, replace(context, ordered_bytes=_ordered_bytes(entries)))
     return Execution(state.changes(), tuple(outcomes))
+
+
+def _ordered_bytes(entries: Sequence[Entry]) -> tuple[tuple[bytes, int], ...]:
+    """How much of each author's a block orders: headers, signatures and payloads."""
+    sizes: dict[bytes, int] = {}
+    for entry in entries:
+        size = len(entry.header_bytes) + SIGNATURE_BYTES + entry.header.payload_bytes
+        sizes[entry.author] = sizes.get(entry.author, 0) + size
+    return tuple(sorted(sizes.items()))
 
 
 def write_cut(state: State, place: CutEntry) -> None:

@@ -184,7 +184,12 @@ def cut_root(cut: Sequence[CutEntry]) -> bytes:
 
 def ops_root(outcomes: Sequence[tuple[bytes, str]]) -> bytes:
     """The root over (entry id, void rule or "") in order of execution, so that one outcome can be proven."""
-    return merkle_root([codec.encode([entry_id, rule]) for entry_id, rule in outcomes])
+    return merkle_root([ops_leaf(*outcome) for outcome in outcomes])
+
+
+def ops_leaf(entry_id: bytes, rule: str) -> bytes:
+    """What stands for one outcome under the ops root."""
+    return codec.encode([entry_id, rule])
 
 
 def encode_header(header: BlockHeader) -> bytes:

@@ -92,8 +92,9 @@ class Height:
         self._mine: dict[tuple[int, int], Mine] = {}
         self._proposals: dict[tuple[int, int], dict[bytes, Proposal]] = {}
         self._proposed: set[tuple[int, int]] = set()
+        self._met: set[tuple[int, bytes]] = set()
         self._attempt, self._view = FIRST_ATTEMPT, 0
-        self._delta_ms = delta_ms
+        self.delta_ms = delta_ms
         self._is_begun = began_ms is not None
         self._began_ms = self._view_began_ms = began_ms or 0
         self._visible_since_ms: int | None = None
@@ -175,8 +176,11 @@ class Height:
 
     # ---- what to do
 
-    def step(self, now_ms: int, reachable: Collection[bytes], blocks: Blocks) -> list[Action]:
-        """What to do now. Shapes: at most one Wake, last.
+    def step(
+        self, now_ms: int, reachable: Collection[bytes], blocks: Blocks, *, heard_at_ms: int | None = 0
+    ) -> list[Action]:
+        """What to do now. Shapes: at most one Wake, last. Units: from `heard_at_ms` on this node speaks of
+        what may have been said in its absence; None: it is alone.
 
         Call it after every event, when `reachable` changes, and at the time of the last Wake; perform the
         actions, feed them back, and call it again until it gives nothing but a Wake.
@@ -195,7 +199,9 @@ class Height:
         if self._me is None:
             return []
         here = {*reachable, self._me}
-        moment = Moment(now_ms, tuple(member for member in self.voters if member in here), blocks)
+        present = tuple(member for member in self.voters if member in here)
+        moment = Moment(now_ms, present, blocks, heard_at_ms)
+        self._meet_offers(moment)
         actions: list[Action] = [*self._finalize(blocks)]
         self._watch_work(moment)
         actions += self._notarize(moment)
@@ -307,9 +313,25 @@ class Height:
         """The proposals of the present view with the rank of their proposers, first rank first."""
         offers = self._proposals.get((self._attempt, self._view), {})
         return sorted(
-            ((self._rank(proposer, moment), proposer, offers[proposer]) for proposer in sorted(offers)),
-            key=lambda offer: offer[:2],
+            ((self._rank_of_offer(proposer, moment), proposer, offers[proposer]) for proposer in offers),
+            key=lambda offer: (offer[0], -self._notarizing(offer[2].block), offer[1]),
         )
+
+    def _meet_offers(self, moment: Moment) -> None:
+        """Note who proposed in the open view before this node had heard what was said in its absence.
+
+        When they did nobody here can tell, so nobody here holds their rank against them: whoever proposed
+        instead would split the votes of a group whose members never meet.
+        """
+        if self._view == 0 and not self._is_heard(moment):
+            offers = self._proposals.get((self._attempt, 0), {})
+            self._met.update((self._attempt, proposer) for proposer in offers)
+
+    def _rank_of_offer(self, proposer: bytes, moment: Moment) -> int:
+        return 0 if (self._attempt, proposer) in self._met else self._rank(proposer, moment)
+
+    def _notarizing(self, block: bytes) -> int:
+        return len(self._votes.of(self._attempt, self._view, "N", block))
 
     def _rank(self, proposer: bytes, moment: Moment) -> int:
         return leader.rank(proposer, moment.present, self._ranks)
@@ -319,7 +341,7 @@ class Height:
 
     def _notarize(self, moment: Moment) -> list[Cast]:
         """R4: at most one justified valid proposal of the present view."""
-        if not self._may_cast("N"):
+        if not self._may_cast("N") or not self._is_heard(moment):
             return []
         for rank, proposer, proposal in self._offers(moment):
             is_fresh = self._is_fresh(proposal)
@@ -342,6 +364,12 @@ class Height:
             return [self._cast("N", self._view, proposal.block)]
         return []
 
+    def _is_heard(self, moment: Moment) -> bool:
+        """Whether to speak in this view: in the open one only after hearing what was said in it."""
+        if self._view > 0 or self._votes.quorum(self._attempt) == 1:
+            return True
+        return moment.heard_at_ms is not None and moment.is_due(moment.heard_at_ms)
+
     def _is_fair(self, rank: int, block: bytes, moment: Moment) -> bool:
         """Whether a fresh block passes over nobody: no entry, no earlier rank, no one who answered (J29)."""
         suspended = moment.blocks.suspends(block)
@@ -355,7 +383,7 @@ class Height:
     def _open_at_ms(self, rank: int) -> int:
         """When the voter of a rank may propose in view 0."""
         since_ms = max(self._work_since_ms or 0, self._view_began_ms)
-        return since_ms + timing.propose_after_ms(rank, self._delta_ms)
+        return since_ms + timing.propose_after_ms(rank, self.delta_ms)
 
     def _propose(self, moment: Moment) -> list[Propose]:
         """R5."""
@@ -366,6 +394,7 @@ class Height:
             or place in self._proposed
             or self._me in self._proposals.get(place, {})
             or (self._attempt == FIRST_ATTEMPT and self._is_closed)
+            or not self._is_heard(moment)
         ):
             return []
         if self._view == 0:
@@ -374,7 +403,7 @@ class Height:
             at_ms = self._open_at_ms(self._rank(self._me, moment))
         elif leader.leader(self._view, self._leaders) == self._me:
             follows_block = bool(self._votes.notarized(self._attempt, self._view - 1))
-            at_ms = self._view_began_ms + (timing.repropose_after_ms(self._delta_ms) if follows_block else 0)
+            at_ms = self._view_began_ms + (timing.repropose_after_ms(self.delta_ms) if follows_block else 0)
         else:
             return []
         return self._offer(moment) if moment.is_due(at_ms) else []
@@ -428,7 +457,7 @@ class Height:
         at_ms = max(self._view_began_ms, self._work_since_ms)
         at_ms += timing.unseen_skip_after_ms(self._view, voters, quorum)
         if self._visible_since_ms is not None:
-            wait_ms = timing.skip_after_ms(self._view, voters, quorum, self._delta_ms)
+            wait_ms = timing.skip_after_ms(self._view, voters, quorum, self.delta_ms)
             at_ms = min(at_ms, self._visible_since_ms + wait_ms)
         return [self._cast("S", self._view, b"")] if is_split or moment.is_due(at_ms) else []
 

@@ -41,6 +41,11 @@ def propose_after_ms(rank: int, delta_ms: int) -> int:
     return rank * delta_ms // 2
 
 
+def hear_for_ms(delta_ms: int) -> int:
+    """How long a voter who meets others again listens at most before it votes or proposes in an open view."""
+    return 2 * delta_ms
+
+
 def repropose_after_ms(delta_ms: int) -> int:
     """How long a leader waits for the F votes of a notarized block before it proposes it again (R5)."""
     return 2 * delta_ms

@@ -188,6 +188,14 @@ class HeadsConfirmed:
 
 
 @dataclass(frozen=True, slots=True)
+class HeardOut:
+    """Everything that a peer showed of a group when a session with it began is here."""
+
+    group: bytes
+    peer: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class PeersPresent:
     """Who is on-line as far as this node knows. Shapes: device keys."""
 
@@ -281,6 +289,7 @@ Event = (
     | Forget
     | ConfirmClock
     | PeersPresent
+    | HeardOut
     | Woke
 )
 

@@ -22,7 +22,9 @@ def about_in_words(proposal: Proposal, name: Name) -> str:
             return f"Change of the charter: {', '.join(sorted(body['charter']))}"
         case "council":
             candidates = ", ".join(name(candidate) for candidate in body["candidates"])
-            return f"Election of a council of {body['seats']} from {candidates}, for {body['term_days']} days"
+            return (
+                f"Election of a council of {body['seats']} from {candidates}, for {_days(body['term_days'])}"
+            )
         case "dispute" if "provider" in body:
             return f"Claimed record {body['event'].hex()[:8]} as a contribution of {name(body['provider'])}"
         case "dispute":
@@ -36,7 +38,7 @@ def about_in_words(proposal: Proposal, name: Name) -> str:
             holders, acts = ", ".join(name(holder) for holder in body["holders"]), ", ".join(body["acts"])
             return (
                 f"Mandate “{body['name']}” for {acts}: {body['needed']} of {holders} sign together, "
-                f"for {body['days']} days"
+                f"for {_days(body['days'])}"
             )
         case "rule_version":
             return f"Following rules of version {body['version']}"
@@ -58,6 +60,10 @@ def _about_a_member(subject: str, body: Value, member: str) -> str:
         case "role":
             return f"Role of {body['role']} {given} {member}"
         case "suspend":
-            return f"Suspension of {member} for {body['days']} days"
+            return f"Suspension of {member} for {_days(body['days'])}"
         case _:
             return f"Voting role in ordering the log {given} {member}"
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count} days"

@@ -196,6 +196,11 @@ class Charter:
         return int(self.value["block_entries_max"])
 
     @property
+    def member_year_bytes(self) -> int:
+        """How much of the log one member may fill in a year (J16)."""
+        return int(self.value["member_year_bytes"])
+
+    @property
     def hearing_hours(self) -> int:
         """How long a person whose removal is proposed may answer before the vote can close."""
         return int(self.setting("hearing_hours"))

@@ -1,7 +1,7 @@
 """What the end of a block brings: decisions that are due, windows that close, voters who come and go.
 
-The order is fixed: who was heard, decisions, parked entries, what is over, returns, dormancy, the voting
-role, the epoch.
+The order is fixed: who was heard, what each member fills, decisions, parked entries, what is over, returns,
+dormancy, the voting role, the epoch.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from p2pnode.governance.configuration import settle_epoch
 from p2pnode.governance.executing import Types, check_rules, execute_parked
 from p2pnode.governance.keys import settle_pending
 from p2pnode.governance.roles import end_what_is_over
+from p2pnode.governance.share import note_ordered
 from p2pnode.governance.voting import settle_voters
 
 PETITION_MS_MAX = 60 * dormancy.DAY_MS
@@ -30,6 +31,7 @@ def end_block(types: Types, close_due: CloseDue, state: State, context: BlockCon
     """
     version = tables.read_uint(state, tables.RULE_VERSION_KEY, 1)
     dormancy.note_seen(state, context)
+    note_ordered(state, context)
     close_due(state, context)
     outcomes: tuple[Outcome, ...] = ()
     if tables.read_uint(state, tables.RULE_VERSION_KEY, 1) > version:

@@ -18,6 +18,7 @@
 | `voter` | member id | `VoterRow` |
 | `away` | member id | `AwayRow`: a voter who is out for a while |
 | `seen` | member id | `SeenRow`: when a voter was last heard |
+| `filled` | member id | [time_ms, bytes]: how much of its share a member fills |
 | `ready` | member id | [device key, height]: asks for the voting role |
 | `grant` | member id | "decision" or "council": may have the voting role |
 | `new_voter` | time, member id | nil: counts against the rate of new voters |

@@ -9,7 +9,7 @@ Source: C 5.8, 5.9.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from p2pnode.consensus.convocation import closing_message
 from p2pnode.consensus.execution import BlockContext
 from p2pnode.consensus.format import Configuration
 from p2pnode.consensus.recovered import is_signature
-from p2pnode.consensus.rows import State, row_key
+from p2pnode.consensus.rows import State
 from p2pnode.consensus.rules import Lock
 from p2pnode.core import codec
 from p2pnode.core.codec import Value
@@ -121,11 +121,16 @@ def decode_suspend(payload: bytes) -> Suspend:
     return Suspend(fields.uint("height", least=1), tuple(absent), tuple(seen))
 
 
-def suspended_in(changes: Mapping[bytes, bytes | None]) -> tuple[bytes, ...]:
-    """Whom a block suspends for not answering, out of what it changes, ascending."""
-    prefix = row_key("away")
-    rows = ((key[len(prefix) :], value) for key, value in changes.items() if key.startswith(prefix))
-    return tuple(sorted(key for key, value in rows if value and codec.decode(value)[0] == "absent"))
+def suspended_in(entries: Iterable[Entry]) -> tuple[bytes, ...]:
+    """Whom a block suspends for not answering the roll call, out of its entries that hold, ascending.
+
+    Shapes: also who stays a voter until the others can decide alone.
+    """
+    absent: set[bytes] = set()
+    for entry in entries:
+        if entry.header.type == SUSPEND_TYPE:
+            absent.update(decode_suspend(entry.payload or b"").absent)
+    return tuple(sorted(absent))
 
 
 def execute_ready(state: State, entry: Entry, context: BlockContext) -> str | None:

@@ -91,7 +91,8 @@ class Notice(TypedDict):
 class GroupSummary(TypedDict):
     """One group that is held here; frontier is equal on nodes that hold the same entries.
 
-    height: how many blocks are final; waits_for: what the next one waits for, in words, or nothing.
+    height: how many blocks are final; waits_for: what the next one waits for, in words, or nothing; level:
+    what of the history behind a snapshot is still to be checked, in words, or nothing.
     """
 
     id: str
@@ -105,6 +106,7 @@ class GroupSummary(TypedDict):
     undecided: int
     height: int
     waits_for: str
+    level: str
     wanted: int
     forks: int
     disk_bytes: int
@@ -129,17 +131,28 @@ class Status(TypedDict):
 
 
 class GroupDetail(TypedDict):
-    """A group with what its founding entry says. charter: the canonical map as founded."""
+    """A group as it is now. founders and voters are dids, *_names what people call them; council: the elected
+    members, council_until_ms: the end of their term; parked: entries that a later rule version executes.
+    """
 
     summary: GroupSummary
     charter: dict[str, Any]
     founders: list[str]
     voters: list[str]
+    founder_names: list[str]
+    voter_names: list[str]
+    council: list[str]
+    council_until_ms: int | None
+    rule_version: int
+    parked: int
     founded_ms: int
 
 
 class Waiting(TypedDict):
-    """How far a group has decided, and what its next block waits for; names of members are for people."""
+    """How far a group has decided, and what its next block waits for; names of members are for people.
+
+    level: what of the history behind a snapshot is still to be checked, in words, or nothing.
+    """
 
     group: str
     height: int
@@ -150,6 +163,7 @@ class Waiting(TypedDict):
     spoken: list[str]
     silent: list[str]
     sentence: str
+    level: str
 
 
 class MemberRow(TypedDict):

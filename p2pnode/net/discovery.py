@@ -144,7 +144,13 @@ class _Listener:
         self._token = token
 
     def add_service(self, zc: Zeroconf, type_: str, name: str) -> None:
-        info = zc.get_service_info(type_, name, timeout=_RESOLVE_TIMEOUT_MS)
+        # Here and not above: who keeps mDNS off does not pay for it.
+        from zeroconf import EventLoopBlocked, NotRunningException
+
+        try:
+            info = zc.get_service_info(type_, name, timeout=_RESOLVE_TIMEOUT_MS)
+        except (EventLoopBlocked, NotRunningException):
+            return  # a busy machine, or a node that stops: raised here, it would end the search for good
         if info is None:
             return
         for found in peers_of_record(info.text):

@@ -120,6 +120,13 @@ class RememberCursor:
 
 
 @dataclass(frozen=True, slots=True)
+class HearOut:
+    """Everything of a group that the peer showed at first is durable on this side."""
+
+    group: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class HearClock:
     """The peer told its time. Units: its wall clock minus ours."""
 
@@ -152,6 +159,7 @@ Effect = (
     | ReadHeaders
     | OpenBulk
     | RememberCursor
+    | HearOut
     | HearClock
     | Blame
     | End

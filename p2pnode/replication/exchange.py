@@ -116,6 +116,7 @@ class Exchange:
         self.unproven: dict[LaneKey, int] = {}
         self.pushing: dict[LaneKey, int] = {}
         self.is_reconciling = False
+        self.is_heard_out = False
         self._own_key = own_key
         self._their_epoch = _NO_EPOCH
         self._held: dict[LaneKey, int] = {}
@@ -126,6 +127,8 @@ class Exchange:
         self._answered_at = NO_SEQ
         self._position = Cursor(_NO_EPOCH, 0)
         self._fork_points: set[LaneKey] = set()
+        self.doubted: set[LaneKey] = set()
+        self._doubted_at: dict[LaneKey, int] = {}
 
     @property
     def frontier(self) -> Frontier:
@@ -274,13 +277,28 @@ class Exchange:
             mine = self.frontier.heads.get(head.key)
             if mine is not None and mine.forked and not head.forked:
                 continue
-            if head.forked and self._is_proof_wanted(head, mine):
+            if head.forked and (self._is_doubtful(head, mine) or self._is_proof_wanted(head, mine)):
                 unproven.append(head.key)
             if mine is None or mine.seq < head.seq:
                 self._miss(head.key, head.seq)
             elif mine.seq == head.seq and mine.id[:TAG_BYTES] != head.tag:
                 suspects.append((head.author, head.lane, head.seq))
         return Learned(unproven, suspects)
+
+    def _is_doubtful(self, head: Shown, mine: Head | None) -> bool:
+        """Whether to ask why a lane that ends here goes on at the peer before it ends: once at each seq.
+
+        If it ends here at an entry that is wrong by itself, the peer holds another branch.
+        """
+        if mine is None or not mine.forked or mine.seq >= head.seq:
+            return False
+        if self._doubted_at.get(head.key) == mine.seq or len(self._doubted_at) >= MISSING_MAX:
+            return False
+        if len(self.doubted) + len(self.unproven) >= UNPROVEN_MAX:
+            return False
+        self._doubted_at[head.key] = mine.seq
+        self.doubted.add(head.key)
+        return True
 
     def _is_proof_wanted(self, head: Shown, mine: Head | None) -> bool:
         """Note where the peer's lane ends; whether to ask why. A lane ends at the lowest of its forks."""
@@ -294,7 +312,7 @@ class Exchange:
             return False
         if key in self.unproven:
             return False
-        if len(self.unproven) >= UNPROVEN_MAX:
+        if len(self.unproven) + len(self.doubted) >= UNPROVEN_MAX:
             self._overflowed = True
             return False
         self.unproven[key] = head.seq
@@ -357,11 +375,15 @@ class Exchange:
         return any((author, lane) in self.frontier.heads for lane in range(3))
 
     @property
+    def is_level(self) -> bool:
+        """Whether everything that the peer showed is here."""
+        return self.is_open and not self.missing and not self.unproven and not self._overflowed
+
+    @property
     def is_cursor_due(self) -> bool:
         """Whether everything that the peer showed is here, and that is news: so is that it knows ours."""
-        is_level = not self.missing and not self.unproven and not self._overflowed
         is_news = self.told > self.recorded or (not self._knew_us and self.told > NO_SEQ and self.knows_us)
-        return self.is_open and is_level and is_news
+        return is_news and self.is_level
 
     def cursor(self) -> Cursor | None:
         """The position to remember, when it says something new."""

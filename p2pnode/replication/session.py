@@ -17,11 +17,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from p2pnode.core.errors import FormatError, PeerError
-from p2pnode.replication.effects import Blame, Effect, End, HearClock, RememberCursor
+from p2pnode.replication.effects import Blame, Effect, End, HearClock, HearOut, RememberCursor
 from p2pnode.replication.exchange import Cursor, Exchange, GroupView
 from p2pnode.replication.fetching import Fetching, hashes_of, wants_of
 from p2pnode.replication.fork import check_fork_proof
-from p2pnode.replication.frontier import Head
+from p2pnode.replication.frontier import NO_SEQ, Head
 from p2pnode.replication.hello import Channel, is_proven, prove, ticket_of
 from p2pnode.replication.hunt import Hunting, Proofs, want_proof
 from p2pnode.replication.messages import (
@@ -258,12 +258,22 @@ class Session:
         end."""
         for suspicion in self._fetching.take_suspicions():
             effects += self._hunting.suspect(*suspicion)
+        effects += self._heard_out()
         if self._is_cursor_due() and self._prompts.may_remember(now_ms):
             effects += self._cursors()
         for index, effect in enumerate(effects):
             if isinstance(effect, End):
                 self._is_over = True
                 return effects[: index + 1]
+        return effects
+
+    def _heard_out(self) -> list[Effect]:
+        """Say once of each group that everything which the peer had is here."""
+        effects: list[Effect] = []
+        for exchange in self._offering or ():
+            if not exchange.is_heard_out and exchange.told > NO_SEQ and exchange.is_level:
+                exchange.is_heard_out = True
+                effects.append(HearOut(exchange.group))
         return effects
 
     def _is_cursor_due(self) -> bool:

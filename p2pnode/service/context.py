@@ -12,6 +12,7 @@ import trio
 
 from p2pnode.core.annex import encode_annex
 from p2pnode.core.entry import Entry
+from p2pnode.core.errors import UsageError
 from p2pnode.core.events import Append, CatchUp, Item
 from p2pnode.core.limits import ANNEX_SALT_BYTES
 from p2pnode.describing import Describer
@@ -111,7 +112,13 @@ class Context:
                 with trio.move_on_after(_CONFIRM_TIMEOUT_S):
                     await held.confirmed.wait()
             held.confirmed.set()
-        written: tuple[Entry, ...] = await self.port.ask(lambda request: Append(request, held.group, items))
+        try:
+            written: tuple[Entry, ...] = await self.port.ask(
+                lambda request: Append(request, held.group, items)
+            )
+        except UsageError as error:
+            # The way out is the same for a stranger, a removed member and a revoked device: how one stands.
+            raise refusal(error.rule) if error.rule == "member.not_one" else error from error
         return written
 
     async def say(

@@ -215,12 +215,13 @@ def _own_beginning(queries: GroupQueries, own: bytes) -> tuple[WireEntry, ...]:
 
 
 def _device_rows(view: GroupView) -> list[shapes.DeviceRow]:
-    member = view.describer.member_of(view.own_key)
+    member = view.describer.member_of(view.own_key) or recovering_for(view)
     if member is None:
         raise refusal("member.not_one")
     voter = tables.voter(view.rows, member)
     due = {row.device: row.due_ms for _, row in tables.pending(view.rows) if row.kind == "revoke"}
-    recovers = [row for _, row in tables.pending(view.rows) if row.kind == "recover" and row.member == member]
+    recovers = [item for item in tables.pending(view.rows) if item[1].kind == "recover"]
+    ordered = {entry_id for entry_id, _ in tables.pending(view.final)}
     rows = [
         shapes.DeviceRow(
             did=did_of(key),
@@ -240,10 +241,17 @@ def _device_rows(view: GroupView) -> list[shapes.DeviceRow]:
             is_self=row.device == view.own_key,
             is_voting=False,
             revoked_ms=None,
-            takes_over_ms=row.due_ms,
+            takes_over_ms=row.due_ms if entry_id in ordered else None,
         )
-        for row in recovers
+        for entry_id, row in recovers
+        if row.member == member
     ]
+
+
+def recovering_for(view: GroupView) -> bytes | None:
+    """The member whose devices this one will replace, unless an old one objects."""
+    pending = (row for _, row in tables.pending(view.rows) if row.kind == "recover")
+    return next((row.member for row in pending if row.device == view.own_key), None)
 
 
 def _own_device(view: GroupView, word: str) -> bytes:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from p2pnode.core.errors import UsageError
 from p2pnode.core.ids import Lane, peer_id_of
 from p2pnode.describing import is_start_of_id
 from p2pnode.governance import tables
+from p2pnode.governance.council import wanting
 from p2pnode.local.service import EntryRow, Explanation, Waiting
 from p2pnode.penalties import Conduct
 from p2pnode.port import HeldGroup
 from p2pnode.service.context import Context
+from p2pnode.service.devices import recovering_for
 from p2pnode.service.economy_why import economy_lines
 from p2pnode.service.mandates import said_by_mandates
+from p2pnode.service.naming_subjects import petition_of
 from p2pnode.service.rules import RULES
 from p2pnode.service.viewing import GroupView
 from p2pnode.service.waiting import waiting_of
@@ -79,10 +83,25 @@ async def _explain_group(context: Context, held: HeldGroup) -> Explanation:
     if waiting["sentence"]:
         lines.append(f"the next one waits for {waiting['sentence']}")
         remedy = remedy or _who_must_act(waiting)
+    council = await context.view(held, lambda view: _council_line(view, context.port.now_ms()))
+    if council:
+        lines.append(council)
+        remedy = remedy or _ELECT
+    if waiting["level"]:
+        lines.append(waiting["level"])
     if held.is_unconfirmed:
         lines.append(RULES["restore.unconfirmed"][0])
         remedy = RULES["restore.unconfirmed"][1]
     return Explanation(subject=f"the group {held.name}", lines=lines, remedy=remedy)
+
+
+def _council_line(view: GroupView, now_ms: int) -> str:
+    """What the group has to see to about its council, or nothing (J22)."""
+    found = wanting(view.final, now_ms)
+    if found is None:
+        return ""
+    names = ", ".join(view.name(member_id) for member_id in found.vacant)
+    return _COUNCIL[found.rule].format(day=_day(found.until_ms), names=names)
 
 
 def _own_standing(view: GroupView) -> tuple[str, str]:
@@ -92,6 +111,11 @@ def _own_standing(view: GroupView) -> tuple[str, str]:
             return f"you have asked to join and are no member yet: {RULES[petition.rule][0]}", RULES[
                 petition.rule
             ][1]
+    whose = recovering_for(view)
+    if whose is not None:
+        return _RECOVERING.format(
+            member=view.name(whose)
+        ), f"ask a member how far it is: p2pnode why {view.name(whose)}"
     found = tables.member_of_device(view.rows, view.own_key)
     device = tables.device(view.rows, view.own_key)
     if found is None or device is None:
@@ -112,6 +136,10 @@ def _own_standing(view: GroupView) -> tuple[str, str]:
     until_ms = tables.suspended_until_ms(view.final, member_id)
     if until_ms:
         return f"you are a member, suspended until {_day(until_ms)}", ""
+    away = tables.away(view.final, member_id)
+    if away is not None:
+        remedy = "" if away.reason == "council" else "p2pnode voter return"
+        return f"you are a member; your voting role on blocks rests: {_AWAY[away.reason]}", remedy
     return "you are a member; that is final", ""
 
 
@@ -159,11 +187,48 @@ async def _explain_entry(context: Context, row: EntryRow) -> Explanation:
 
 
 async def _explain_member(context: Context, held: HeldGroup, word: str) -> Explanation | None:
-    """Why somebody does not vote, or waits; None where the word names no member."""
-    try:
-        return await context.view(held, lambda view: _member_lines(view, view.member(word)))
-    except UsageError:
+    """Why somebody does not vote, waits or is gone; None where the word names nobody."""
+
+    def read(view: GroupView) -> Explanation | None:
+        readings: tuple[Callable[[], Explanation], ...] = (
+            lambda: _member_lines(view, view.member(word)),
+            lambda: _petition_lines(view, petition_of(view, word)),
+            lambda: _former_lines(view, view.former_member(word)),
+        )
+        for reading in readings:
+            try:
+                return reading()
+            except UsageError as error:
+                if error.rule.endswith(".ambiguous"):
+                    raise
         return None
+
+    return await context.view(held, read)
+
+
+def _petition_lines(view: GroupView, entry_id: bytes) -> Explanation:
+    """What a newcomer waits for."""
+    row = tables.petition(view.rows, entry_id)
+    assert row is not None
+    meaning, remedy = RULES[row.rule]
+    name = view.petitioner_name(row.inception.get("annex")) or entry_id.hex()[:8]
+    lines = [f"asked to join on {_day(row.since_ms)} by an invitation of {view.name(row.inviter)}", meaning]
+    if row.sponsors:
+        lines.append(f"spoken for by {', '.join(view.name(sponsor) for sponsor in row.sponsors)}")
+    return Explanation(subject=f"the newcomer {name}", lines=lines, remedy=remedy.replace("NAME", name))
+
+
+def _former_lines(view: GroupView, member_id: bytes) -> Explanation:
+    """How a membership ended, and the way back."""
+    row = tables.member(view.rows, member_id)
+    assert row is not None
+    if row.status == "left":
+        lines = ["has left; what they wrote stays"]
+        remedy = "a member can invite them again: p2pnode invite"
+    else:
+        lines = ["the group has removed them; what they wrote stays"]
+        remedy = "a member invites them (p2pnode invite), then the group decides: p2pnode propose admit NAME"
+    return Explanation(subject=f"the former member {view.name(member_id)}", lines=lines, remedy=remedy)
 
 
 def _member_lines(view: GroupView, member_id: bytes) -> Explanation:
@@ -177,11 +242,30 @@ def _member_lines(view: GroupView, member_id: bytes) -> Explanation:
         lines.append(f"the voting role rests since {_day(away.since_ms)}: {_AWAY[away.reason]}")
     else:
         lines.append("does not take part in ordering the log; the political vote does not depend on it")
-    remedy = "they say that they are back: p2pnode voter return" if away is not None else ""
-    if not remedy and tables.voter(view.rows, member_id) is None and row.status == "member":
+    for _, pending in tables.pending(view.final):
+        if pending.member == member_id:
+            change = _CHANGES[pending.kind]
+            lines.append(f"on {_day(pending.due_ms)} {change}, unless a device of theirs objects")
+    is_back = away is not None and away.reason != "council"
+    remedy = "they say that they are back: p2pnode voter return" if is_back else ""
+    is_out = tables.voter(view.rows, member_id) is None and row.status == "member"
+    if not remedy and is_out and tables.council(view.rows) is None:
         remedy = "the group can give it: p2pnode propose voting-role NAME"
     return Explanation(subject=f"the member {view.name(member_id)}", lines=lines, remedy=remedy)
 
+
+_RECOVERING = (
+    "you have asked that this device replaces all devices of {member}; it does seven days after a block has "
+    "ordered that, unless an old device objects"
+)
+_ELECT = "the group elects a council: p2pnode propose council MEMBER... --seats N"
+_COUNCIL = {
+    "council.none": "the group has become so large that a council should order its log, and has elected none",
+    "council.ending": "the term of the council ends on {day}",
+    "council.over": "the term of the council was over on {day}; it goes on until another is elected",
+    "council.vacant": "the council has lost {names}",
+}
+_CHANGES = {"revoke": "a device of theirs is struck", "recover": "a new device replaces all of theirs"}
 
 _AWAY = {
     "leave": "at their own wish",

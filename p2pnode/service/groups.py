@@ -7,19 +7,24 @@ from collections.abc import Sequence
 
 import trio
 
+from p2pnode.core.annex import annex_hash
 from p2pnode.core.entry import read_entry
 from p2pnode.core.errors import FormatError, PeerError, Unreachable, UsageError
-from p2pnode.core.events import Forget, Leave, PrepareJoin
+from p2pnode.core.events import Forget, Item, Leave, PrepareJoin
 from p2pnode.core.events import Joined as JoinedEvent
-from p2pnode.core.ids import did_of
+from p2pnode.core.ids import DeviceKey, did_of
 from p2pnode.core.limits import INVITATION_ADDRESSES_MAX
-from p2pnode.governance.invitation import encode_link, invite, parse_link
+from p2pnode.governance import joining, tables
+from p2pnode.governance.inception import Inception
+from p2pnode.governance.invitation import Link, encode_link, invite, parse_link
+from p2pnode.governance.state import PETITION_RULES
 from p2pnode.home import Home
 from p2pnode.local import service as shapes
 from p2pnode.opening import PreparedJoin
 from p2pnode.port import HeldGroup
 from p2pnode.service.context import Context
-from p2pnode.service.rules import RULES
+from p2pnode.service.rules import RULES, refusal
+from p2pnode.service.viewing import GroupView
 from p2pnode.service.waiting import waiting_of
 from p2pnode.store.group_file import GroupQueries
 from protocols import join as join_protocol
@@ -62,20 +67,34 @@ class GroupsService:
             undecided=undecided,
             height=waiting["height"],
             waits_for=waiting["sentence"],
+            level=waiting["level"],
             wanted=wanted,
             forks=forks,
             disk_bytes=_file_bytes(self.context.home, held.group),
         )
 
     async def _detail(self, held: HeldGroup) -> shapes.GroupDetail:
-        founding = await self.context.query(held, lambda queries: queries.founding())
-        return shapes.GroupDetail(
-            summary=await self._summary(held),
-            charter=dict(held.state.charter.value),
-            founders=[did_of(inception.device_key) for inception in held.state.founding.inceptions],
-            voters=[did_of(voter) for voter in held.state.voters],
-            founded_ms=read_entry(founding.header, None, None).header.time_ms,
-        )
+        summary = await self._summary(held)
+
+        def read(view: GroupView) -> shapes.GroupDetail:
+            founding, rows = view.queries.founding(), view.final
+            inceptions = held.state.founding.inceptions
+            seats, until_ms = tables.council(rows) or ((), None)
+            return shapes.GroupDetail(
+                summary=summary,
+                charter=dict(held.state.charter.value),
+                founders=[did_of(inception.device_key) for inception in inceptions],
+                voters=[did_of(voter) for voter in held.state.voters],
+                founder_names=[view.name(inception.member_id) for inception in inceptions],
+                voter_names=[view.name(member_id) for member_id, _ in tables.voters(view.rows)],
+                council=[view.name(member_id) for member_id in seats],
+                council_until_ms=until_ms,
+                rule_version=tables.read_uint(rows, tables.RULE_VERSION_KEY, 1),
+                parked=len(view.describer.parked),
+                founded_ms=read_entry(founding.header, None, None).header.time_ms,
+            )
+
+        return await self.context.view(held, read)
 
     async def invite(self, group: str, uses: int, expires_ms: int) -> shapes.Invited:
         held = self.context.held(group)
@@ -129,6 +148,9 @@ class GroupsService:
                 "invite.expired", f"this invitation to {parsed.name} has expired", "ask for a new one"
             )
         annex = self.context.annex(name=my_name)
+        held = self.context.port.groups().get(group)
+        if held is not None and held.state.standing(self.context.port.own_key) in (None, "removed"):
+            return await self._ask_back(held, parsed, annex)
         prepared: PreparedJoin = await self.context.port.ask(
             lambda request: PrepareJoin(request, link, self.context.recovery_commitment, annex)
         )
@@ -162,6 +184,26 @@ class GroupsService:
             return await self._enter(group, prepared, answer)
         except FormatError as error:
             raise _bad_answer(error) from error
+
+    async def _ask_back(self, held: HeldGroup, link: Link, annex: bytes) -> shapes.Joined:
+        """Ask to come back into a group that this node still holds: with the next entry of its own log."""
+        inception = Inception(
+            DeviceKey(self.context.port.own_key), self.context.recovery_commitment, annex_hash(annex)
+        )
+        payload = joining.encode(joining.join_by(link, inception))
+        rule = await self.context.view(held, lambda view: view.void_rule_of(joining.JOIN_TYPE, payload))
+        if rule is not None and rule not in PETITION_RULES:
+            raise refusal(rule)
+        entry = (await self.context.append(held, (Item(joining.JOIN_TYPE, payload, annexes=(annex,)),)))[0]
+        meaning, _ = RULES.get(rule or "", ("a block of the group has to order it first", ""))
+        return shapes.Joined(
+            group=held.group.hex(),
+            name=held.name,
+            standing="petitioner" if rule else "provisional",
+            entry=entry.id.hex(),
+            entries=held.entry_count,
+            message=meaning,
+        )
 
     def _petitioning(self, group: bytes, prepared: PreparedJoin, answer: JoinAnswer) -> shapes.Joined:
         """Where a request stands that waits for people; this node asks again from time to time."""

@@ -9,6 +9,7 @@ from p2pnode.core.codec import Value
 from p2pnode.core.errors import FormatError, UsageError
 from p2pnode.core.ids import device_key_of_did
 from p2pnode.governance import tables
+from p2pnode.governance.charter import SETTINGS
 from p2pnode.governance.proposal import Proposal, decode_open, encode_open
 from p2pnode.local.naming import Named, choose
 from p2pnode.service.mandates import mandate_of
@@ -28,6 +29,23 @@ def body_of(view: GroupView, subject: str, fields: Mapping[str, Any]) -> Value:
             f"a proposal on {subject!r} says something else: {error}",
             "p2pnode propose --help shows each subject with examples",
         ) from error
+
+
+def _settings(_: GroupView, changes: Any) -> Value:
+    """Changes of a charter, none of which looks like a misspelt setting. Errors: UsageError
+    charter.unknown_setting."""
+    import difflib
+
+    known = [setting.name for setting in SETTINGS]
+    for name in changes if isinstance(changes, dict) else ():
+        near = [] if name in known else difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+        if near:
+            raise UsageError(
+                "charter.unknown_setting",
+                f"there is no setting {name!r} in a charter",
+                f"did you mean {near[0]}? A setting of the group's own needs a name less like it",
+            )
+    return changes
 
 
 def petition_of(view: GroupView, word: str) -> bytes:
@@ -71,6 +89,7 @@ def _hash(_: GroupView, text: Any) -> bytes:
 
 _READ: Mapping[str, Callable[[GroupView, Any], Value]] = {
     "candidates": _members,
+    "charter": _settings,
     "device": _device,
     "event": lambda view, word: event_of(view, str(word)),
     "holders": _members,

@@ -37,6 +37,12 @@ RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "that nothing is signed twice",
             "leave the node running until a member is reachable",
         ),
+        "level.other_history": (
+            "history, run again on this node, does not give what the group decided; it shows what was "
+            "decided and does not vote",
+            "upgrade p2pnode; if that does not help, show its log to those who write the program",
+        ),
+        "level.gone": ("the snapshot that was asked for is not kept any more; a newer one is taken", ""),
         "clock.ahead": ("this machine's clock is more than ten minutes ahead of its peers", "set the clock"),
         "clock.unconfirmed": (
             "nobody was heard for thirty days and the clock moved far beyond the last entry",

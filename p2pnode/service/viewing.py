@@ -129,6 +129,15 @@ class GroupView:
         candidates = [Named(member_id.hex(), self.name(member_id)) for member_id in present]
         return bytes.fromhex(choose("member", word, candidates, where="p2pnode members"))
 
+    def former_member(self, word: str) -> bytes:
+        """A member of the past, by name, or by an id or the start of one. Errors: UsageError member.*."""
+        candidates = [
+            Named(member_id.hex(), self.name(member_id))
+            for member_id, row in tables.members(self.rows)
+            if row.status in ("left", "removed")
+        ]
+        return bytes.fromhex(choose("member", word, candidates, where="p2pnode members"))
+
     def petitioner_name(self, annex: bytes | None) -> str:
         """The name in a newcomer's annex, or nothing."""
         return self.text(annex, "name")

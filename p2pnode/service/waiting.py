@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import trio
 
+from p2pnode.chain.levelling import LevelReport
 from p2pnode.chain.report import ChainReport
 from p2pnode.core.events import ChainAsked
 from p2pnode.local.service import Waiting
@@ -51,6 +52,7 @@ async def waiting_of(context: Context, held: HeldGroup) -> Waiting:
             spoken=[],
             silent=[],
             sentence=sentence,
+            level="",
         )
     missing = report.missing
 
@@ -68,4 +70,19 @@ async def waiting_of(context: Context, held: HeldGroup) -> Waiting:
         sentence=_SENTENCES[missing.stage].format(
             silent=", ".join(silent) or "the voters", spoken=len(spoken), needed=missing.needed
         ),
+        level=_level_sentence(report.level),
     )
+
+
+def _level_sentence(level: LevelReport) -> str:
+    """What of the history behind a snapshot is still to come."""
+    if level.difference is not None:
+        height, rule = level.difference.height, level.difference.rule
+        return f"history, run again here, does not give what the group decided in block {height} ({rule})"
+    if level.coming:
+        return f"a snapshot of block {level.coming} is on its way, {level.chunks} parts of it are here"
+    if level.is_checked:
+        return ""
+    share = 100 * level.checked // level.snapshot
+    lacking = f", {level.lacking:,} of its entries are on their way" if level.lacking else ""
+    return f"usable from a snapshot of block {level.snapshot}; history is checked to {share} %{lacking}"

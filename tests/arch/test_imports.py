@@ -95,6 +95,7 @@ _ROOMS = {
             "p2pnode.consensus.convocation",
             "p2pnode.consensus.execution",
             "p2pnode.consensus.format",
+            "p2pnode.consensus.recovered",
             "p2pnode.consensus.rows",
             "p2pnode.consensus.rules",
             "p2pnode.core",

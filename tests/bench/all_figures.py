@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from tests.bench import (
     c1_certificates,
     c2_snapshot,
+    c3_finality,
     n1_newcomer,
     w1_append,
     w2_catch_up,
@@ -22,5 +23,6 @@ MEASURES: Mapping[str, Callable[[Options], list[Figure]]] = {
     "w5": w5_start.measure,
     "c1": c1_certificates.measure,
     "c2": c2_snapshot.measure,
+    "c3": c3_finality.measure,
     "n1": n1_newcomer.measure,
 }

@@ -13,7 +13,7 @@ from tests.integration.conftest import Make
 from tests.integration.nodes import Running, converge, form_group
 
 _KILLS = 50
-_STARTS_KILLED = 0.2
+_STARTS_KILLED = 0.5
 """Which part of the starts is killed half-way."""
 
 _START_S = 3.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from p2pnode.core.events import AnnexesReceived, ClockHeard, ForkShown, Received, Reply
+from p2pnode.core.events import AnnexesReceived, ClockHeard, ForkShown, HeardOut, Received, Reply
 from p2pnode.replication import effects as wish
 from p2pnode.replication.exchange import Cursor, GroupView
 from p2pnode.replication.frontier import Head
@@ -29,6 +29,7 @@ class End:
         # A wall clock that jumps must not stop a session's timers: it runs on from where it stood.
         self._offset_ms = EPOCH_MS + machine.clock_offset_ms
         self._wake_at_ms: int | None = None
+        self._their_clock_ms: int | None = None
         nonce = machine.world.chance(machine.name, peer.name, line.number, "nonce").bytes(32)
         self.session = Session(
             self, peer.key.public, nonce=nonce, wanted=machine.wanted, now_ms=self._now_ms, has_bulk=False
@@ -84,6 +85,12 @@ class End:
 
     def fork_found(self, group: bytes, proof: bytes) -> None:
         self._feed(self.session.fork_found(group, proof))
+
+    def tell_clock(self) -> None:
+        """Say how far the peer's clock is from this machine's: when it is heard, and when this one is set."""
+        if self._their_clock_ms is not None and self.is_open:
+            ahead_ms = EPOCH_MS + self.machine.clock_offset_ms - self._offset_ms
+            self.machine.submit(ClockHeard(self.peer.key.public, self._their_clock_ms - ahead_ms))
 
     def _tick(self, at_ms: int) -> None:
         if self.is_open and self._wake_at_ms == at_ms:
@@ -147,8 +154,11 @@ class End:
                 machine.submit(ForkShown(lambda reply: self._fork_kept(token, reply), group, peer, proof))
             case wish.RememberCursor():
                 self._remember(effect)
+            case wish.HearOut(group):
+                machine.submit(HeardOut(group, peer))
             case wish.HearClock(offset_ms):
-                machine.submit(ClockHeard(peer, offset_ms))
+                self._their_clock_ms = offset_ms
+                self.tell_clock()
             case wish.Blame(rule):
                 machine.penalize(peer, rule)
             case wish.End(reason):

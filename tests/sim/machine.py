@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 
 IDLE_PAUSE_MS = 50
 CONFIRM_MS = 2_000
+CLOCK_LOOK_MS = 60_000
 KNOCK_MS = 30_000
 SEEK_TRIES = 3
 SEEK_PAUSE_MS = 30_000
@@ -220,6 +221,16 @@ class Machine:
         self.disk.put_images(backup.images)
         if is_whole_disk:
             self.incarnation = backup.incarnation
+
+    def set_clock(self, offset_ms: int) -> None:
+        """Set the wall clock; sessions notice it after a while."""
+        if offset_ms != self.clock_offset_ms:
+            self.clock_offset_ms = offset_ms
+            self._later(CLOCK_LOOK_MS, self._tell_clocks)
+
+    def _tell_clocks(self) -> None:
+        for end in list(self.ends.values()):
+            end.tell_clock()
 
     @property
     def wall_ms(self) -> int:

@@ -8,6 +8,7 @@ from dataclasses import astuple
 from typing import Any
 
 from p2pnode import views
+from p2pnode.consensus.format import decode_header as decode_block
 from p2pnode.core.entry import decode_header, read_entry
 from p2pnode.core.ids import Lane
 from p2pnode.group_log import GroupLog
@@ -134,7 +135,7 @@ def _refolded(log: GroupLog, source: GroupLog) -> GroupLog:
         fresh.chain.take_body(body)
     is_moving = True
     while is_moving:
-        is_moving = _follow(fresh)
+        is_moving = _follow(fresh, source)
         for run in waiting:
             with fresh.change() as change:
                 taken = change.take(run, _FAR_MS)
@@ -145,7 +146,7 @@ def _refolded(log: GroupLog, source: GroupLog) -> GroupLog:
     for header in source.file.dead_headers():
         with fresh.change() as change:
             change.add_dead(header)
-    _follow(fresh)
+    _follow(fresh, source)
     while views.is_behind(fresh):
         with fresh.change() as change:
             views.fold_slice(fresh, change, 500)
@@ -156,14 +157,22 @@ def _refolded(log: GroupLog, source: GroupLog) -> GroupLog:
     return fresh
 
 
-def _follow(log: GroupLog) -> bool:
-    """Commit the blocks that votes make final, as a node does that only looks on. Whether there were any."""
+def _follow(log: GroupLog, source: GroupLog) -> bool:
+    """Commit the blocks that votes make final, as a node does that only looks on. Whether there were any.
+
+    A header may stand in a proposal beyond a fork only, which is not among the entries any more.
+    """
     is_moving = False
-    while (final := log.chain.step(_FAR_MS, (), may_sign=False).final) is not None:
+    while True:
+        row = source.file.chain.block(log.chain.tip.height + 1)
+        if row is not None:
+            log.chain.blocks.put_to_vote(decode_block(row.header))
+        final = log.chain.step(_FAR_MS, (), may_sign=False).final
+        if final is None:
+            return is_moving
         with log.change() as change:
             change.commit(final)
         is_moving = True
-    return is_moving
 
 
 def _runs(source: GroupLog, lane: LaneState) -> Iterator[Run]:

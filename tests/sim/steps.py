@@ -215,7 +215,7 @@ def _damage(world: World, name: str, label: str) -> None:
 
 
 def _clock(world: World, name: str, offset_ms: int) -> None:
-    world.machines[name].clock_offset_ms = offset_ms
+    world.machines[name].set_clock(offset_ms)
 
 
 VERBS: dict[str, Callable[..., Any]] = {

@@ -71,11 +71,11 @@ def _views(world: World) -> list[int]:
 
 
 def _voters(world: World, name: str = "alice") -> list[str]:
-    return sorted(world.name_of(key) for key in _log(world, name).voters)
+    return sorted(world.name_of(key) for key in _log(world, name).chain.voting_keys)
 
 
 def _has_vote(world: World, name: str) -> bool:
-    return world.machines[name].key.public in _log(world, "alice").voters
+    return world.machines[name].key.public in _log(world, "alice").chain.voting_keys
 
 
 def _height_at(world: World, at_ms: int, *names: str) -> dict[str, int]:

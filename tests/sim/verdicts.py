@@ -51,7 +51,7 @@ def _unsettled_group(world: World, group: bytes) -> str | None:
             return f"{machine.name} has blocked lanes {blocked}"
         if machine.node is not None and group in machine.node.restored:
             return f"{machine.name} waits for a confirmation"
-        if machine.key.public in log.voters and log.chain.height._work_since_ms is not None:
+        if machine.key.public in log.chain.voting_keys and log.chain.height._work_since_ms is not None:
             missing = log.chain.height.missing()
             return f"{machine.name} decides about height {log.chain.tip.height + 1}: {missing.stage}"
     # Who left keeps asking for what it may read no longer.

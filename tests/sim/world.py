@@ -173,7 +173,7 @@ class World:
     def _heal(self) -> None:
         self.network.heal()
         for machine in self.machines.values():
-            machine.clock_offset_ms = 0
+            machine.set_clock(0)
             machine.disk.fuse = machine.disk.is_full_at = None
         self._heal_machines()
 

@@ -30,6 +30,7 @@ SUMMARY: dict[str, Any] = {
     "undecided": 2,
     "height": 41,
     "waits_for": "the first votes of Bob: 2 of 3 are here",
+    "level": "usable from a snapshot of block 41; history is checked to 50 %",
     "wanted": 7,
     "forks": 0,
     "disk_bytes": 2_500_000,
@@ -86,6 +87,7 @@ def test_status_for_people_and_for_programs(run: CommandLine, node: RecordingSer
     node.answers["status"] = STATUS
     shown = run("status")
     assert shown.status == 0
+    assert "usable from a snapshot of block 41; history is checked to 50 %" in shown.out
     for text in (
         "4711",
         PEER,

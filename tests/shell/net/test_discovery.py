@@ -13,6 +13,7 @@ from p2pnode.core.ids import peer_id_of
 from p2pnode.net.discovery import (
     ADDRESSES_PER_PEER_MAX,
     FoundPeer,
+    _Listener,
     local_discovery,
     parse_bootstrap,
     parse_peer_address,
@@ -115,3 +116,18 @@ async def test_two_nodes_on_one_network_find_each_other() -> None:
         ):
             assert await first.receive() == FoundPeer(OTHER, ("/ip4/192.0.2.2/tcp/4002",))
             assert await second.receive() == FoundPeer(KEY, ("/ip4/192.0.2.1/tcp/4001",))
+
+
+@pytest.mark.parametrize("name", ["EventLoopBlocked", "NotRunningException"])
+async def test_a_busy_machine_does_not_end_the_search(name: str) -> None:
+    import zeroconf
+
+    class _Busy:
+        def get_service_info(self, *_args: object, **_options: object) -> None:
+            raise getattr(zeroconf, name)
+
+    send, receive = trio.open_memory_channel[FoundPeer](1)
+    listener = _Listener(_Busy(), KEY, send, trio.lowlevel.current_trio_token())  # type: ignore[arg-type]
+    listener.add_service(_Busy(), "_p2p._udp.local.", "somebody")  # type: ignore[arg-type]
+    with pytest.raises(trio.WouldBlock):
+        receive.receive_nowait()

@@ -94,6 +94,7 @@ class MemoryNode:
         self.nursery = nursery
         self.penalties: list[tuple[bytes, str]] = []
         self.confirmed: list[bytes] = []
+        self.heard: list[tuple[bytes, bytes]] = []
         self.offsets_ms: list[int] = []
         self.wall_ahead_ms = 0
         self.opened: list[tuple[str, bool]] = []
@@ -111,7 +112,7 @@ class MemoryNode:
         return self.shelf.own_key
 
     def now_ms(self) -> int:
-        return START_MS + self.wall_ahead_ms
+        return START_MS + self.wall_ahead_ms + int(trio.current_time() * 1000)
 
     def random(self, size: int) -> bytes:
         self._random += 1
@@ -134,6 +135,9 @@ class MemoryNode:
 
     def heads_confirmed(self, peer: bytes, group: bytes) -> None:
         self.confirmed.append(peer)
+
+    def heard_out(self, peer: bytes, group: bytes) -> None:
+        self.heard.append((peer, group))
 
     def clock_heard(self, peer: bytes, offset_ms: int) -> None:
         self.offsets_ms.append(offset_ms)

@@ -222,6 +222,22 @@ async def test_j31_a_peers_clock_is_compared_with_the_wall_clock(
         nursery.cancel_scope.cancel()
 
 
+async def test_j31_a_clock_that_is_set_while_a_session_lasts_is_compared_again(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with trio.open_nursery() as nursery:
+        network: dict[bytes, MemoryNode] = {}
+        alice, bob = MemoryNode("alice", network, nursery), MemoryNode("bob", network, nursery)
+        alice.wall_ahead_ms = 5_000_000
+        nursery.start_soon(_meet, alice, bob)
+        await trio.sleep(3600)
+        assert alice.offsets_ms == [-5_000_000], "only a clock that jumps is looked at again"
+        alice.wall_ahead_ms = 0
+        await trio.sleep(2 * sync.CLOCK_LOOK_MS / 1000)
+        assert alice.offsets_ms == [-5_000_000, 0]
+        nursery.cancel_scope.cancel()
+
+
 async def test_a_bulk_stream_needs_the_ticket_of_a_session() -> None:
     with trio.fail_after(TIMEOUT_S):
         async with trio.open_nursery() as nursery:

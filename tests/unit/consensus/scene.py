@@ -67,6 +67,7 @@ class Scene:
         self.known = Known()
         self.now_ms = START_MS
         self.here: Sequence[bytes] = members
+        self.heard_at_ms: int | None = 0
 
     @property
     def others(self) -> list[bytes]:
@@ -75,7 +76,7 @@ class Scene:
     def step(self, wait_ms: int = 0) -> list[Action]:
         """Let time pass, and step once; own words are fed back."""
         self.now_ms += wait_ms
-        actions = self.height.step(self.now_ms, self.here, self.known)
+        actions = self.height.step(self.now_ms, self.here, self.known, heard_at_ms=self.heard_at_ms)
         for action in actions:
             if isinstance(action, Cast) and self.me is not None:
                 self.vote([self.me], action.kind, action.block, action.view, action.attempt)

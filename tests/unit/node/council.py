@@ -12,6 +12,7 @@ from p2pnode.core.events import (
     AnnexesReceived,
     ForkShown,
     HeaderFound,
+    HeardOut,
     OpenGroup,
     PeersPresent,
     Received,
@@ -93,10 +94,12 @@ class Council:
                 for other in machines:
                     if one is not other:
                         tell(one, other, self.group, self.now_ms)
+                        other.handle(HeardOut(self.group, one.key), self.now_ms)
             self.now_ms += STEP_MS
             for machine in machines:
                 machine.handle(Woke(), self.now_ms)
-            quiet = quiet + 1 if self._picture(machines) == before else 0
+            is_busy = any(machine.node.logs[self.group].chain.blocks.is_busy for machine in machines)
+            quiet = quiet + 1 if self._picture(machines) == before and not is_busy else 0
             if quiet > 4:
                 break
         else:
@@ -175,7 +178,7 @@ def tell(one: Machine, other: Machine, group: bytes, now_ms: int) -> None:
             continue
         first = 0 if held is None else held.seq + 1
         if first <= head.seq:
-            runs, _ = reader.read_runs([Want(*key, first, head.seq)], 1 << 20)
+            runs, _ = reader.read_runs([Want(*key, first, head.seq)], 1 << 18)
             if runs:
                 frame = pack_runs(runs, compress=False)
                 other.handle(Received(1, group, one.key, frame, False, False), now_ms)

@@ -40,15 +40,29 @@ def test_what_is_parked_is_not_asked_for_until_its_lane_moves() -> None:
     assert exchange.lacking() == [Want(AUTHOR, 0, 17, 24)]
 
 
-def test_a_lower_fork_is_asked_for_and_a_higher_one_is_not() -> None:
+def test_a_lower_fork_is_asked_for() -> None:
     exchange = exchange_with(Head(AUTHOR, 0, 9, b"i" * 32, 1, True))
     assert exchange.learn([Shown(AUTHOR, 0, 2, b"t" * 16, True)]).unproven == [(AUTHOR, 0)]
     exchange.note_moved([Head(AUTHOR, 0, 9, b"i" * 32, 2, True)])
     assert (AUTHOR, 0) in exchange.unproven
     exchange.note_moved([Head(AUTHOR, 0, 2, b"k" * 32, 3, True)])
     assert not exchange.unproven
-    lower = exchange_with(Head(AUTHOR, 0, 2, b"i" * 32, 1, True))
-    assert lower.learn([Shown(AUTHOR, 0, 9, b"t" * 16, True)]).unproven == []
+
+
+def test_a_lane_that_goes_on_elsewhere_before_it_ends_is_doubted_once_at_each_seq() -> None:
+    exchange = exchange_with(Head(AUTHOR, 0, 2, b"i" * 32, 1, True))
+    shown = [Shown(AUTHOR, 0, 9, b"t" * 16, True)]
+    assert exchange.learn(shown).unproven == [(AUTHOR, 0)]
+    assert exchange.learn(shown).unproven == []
+    exchange.frontier.apply([Head(AUTHOR, 0, 4, b"k" * 32, 2, True)])
+    assert exchange.learn(shown).unproven == [(AUTHOR, 0)]
+
+
+def test_no_more_proofs_are_asked_for_at_a_time_than_a_peer_answers() -> None:
+    keys = [number.to_bytes(32, "big") for number in range(2 * UNPROVEN_MAX)]
+    exchange = exchange_with(*(Head(key, 0, 2, b"i" * 32, 1, True) for key in keys[:UNPROVEN_MAX]))
+    learned = exchange.learn([Shown(key, 0, 5, b"t" * 16, True) for key in keys])
+    assert len(learned.unproven) == UNPROVEN_MAX
 
 
 def test_accusations_without_end_are_not_remembered_without_end() -> None:

@@ -86,7 +86,7 @@ class Side:
             case fx.End():
                 self.is_over = True
                 return []
-            case fx.HearClock():
+            case fx.HearClock() | fx.HearOut():
                 return []
             case _:
                 raise AssertionError(effect)
