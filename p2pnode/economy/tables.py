@@ -31,9 +31,11 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from p2pnode.consensus.rows import Rows, State, row_key
+from p2pnode.core import codec
 from p2pnode.core.amount import Amount, add
 from p2pnode.core.codec import Value
 from p2pnode.core.crypto import HASH_BYTES
+from p2pnode.core.errors import FormatError
 from p2pnode.economy.form import Kind, Place
 from p2pnode.economy.measure import Measure
 from p2pnode.governance.tables import read, scan, write
@@ -229,6 +231,21 @@ def claim(rows: Rows, claim_id: bytes) -> ClaimRow | None:
 def attestation(rows: Rows, record_id: bytes, member_id: bytes) -> AttestationRow | None:
     """How a member judges an event."""
     return _get(rows, AttestationRow, "attestation", record_id + member_id)
+
+
+def event_key(record_id: bytes) -> bytes:
+    """The key of the row that a receipt shows."""
+    return row_key("event", record_id)
+
+
+def event_of_value(data: bytes) -> EventRow:
+    """The event in the value of a row, also one that somebody shows. Errors: FormatError receipt.bad_row,
+    codec.*.
+    """
+    value = codec.decode(data)
+    if type(value) is not list or len(value) != len(fields(EventRow)):
+        raise FormatError("receipt.bad_row", "not the row of an event")
+    return _row(EventRow, value)
 
 
 def put(state: State, table: str, key: bytes, row: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 # The API's schema is made from these types, and pydantic reads only this TypedDict before Python 3.12.
 from typing_extensions import TypedDict
 
-from p2pnode.local.agreement_shapes import Document
+from p2pnode.local.agreement_shapes import Document, ProofFile
 
 About = Literal[
     "agents",
@@ -54,6 +54,9 @@ class EconomyCalls(Protocol):
 
     async def export_economy(self, group: str) -> Document:
         """Everything about giving and taking as JSON-LD in the words of ValueFlows."""
+
+    async def receipt(self, group: str, record: str) -> ProofFile:
+        """What the group's final rows say about a record, as a file that a stranger checks."""
 
     async def agreement(self, group: str, agreement: str) -> EconomyRow:
         """One agreement with its terms, answers, balances and what remains."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import Field
 
-from p2pnode.local.agreement_shapes import Document
+from p2pnode.local.agreement_shapes import Document, ProofFile
 from p2pnode.local.economy_calls import About, EconomyRow, Recorded
 from p2pnode.local.requests import Request, Word
 from p2pnode.local.routes import Service, answers
@@ -37,6 +37,11 @@ async def economy(service: Service, group: Word, about: About, who: Word | None 
 @economy_routes.get("/economy/export", responses=answers(Document))
 async def export_economy(service: Service, group: Word) -> Any:
     return await service.export_economy(group)
+
+
+@economy_routes.get("/receipt", responses=answers(ProofFile))
+async def receipt(service: Service, group: Word, record: Word) -> Any:
+    return await service.receipt(group, record)
 
 
 @economy_routes.get("/agreement", responses=answers(EconomyRow))

@@ -15,7 +15,9 @@ from p2pnode.service.context import Context
 from p2pnode.service.economy_derived import DERIVED
 from p2pnode.service.economy_export import exported
 from p2pnode.service.economy_rows import LISTS, agreement_shown
-from p2pnode.service.naming_economy import FORMS, agent_of, agreement_of, payload_of
+from p2pnode.service.evidence import row_proof
+from p2pnode.service.history import History
+from p2pnode.service.naming_economy import FORMS, agent_of, agreement_of, event_of, payload_of
 from p2pnode.service.viewing import GroupView
 
 
@@ -69,6 +71,22 @@ class EconomyService:
         held = self.context.held(group)
         text = await self.context.view(held, lambda view: write_valueflows(exported(view)), with_facts=True)
         return shapes.Document(name=held.name, text=text)
+
+    async def receipt(self, group: str, record: str) -> shapes.ProofFile:
+        def read(view: GroupView) -> shapes.ProofFile:
+            record_id = event_of(view, record)
+            tip = view.final.tip()
+            key = tables.event_key(record_id)
+            data = None if view.final.get(key) is None else row_proof(view, key, History(view.queries))
+            if tip is None or data is None:
+                raise UsageError(
+                    "receipt.not_final",
+                    "no block has ordered this record yet, so there is nothing to prove",
+                    f"p2pnode why {record_id.hex()[:8]} tells what it waits for",
+                )
+            return shapes.ProofFile(entry=record_id.hex(), height=tip.height, proof_hex=data.hex())
+
+        return await self.context.view(self.context.held(group), read, with_facts=True)
 
     async def agreement(self, group: str, agreement: str) -> shapes.EconomyRow:
         def read(view: GroupView) -> shapes.EconomyRow:
