@@ -66,9 +66,12 @@ class Leveller:
         async with self._port.watch() as changes, trio.open_nursery() as nursery:
             self._nursery = nursery
             self._begin(nursery)
-            async for change in changes:
-                if isinstance(change, GroupChanged | Resync):
-                    self._begin(nursery)
+            try:
+                async for change in changes:
+                    if isinstance(change, GroupChanged | Resync):
+                        self._begin(nursery)
+            finally:
+                self._nursery = None  # who comes while the node stops is not asked any more
 
     def peer_came(self) -> None:
         """Somebody has a connection."""

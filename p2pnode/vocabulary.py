@@ -19,13 +19,13 @@ from p2pnode.core.errors import FormatError
 from p2pnode.core.ids import Lane
 from p2pnode.economy import batch
 from p2pnode.economy.batch import BATCH_TYPE, Batch
-from p2pnode.economy.economy_types import BATCHED_TYPES, ECONOMY_TYPES
+from p2pnode.economy.economy_types import BATCHED_TYPES, ECONOMY_TYPES, PATIENT_ECONOMY_TYPES
 from p2pnode.economy.judging import DISPUTE_SUBJECT, carry_out_dispute
 from p2pnode.economy.record import NOT_BATCHED_RULE
 from p2pnode.governance import end_of_block, epoch_key, executing, founding, sealed
 from p2pnode.governance.carrying_out import apply_decision
 from p2pnode.governance.deciding import close_due
-from p2pnode.governance.deciding_types import DECIDING_TYPES
+from p2pnode.governance.deciding_types import DECIDING_TYPES, PATIENT_TYPES
 from p2pnode.governance.epoch_key import EPOCH_KEY_TYPE
 from p2pnode.governance.keys import exec_seal
 from p2pnode.governance.member_types import MEMBER_TYPES
@@ -54,6 +54,9 @@ TYPES: Mapping[str, EntryType] = MappingProxyType({entry_type.name: entry_type f
 
 GOVERNED_TYPES = frozenset(entry_type.name for entry_type in ENTRY_TYPES if entry_type.governed)
 """Types whose entries are folded into the state of a group."""
+
+CALLING_TYPES = GOVERNED_TYPES - PATIENT_TYPES - PATIENT_ECONOMY_TYPES
+"""Governed types whose entries call for a block at once."""
 
 
 def void_rule_of(header: Header, payload: bytes) -> str | None:

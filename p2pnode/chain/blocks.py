@@ -174,6 +174,7 @@ class Blocks:
                 proposed.fault = proposed.made = None
         self._work, self._own, self._is_made = None, None, False
         self._judging.show_again()
+        self._reasons.forget_entries()
 
     def beyond_forks(self, block: bytes) -> tuple[CutEntry, ...]:
         """Where a block names branches beyond forks that this node knows, as far as it does not follow them

@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING
 
 from p2pnode.chain.candidates import LANES_ORDERED, Found
 from p2pnode.consensus.block import Tip
-from p2pnode.core.entry import decode_header
+from p2pnode.core.entry import Entry
+from p2pnode.core.errors import FormatError
 from p2pnode.governance import tables
+from p2pnode.governance.ballot import CAST_TYPE, decode_cast
+from p2pnode.governance.casting import is_last_waited_for
 from p2pnode.governance.due import next_due_ms
 from p2pnode.governance.share import waiting_until_ms
 from p2pnode.replication.fork import check_fork_proof
 from p2pnode.replication.lane import LaneState
+from p2pnode.replication.run import stored_entry
 from p2pnode.store.group_file import number_and_seq
-from p2pnode.vocabulary import GOVERNED_TYPES
+from p2pnode.vocabulary import CALLING_TYPES
 
 if TYPE_CHECKING:
     from p2pnode.group_log import GroupLog
@@ -37,11 +41,13 @@ class Reasons:
         self._waiting_ms = waiting_until_ms(log.file.chain)
         self.due_ms = next_due_ms(log.file.chain)
         self.now_ms = 0
+        self._waiting: dict[int, Entry] = {}
 
     def is_called_for(self) -> bool:
         """Whether something asks for a block now."""
         log = self._log
-        if any(self._is_usable(position) for position in log.undecided) or self.seals():
+        usable = [self._entry_at(position) for position in log.undecided if self._is_usable(position)]
+        if self._call([entry for entry in usable if entry is not None]) or self.seals():
             return True
         if self.due_ms is not None and self.due_ms <= self.now_ms:
             return True
@@ -61,7 +67,7 @@ class Reasons:
         found = [item for item in found if log.counts(item.entry.header)]
         return (
             any(not log.is_sealed(check_fork_proof(proof).author) for proof in seals)
-            or any(item.entry.header.type in GOVERNED_TYPES for item in found)
+            or self._call([item.entry for item in found])
             or (self.due_ms is not None and self.due_ms <= time_ms)
             or len(found) >= self._checkpoint_entries
             or (bool(found) and time_ms >= self._checkpoint_at_ms)
@@ -103,6 +109,34 @@ class Reasons:
                 waiting += by_id[entry_id].candidate.needs
         return [item for item in found if item.candidate.id in kept]
 
+    def _call(self, entries: Sequence[Entry]) -> bool:
+        """Whether entries need an order now: ballots do only when they end a vote early (C 6.1)."""
+        cast: list[tuple[bytes, bytes]] = []
+        for entry in entries:
+            if entry.header.type in CALLING_TYPES:
+                return True
+            if entry.header.type == CAST_TYPE:
+                try:
+                    ballot = decode_cast(entry.payload or b"")
+                except FormatError:
+                    continue  # it is void
+                if ballot.member is None:
+                    cast.append((entry.author, ballot.proposal))
+        return bool(cast) and is_last_waited_for(self._log.file.chain, cast)
+
+    def _entry_at(self, position: int) -> Entry | None:
+        """An entry that waits for an order."""
+        if position not in self._waiting:
+            held = self._log.file.entry_at(position)
+            if held is None:
+                return None
+            self._waiting[position] = stored_entry(held)
+        return self._waiting[position]
+
+    def forget_entries(self) -> None:
+        """What was read may not be there any more."""
+        self._waiting.clear()
+
     def _above(self) -> int:
         """How many entries wait for an order."""
         lanes = [lane for lane in self._log.lanes.values() if lane.lane in LANES_ORDERED]
@@ -117,6 +151,6 @@ class Reasons:
         lane = self._log.lanes[number]
         if lane.author not in self._log.gone:
             return seq <= self.orderable(lane)
-        held = self._log.file.entry_at(position)
-        is_counted = held is not None and self._log.counts(decode_header(held.header))
+        entry = self._entry_at(position)
+        is_counted = entry is not None and self._log.counts(entry.header)
         return is_counted and seq <= self._log.includable(lane)

@@ -71,3 +71,6 @@ ECONOMY_TYPES: tuple[EntryType, ...] = (
     _agreed(agreement.REDUCE_TYPE, agreement.REDUCE.decode, agreeing.reduce),
     _agreed(agreement.CLOSE_TYPE, agreement.CLOSE.decode, agreeing.close),
 )
+
+PATIENT_ECONOMY_TYPES = frozenset({things.SPEC_TYPE})
+"""Governed, because agreements name them; but nobody waits for a block because of them."""

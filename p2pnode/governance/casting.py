@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from p2pnode.consensus.execution import BlockContext
-from p2pnode.consensus.rows import State, row_key
+from p2pnode.consensus.rows import Rows, State, row_key
 from p2pnode.core.codec import Value
 from p2pnode.core.entry import Entry
 from p2pnode.governance import tables
@@ -90,6 +91,30 @@ def _keep(state: State, proposal_id: bytes, row: ProposalRow, member_id: bytes, 
         latest = max(value[0] for _, value in tables.scan(state, "ballot", proposal_id))
         deadline_ms = min(now.deadline_ms, max(latest, row.hearing_ms))
         put_course(state, proposal_id, row, replace(now, deadline_ms=deadline_ms))
+
+
+def is_last_waited_for(rows: Rows, cast: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether ballots, by device key and proposal, are the last that a vote waits for which may end early.
+
+    Other ballots need no block of their own: they count in the one that closes the vote (C 6.1).
+    """
+    new: dict[bytes, set[bytes]] = {}
+    for device, proposal_id in cast:
+        member_id = present_member(rows, device)
+        if member_id is not None:
+            new.setdefault(proposal_id, set()).add(member_id)
+    for proposal_id in sorted(new):
+        row = open_proposal(rows, proposal_id)
+        if row is not None and row.rule.early:
+            waited_for = (
+                member_id
+                for member_id in electorate(rows, row.electorate)
+                if member_id not in new[proposal_id]
+                and rows.get(row_key("ballot", proposal_id, member_id)) is None
+            )
+            if next(waited_for, None) is None:
+                return True
+    return False
 
 
 def _record(state: State, proposal_id: bytes, new: BallotRow, member_id: bytes) -> str | None:

@@ -14,6 +14,9 @@ from p2pnode.governance.proposal import ANSWER_TYPE, OPEN_TYPE, WITHDRAW_TYPE
 _LOCAL = frozenset({Lane.LOCAL.value})
 _Decode = Callable[[bytes], object]
 
+PATIENT_TYPES = frozenset({ANSWER_TYPE, CAST_TYPE, CODES_TYPE, CONFIRM_TYPE, DELEGATE_TYPE})
+"""Types that have to be in the block that closes a vote, and need no earlier one (C 6.1)."""
+
 
 def _governed(name: str, decode: _Decode, execute: Execute) -> EntryType:
     return EntryType(name, _LOCAL, decode, governed=True, execute=execute)

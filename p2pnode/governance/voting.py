@@ -13,6 +13,7 @@ from p2pnode.consensus.execution import BlockContext
 from p2pnode.consensus.rows import State, row_key
 from p2pnode.governance import tables
 from p2pnode.governance.charter import AUTO
+from p2pnode.governance.council import needs_council
 from p2pnode.governance.tables import AwayReason, AwayRow, SeenRow, VoterRow
 
 FREE_VOTERS = 4
@@ -130,9 +131,7 @@ def may_enter(state: State, member_id: bytes, key: bytes) -> bool:
     if not tables.is_in_good_standing(state, member_id):
         return False
     granted = tables.read(state, row_key("grant", member_id))
-    _, present = tables.roll(state)
-    council_above = tables.charter(state).council_above
-    if present > council_above:
+    if needs_council(state):
         return bool(granted == "council")
     if granted is not None:
         return True
@@ -154,9 +153,10 @@ def _forget_rate(state: State, context: BlockContext) -> None:
 
 
 def _settle_council(state: State, context: BlockContext) -> None:
-    """Once two thirds of an elected council vote, the others hand over."""
+    """Once two thirds of an elected council vote, the others hand over; as long as its term lasts, and the
+    group is so large that a council orders its log (J22)."""
     held = tables.council(state)
-    if held is None:
+    if held is None or not needs_council(state) or held[1] <= context.time_ms:
         return
     elected, _ = held
     voters = [member_id for member_id, _ in tables.voters(state)]

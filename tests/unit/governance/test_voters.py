@@ -7,7 +7,8 @@ from p2pnode.consensus.rules import Lock
 from p2pnode.core.crypto import SigningKey
 from p2pnode.core.entry import Entry
 from p2pnode.governance import leaving, tables, voters
-from p2pnode.governance.dormancy import SILENT_BLOCKS_MIN
+from p2pnode.governance.council import NOTICE_MS, Wanting, wanting
+from p2pnode.governance.dormancy import DAY_MS, SILENT_BLOCKS_MIN
 from p2pnode.governance.voters import SeenClose, Suspend
 from tests.unit.governance.chain import Chain, id_of, key
 from tests.vectors.cases.material import ALICE, BOB, CAROL, EVE
@@ -199,7 +200,7 @@ def test_j22_above_the_council_size_only_the_elected_get_the_role() -> None:
     chain.run(chain.ready(BOB), decide=[("voting_role", {"give": True, "member": id_of(BOB)})])
     assert not chain.votes(BOB)
     elected = [id_of(person) for person in (*PEOPLE[:2], BOB)]
-    chain.run(decide=[("council", {"members": elected, "until_ms": chain.time_ms})])
+    chain.run(decide=[("council", {"members": elected, "until_ms": chain.time_ms + 365 * DAY_MS})])
     assert chain.votes(BOB)
     assert chain.voter_ids == sorted(elected), "those who were not elected hand over"
     back = chain.entry(PEOPLE[2], voters.RETURN_TYPE, voters.encode_return())
@@ -211,13 +212,63 @@ def test_j22_the_old_voters_stay_until_two_thirds_of_the_council_vote() -> None:
     newcomers = [BOB, CAROL, EVE]
     chain.admit(*newcomers, by=PEOPLE[0])
     elected = [id_of(person) for person in newcomers]
-    chain.run(decide=[("council", {"members": elected, "until_ms": chain.time_ms})])
+    chain.run(decide=[("council", {"members": elected, "until_ms": chain.time_ms + 365 * DAY_MS})])
     assert len(chain.voter_ids) == 4, "nobody of the council is ready yet"
     chain.run(*[chain.ready(person) for person in newcomers])
     assert len(chain.voter_ids) == 5, "one in thirty days"
     for _ in range(2):
         chain.run(hours=31 * DAY)
     assert chain.voter_ids == sorted(elected)
+
+
+def test_j22_a_council_whose_term_is_over_orders_until_another_is_elected_and_is_reported() -> None:
+    chain = Chain(*PEOPLE[:4], council_above=4)
+    assert wanting(chain.rows, chain.time_ms) is None
+    chain.admit(BOB, CAROL, by=PEOPLE[0])
+    assert wanting(chain.rows, chain.time_ms) == Wanting("council.none")
+    chain.run(chain.ready(BOB))
+    elected = [id_of(person) for person in (*PEOPLE[:2], BOB)]
+    until_ms = chain.time_ms + 60 * DAY_MS
+    chain.run(decide=[("council", {"members": elected, "until_ms": until_ms})])
+    assert wanting(chain.rows, chain.time_ms) is None
+    assert wanting(chain.rows, until_ms - NOTICE_MS) == Wanting("council.ending", until_ms)
+    chain.run(hours=61 * DAY)
+    assert wanting(chain.rows, chain.time_ms) == Wanting("council.over", until_ms)
+    assert chain.voter_ids == sorted(elected), "it goes on until another is elected"
+    again = [id_of(person) for person in (PEOPLE[0], PEOPLE[2], BOB)]
+    back = chain.time_ms + 365 * DAY_MS
+    chain.run(decide=[("council", {"members": again, "until_ms": back})])
+    chain.run(hours=31 * DAY)
+    assert chain.voter_ids == sorted(again)
+    assert wanting(chain.rows, chain.time_ms) is None
+
+
+def test_j22_a_council_that_lost_many_of_its_members_is_reported() -> None:
+    chain = Chain(*PEOPLE[:4], council_above=4)
+    chain.admit(BOB, CAROL, EVE, by=PEOPLE[0])
+    chain.run(chain.ready(BOB))
+    elected = [id_of(person) for person in (*PEOPLE[:2], BOB)]
+    until_ms = chain.time_ms + 365 * DAY_MS
+    chain.run(decide=[("council", {"members": elected, "until_ms": until_ms})])
+    gone = (id_of(PEOPLE[0]), id_of(PEOPLE[1]))
+    chain.run(decide=[("remove", {"member": member}) for member in gone])
+    vacant = tuple(sorted(gone))
+    assert wanting(chain.rows, chain.time_ms) == Wanting("council.vacant", until_ms, vacant)
+
+
+def test_j22_a_group_that_has_become_small_needs_no_council_any_more() -> None:
+    chain = Chain(*PEOPLE[:4], council_above=4)
+    chain.admit(BOB, by=PEOPLE[0])
+    elected = [id_of(person) for person in PEOPLE[:3]]
+    body = {"members": elected, "until_ms": chain.time_ms + 365 * DAY_MS}
+    chain.run(decide=[("council", body)])
+    assert chain.voter_ids == sorted(elected)
+    chain.run(decide=[("remove", {"member": id_of(PEOPLE[3])})])
+    chain.run(chain.ready(BOB), decide=[("voting_role", {"give": True, "member": id_of(BOB)})])
+    assert chain.votes(BOB)
+    chain.run()
+    assert chain.votes(BOB), "no old council turns it out"
+    assert wanting(chain.rows, chain.time_ms) is None
 
 
 # ---- J26: dormancy

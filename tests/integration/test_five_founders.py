@@ -1,0 +1,195 @@
+"""One group of five founders and a sixth member without a vote, in one scene after the other.
+
+The scenes share their processes, because founding a group costs more than most of them; each leaves everybody
+running and level.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.integration.deciding import (
+    QUICK,
+    are_members,
+    contradictions,
+    decided,
+    found_together,
+    is_final,
+    propose,
+    statuses,
+    voters,
+    votes_by_voter,
+    waiting,
+)
+from tests.integration.nodes import Running, converge, eventually, nodes_in
+
+_NAMES = ("alice", "bob", "carol", "dave", "erin")
+_CHARTER = (
+    QUICK
+    + """lying_voters = 0
+ballot_grace_hours = 0
+hearing_hours = 0
+
+[decisions.remove]
+rule = "majority"
+quorum = [1, 2]
+window_hours = 1
+early = true
+"""
+)
+"""Three of five decide."""
+
+
+class Five(NamedTuple):
+    """The founders, and who came later by an invitation and has no vote."""
+
+    group: str
+    founders: list[Running]
+    frank: Running
+    folder: Path
+
+    @property
+    def everybody(self) -> list[Running]:
+        return [*self.founders, self.frank]
+
+    def propose(self, node: Running, title: str) -> str:
+        return propose(node, self.group, "text", "We do it.", "--title", title)
+
+    def settle(self) -> None:
+        """All hold the same, and everything that calls for a decision has one."""
+        converge(self.everybody, self.group, within_s=120)
+
+
+@pytest.fixture(scope="module")
+def five(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Five]:
+    """Found the group, and let frank in."""
+    folder = tmp_path_factory.mktemp("five")
+    with nodes_in(folder) as make:
+        founders = [make(name).start() for name in _NAMES]
+        group = found_together(founders, folder, _CHARTER)
+        frank = make("frank").start()
+        frank.join(founders[0].invite(group))
+        five = Five(group, founders, frank, folder)
+        eventually("frank is a member", lambda: are_members(five.everybody, group, 6), within_s=120)
+        assert voters(frank, group) == 5
+        yield five
+
+
+def test_members_who_never_meet_decide_through_one_without_a_vote(five: Five) -> None:
+    for founder in five.founders:
+        founder.stop()
+    entry, visits = "", 0
+    while visits < 7 and not (entry and is_final([five.frank], five.group, entry)):
+        visitor = five.founders[visits % 5].start()
+        entry = entry or five.propose(visitor, "Opening hours")
+        eventually(f"{visitor.name} has spoken", partial(_has_spoken, five, visitor, entry))
+        visitor.stop()
+        visits += 1
+    assert is_final([five.frank], five.group, entry), f"undecided after {visits} visits"
+    for founder in five.founders:
+        founder.start()
+    decided(five.everybody, five.group, entry, "all hear of it")
+    five.settle()
+
+
+def _has_spoken(five: Five, visitor: Running, entry: str) -> bool:
+    """Whether the one who is always there has the visitor's word, or nothing is left to be said."""
+    answer = waiting(five.frank, five.group)
+    is_heard = answer["stage"] in ("notarize", "finalize") and visitor.name in answer["spoken"]
+    return is_heard or is_final([five.frank], five.group, entry)
+
+
+def test_three_of_five_go_on_when_one_and_when_two_are_dead(five: Five) -> None:
+    alice, _, _, dave, erin = five.founders
+    dave.kill()
+    living = [node for node in five.everybody if node is not dave]
+    decided(living, five.group, five.propose(alice, "Without one"), "four decide")
+    erin.kill()
+    living.remove(erin)
+    decided(living, five.group, five.propose(alice, "Without two"), "three decide")
+    dave.start()
+    erin.start()
+    five.settle()
+
+
+def test_without_a_quorum_nothing_is_decided_until_it_can_be_seen_again(five: Five) -> None:
+    """Two of five on one side; three that stand still, with their connections, on the other."""
+    alice, bob, *stopped = five.founders
+    for node in stopped:
+        node.signal(signal.SIGSTOP)
+    entry = five.propose(alice, "By two of five")
+    eventually("both have spoken", lambda: _are_two_of_five_heard(five))
+    assert not is_final([alice, bob, five.frank], five.group, entry)
+    for node in stopped:
+        node.signal(signal.SIGCONT)
+    decided(five.everybody, five.group, entry, "together they decide")
+    five.settle()
+
+
+def _are_two_of_five_heard(five: Five) -> bool:
+    answer = waiting(five.frank, five.group)
+    return answer["stage"] == "notarize" and len(answer["spoken"]) == 2
+
+
+def test_a_voter_restored_from_a_backup_votes_again_and_never_twice(five: Five) -> None:
+    alice, bob, carol, dave, erin = five.founders
+    archive = five.folder / "bob.tar"
+    bob.done("backup", str(archive))
+    for number in range(2):
+        decided(five.everybody, five.group, five.propose(bob, f"After the backup {number}"), "all decide")
+    five.settle()
+    bob.stop()
+    shutil.rmtree(bob.path)
+    bob.done("restore", str(archive))
+    alone = five.propose(alice, "While bob is away")
+    decided([alice, carol, dave, erin, five.frank], five.group, alone, "the others decide")
+    bob.start()
+    eventually("a member has confirmed bob's log", lambda: bob.status()["may_write"])
+    dave.kill()
+    erin.kill()
+    # Now nothing is decided without bob's votes.
+    needed = five.propose(bob, "With bob")
+    decided([alice, bob, carol, five.frank], five.group, needed, "bob votes again")
+    dave.start()
+    erin.start()
+    five.settle()
+    for node in five.everybody:
+        assert node.group(five.group)["forks"] == 0
+        assert node.status()["notices"] == []
+
+
+def test_who_is_removed_learns_it_and_keeps_what_it_holds(five: Five) -> None:
+    *others, erin = five.founders
+    others.append(five.frank)
+    written = erin.contribute(five.group, "before the removal")
+    decision = propose(five.founders[0], five.group, "remove", "erin", "--why", "for the test")
+    decided(five.everybody, five.group, decision, "the vote is open")
+    before = set(erin.entries(five.group))
+    for node in others:
+        node.done("vote", decision, "yes", "-g", five.group)
+    eventually("they know", lambda: all(statuses(n, five.group)["erin"] == "removed" for n in others))
+    eventually("erin knows", lambda: statuses(erin, five.group)["erin"] == "removed", within_s=60)
+    ended = erin.command("contribute", "afterwards", "--effort", "1h", "-g", five.group)
+    assert ended.refusal["rule"] == "member.not_one"
+    assert "removed" in " ".join(erin.done("why", five.group)["lines"])
+    secret = others[0].contribute(five.group, "among ourselves")
+    decided(others, five.group, five.propose(others[1], "Without erin"), "four founders go on")
+    held = set(erin.entries(five.group))
+    assert before | {written} <= held
+    assert secret not in held
+
+
+def test_nobody_has_voted_twice(five: Five) -> None:
+    """Whatever happened in the scenes before: of each voter all that the others hold fits together."""
+    for node in five.everybody:
+        node.stop()
+    for node in five.everybody:
+        for votes in votes_by_voter(node, five.group).values():
+            assert contradictions(votes) == []
