@@ -63,10 +63,10 @@ def amount_and_rest(words: Sequence[str]) -> tuple[str, str, str]:
     Shapes: a word stands for a unit where it touches the number or is a known one; else pieces are counted.
     """
     text = " ".join(words).strip()
-    match = re.fullmatch(r"(-?\d+(?:[.,]\d+)?)(\S*)\s*(.*)", text)
+    match = re.fullmatch(r"(-?\d+(?:[.,]\d+)?)([^\s\d.,]\S*)?(?:\s+(.*))?", text)
     if match is None:
         raise UsageError("amount.bad_text", f"'{text}' does not begin with an amount.", _REMEDY)
-    number, attached, rest = match[1].replace(",", "."), match[2], match[3]
+    number, attached, rest = match[1].replace(",", "."), match[2] or "", match[3] or ""
     first, _, more = rest.partition(" ")
     if attached:
         return number, UNITS.get(attached, attached), rest
