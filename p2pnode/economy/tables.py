@@ -32,16 +32,18 @@ from typing import Any, TypeVar
 
 from p2pnode.consensus.rows import Rows, State, row_key
 from p2pnode.core import codec
-from p2pnode.core.amount import Amount, add
+from p2pnode.core.amount import Amount, add, amount_of_value
 from p2pnode.core.codec import Value
 from p2pnode.core.crypto import HASH_BYTES
 from p2pnode.core.errors import FormatError
+from p2pnode.core.fields import Fields
 from p2pnode.economy.form import Kind, Place
 from p2pnode.economy.measure import Measure
 from p2pnode.governance.tables import read, scan, write
 
 ITEM_BYTES = 2
 ZERO: Amount = (0, 0)
+SIGNERS_MAX = 64
 
 WAITING, STANDING, DECLINED, STRUCK = "waiting", "standing", "declined", "struck"
 """An event waits for signatures, stands, was declined by somebody it names, or was struck by a decision."""
@@ -239,12 +241,28 @@ def event_key(record_id: bytes) -> bytes:
 
 
 def event_of_value(data: bytes) -> EventRow:
-    """The event in the value of a row, also one that somebody shows. Errors: FormatError receipt.bad_row,
-    codec.*.
+    """The event in the value of a row, also one that somebody shows. Errors: FormatError receipt.bad_field,
+    amount.*, codec.*.
     """
     value = codec.decode(data)
-    if type(value) is not list or len(value) != len(fields(EventRow)):
-        raise FormatError("receipt.bad_row", "not the row of an event")
+    names = [field.name for field in fields(EventRow)]
+    if type(value) is not list or len(value) != len(names):
+        raise FormatError("receipt.bad_field", "not the row of an event")
+    checked = Fields(dict(zip(names, value, strict=True)), "receipt", names)
+    checked.choice("status", (WAITING, STANDING, DECLINED, STRUCK))
+    for name in ("author", "provider", "receiver", "entry"):
+        checked.hash(name)
+    if value[names.index("mandate")] is not None:
+        checked.hash("mandate")
+    for number, signer in enumerate(checked.items("signers", SIGNERS_MAX)):
+        Fields({str(number): signer}, "receipt", (str(number),)).hash(str(number))
+    for name in ("item", "time_ms"):
+        checked.uint(name)
+    for name in ("resource_amount", "effort_amount"):
+        if value[names.index(name)] is not None:
+            amount_of_value(checked.value(name))
+    if type(checked.value("payload")) is not bytes:
+        raise checked.refuse("payload", "not bytes")
     return _row(EventRow, value)
 
 

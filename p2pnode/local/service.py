@@ -72,8 +72,6 @@ from p2pnode.local.agreement_shapes import (
     Tally as Tally,
 )
 from p2pnode.local.economy_calls import EconomyCalls
-from p2pnode.local.economy_calls import EconomyRow as EconomyRow
-from p2pnode.local.economy_calls import Recorded as Recorded
 
 Standing = Literal["member", "provisional", "petitioner", "removed", "follower"]
 EntryState = Literal["signed", "acknowledged", "final", "void", "waiting"]

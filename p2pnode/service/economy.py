@@ -10,7 +10,7 @@ from p2pnode.core.errors import UsageError
 from p2pnode.economy import event, recording, tables
 from p2pnode.exporters.valueflows import write_valueflows
 from p2pnode.local import service as shapes
-from p2pnode.local.economy_calls import About
+from p2pnode.local.economy_calls import About, EconomyRow, Recorded
 from p2pnode.service.context import Context
 from p2pnode.service.economy_derived import DERIVED
 from p2pnode.service.economy_export import exported
@@ -26,7 +26,7 @@ class EconomyService:
 
     context: Context
 
-    async def record(self, group: str, what: str, said: Mapping[str, Any], note: str) -> shapes.Recorded:
+    async def record(self, group: str, what: str, said: Mapping[str, Any], note: str) -> Recorded:
         held = self.context.held(group)
         if what not in FORMS and what not in DERIVED:
             words = ", ".join([*FORMS, *DERIVED])
@@ -48,11 +48,11 @@ class EconomyService:
         payload = await self.context.view(held, write_out, with_facts=True)
         entry = await self.context.say(held, type_, payload, annex, with_facts=True)
 
-        def tell(view: GroupView) -> shapes.Recorded:
+        def tell(view: GroupView) -> Recorded:
             subject = bytes(entry.id)
             if what == "signature":
                 subject = recording.COUNTERSIGN.decode(payload).event
-            return shapes.Recorded(
+            return Recorded(
                 entry=entry.id.hex(),
                 group=held.group.hex(),
                 text=view.describer.sentence(entry),
@@ -61,8 +61,8 @@ class EconomyService:
 
         return await self.context.view(held, tell, with_facts=True)
 
-    async def economy(self, group: str, about: About, who: str | None) -> list[shapes.EconomyRow]:
-        def read(view: GroupView) -> list[shapes.EconomyRow]:
+    async def economy(self, group: str, about: About, who: str | None) -> list[EconomyRow]:
+        def read(view: GroupView) -> list[EconomyRow]:
             return LISTS[about](view, None if who is None else agent_of(view, who))
 
         return await self.context.view(self.context.held(group), read, with_facts=True)
@@ -88,8 +88,8 @@ class EconomyService:
 
         return await self.context.view(self.context.held(group), read, with_facts=True)
 
-    async def agreement(self, group: str, agreement: str) -> shapes.EconomyRow:
-        def read(view: GroupView) -> shapes.EconomyRow:
+    async def agreement(self, group: str, agreement: str) -> EconomyRow:
+        def read(view: GroupView) -> EconomyRow:
             return agreement_shown(view, agreement_of(view, agreement))
 
         return await self.context.view(self.context.held(group), read, with_facts=True)

@@ -28,6 +28,7 @@ from p2pnode.economy import (
     recording,
     things,
 )
+from p2pnode.economy import tables as economy_tables
 from p2pnode.exporters import decisions_export
 from p2pnode.governance import (
     ballot,
@@ -300,6 +301,7 @@ TARGETS: dict[str, Target] = {
     "contribution": Target(contribution.decode, contribution.encode),
     "contribution.claim": Target(claim.decode, claim.encode),
     "event.record": Target(event.decode, event.encode),
+    "event_row": Target(economy_tables.event_of_value, facts=lambda row: {"status": row.status}),
     "agreement.propose": Target(
         terms.TERMS.decode, terms.TERMS.encode, lambda read: {"terms_hash": read.hash.hex()}
     ),

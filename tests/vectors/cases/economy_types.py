@@ -48,6 +48,7 @@ TERMS = Terms(
 def documents() -> dict[str, Document]:
     return {
         "event.record": _events(),
+        "event_row": _event_row(),
         "event.countersign": _of(
             recording.COUNTERSIGN,
             "event.countersign",
@@ -219,6 +220,42 @@ def _events() -> Document:
         file.reject(name, codec.encode(changed), rule)
     there = {field: item for field, item in moved.items() if field != "to_resource_inventoried_as"}
     file.reject("to nowhere", codec.encode(there), "event.bad_resource")
+    return file.document()
+
+
+def _event_row() -> Document:
+    file = VectorFile("event_row", "Rows of events, as receipts show them.")
+    said = event.encode(Event("work", START_MS, effort_quantity=_HOURS, receiver=_OTHER))
+    amount = [15, -1]
+    row = [
+        "standing",
+        _MEMBER,
+        _MEMBER,
+        _OTHER,
+        [_MEMBER, _OTHER],
+        said,
+        _EVENT,
+        0,
+        START_MS,
+        None,
+        amount,
+        None,
+    ]
+    file.accept("work that two signed", codec.encode(row))
+    file.accept("a struck record of a batch", codec.encode(["struck", *row[1:7], 7, *row[8:]]))
+    file.accept("given by mandate", codec.encode([*row[:11], _THING]))
+    for name, changed in (
+        ("not a row", {}),
+        ("one column less", row[:11]),
+        ("a state of its own", ["perhaps", *row[1:]]),
+        ("a short author", ["standing", b"", *row[2:]]),
+        ("a signer as text", [*row[:4], ["alice"], *row[5:]]),
+        ("no record", [*row[:5], None, *row[6:]]),
+        ("a negative number", [*row[:7], -1, *row[8:]]),
+        ("a short mandate", [*row[:11], b""]),
+    ):
+        file.reject(name, codec.encode(changed), "receipt.bad_field")
+    file.reject("an amount as text", codec.encode([*row[:10], "1.5", None]), "amount.bad_value")
     return file.document()
 
 
