@@ -14,6 +14,7 @@ from p2pnode.core.annex import annexes_named, decode_annex
 from p2pnode.core.codec import decode
 from p2pnode.core.crypto import sha256
 from p2pnode.core.entry import Entry, read_entry
+from p2pnode.core.entry_type import UNKNOWN_TYPE_RULE
 from p2pnode.core.errors import FormatError
 from p2pnode.core.ids import Lane, MemberId, did_of
 from p2pnode.governance import tables
@@ -64,6 +65,11 @@ class Describer:
         configuration = configuration_of(self._queries.chain)
         covers = [_causal_past(self._queries, self._lanes, key) for _, key in configuration.voters]
         return quorum_of(configuration, FIRST_ATTEMPT), covers
+
+    @cached_property
+    def _is_behind(self) -> bool:
+        """Whether history behind a snapshot is still to be run: what became of its entries stands nowhere."""
+        return self._queries.level.replayed() is not None
 
     def is_acknowledged(self, lane: LaneState, seq: int) -> bool:
         """Whether a quorum of the voters has an entry above the last cut in the past of their own entries."""
@@ -176,7 +182,12 @@ class Describer:
 
     def _standing(self, lane: LaneState, seq: int, entry: Entry) -> tuple[str, str | None]:
         if seq <= lane.decided and lane.lane != Lane.VOTES:
+            if self._is_behind and seq > self._queries.level.replayed_cut(lane.author, lane.lane):
+                return "acknowledged", "level.unchecked"
             rule = self._queries.chain.void_rule(position_of(lane.number, seq))
+            if rule == UNKNOWN_TYPE_RULE:
+                late = self._queries.chain.late_outcome(entry.id)
+                rule = rule if late is None else late[1] or None
             is_void = rule is not None and rule not in PETITION_RULES and entry.id not in self.parked
             return ("void" if is_void else "final"), rule
         if lane.ended_at is not None and seq >= lane.ended_at:

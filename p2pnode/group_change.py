@@ -513,8 +513,8 @@ class Change:
             self.transaction.put_lane(lane)
 
 
-def _place(head: Head) -> tuple[int, bytes, bool]:
-    return head.seq, head.id, head.forked
+def _place(head: Head) -> tuple[int, bytes, int]:
+    return head.seq, head.id, head.ending
 
 
 def _nothing(lane: LaneState, until: int) -> None:

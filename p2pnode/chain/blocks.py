@@ -255,6 +255,11 @@ class Blocks:
         return self._work is not None
 
     @property
+    def has_later_rules(self) -> bool:
+        """Whether the group goes on by rules that this program does not know (J6)."""
+        return self._judging.has_later_rules
+
+    @property
     def is_making(self) -> bool:
         """Whether the own block is being made."""
         return self._work is not None and self._work[0] is None

@@ -12,27 +12,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from p2pnode.consensus.execution import read_cut
 from p2pnode.consensus.format import CutEntry
 from p2pnode.core.crypto import ZERO_HASH, is_signed, sha256
 from p2pnode.core.entry import ENTRY_TAG, Header, decode_header
 from p2pnode.core.ids import Lane
 from p2pnode.replication.fork import ForkProof, branch_headers, check_fork_proof
 from p2pnode.replication.ingest import Apart, Held, Refused, Taken, decide
-from p2pnode.replication.lane import LaneState
+from p2pnode.replication.lane import FORK_RULE, LaneState
 from p2pnode.replication.run import Run
 from p2pnode.store.group_file import position_of
 
 if TYPE_CHECKING:
     from p2pnode.group_change import Change
 
-FORK_RULE = "lane.fork"
 DEAD_KEPT_MAX = 4096
 """Headers kept of a branch that is dropped: honest entries may name them."""
 
 
 def first_open(lane: LaneState, fork_seq: int) -> int:
-    """The first seq of a forked lane at which its branch is not settled by what is final."""
-    return fork_seq if lane.lane == Lane.VOTES else max(fork_seq, lane.decided + 1)
+    """The first seq of a forked lane at which its branch is not settled by what is final and here."""
+    is_settled = lane.lane != Lane.VOTES and lane.seq >= lane.decided
+    return max(fork_seq, lane.decided + 1) if is_settled else fork_seq
 
 
 def is_on_the_way(lane: LaneState, fork_seq: int | None) -> bool:
@@ -102,14 +103,20 @@ def settle_ends(change: Change) -> None:
 def _settle_end(change: Change, lane: LaneState) -> bool:
     """End a forked lane at its fork, or after what is final; a nearer fault stays. Whether the end moved."""
     fork_seq = change.fork_seqs[lane.author, lane.lane]
-    at = first_open(lane, fork_seq)
+    final = None if lane.lane == Lane.VOTES else read_cut(change.transaction.chain, lane.author, lane.lane)
+    at = fork_seq if final is None else max(fork_seq, final[0] + 1)
     is_nearer_fault = lane.ended_rule != FORK_RULE and lane.ended_at is not None and lane.ended_at < at
-    if is_nearer_fault or (lane.ended_at == at and lane.ended_rule == FORK_RULE):
+    if is_nearer_fault:
         return False
-    last = change.id_at(lane.number, at - 1) if at > fork_seq else None
-    if last is None:
+    if final is None or at == fork_seq:
         encoded = change.transaction.fork_proofs()[lane.author, lane.lane]
         last = decode_header(check_fork_proof(encoded).branches[0].headers[0]).prev
+    else:
+        last = final[1]
+        if change.id_at(lane.number, at - 1) not in (None, last):
+            _drop(change, lane, fork_seq)  # behind a snapshot the branch held may be the one that died
+    if (lane.ended_at, lane.ended_id, lane.ended_rule) == (at, last, FORK_RULE):
+        return False
     lane.ended_at, lane.ended_id, lane.ended_rule = at, last, FORK_RULE
     return True
 

@@ -18,7 +18,7 @@ from p2pnode.chain.convening import suspension
 from p2pnode.chain.judging import Made
 from p2pnode.chain.saying import Saying, heights_of
 from p2pnode.chain.schism import SETTING, PastVotes, decode_found, found_among
-from p2pnode.chain.showing import PAST_HEIGHTS_MAX, Showing, votes_of
+from p2pnode.chain.showing import PAST_HEIGHTS_MAX, Showing, items_showing, votes_of
 from p2pnode.chain.step import Final, Step
 from p2pnode.chain.stored import recent_signers, statement_of
 from p2pnode.consensus.block import Tip
@@ -44,8 +44,8 @@ from p2pnode.consensus.format import (
     Vote,
     body_named,
     decode_body,
+    decode_certificate,
     decode_header,
-    encode_certificate,
     encode_header,
     encode_proposal,
     encode_votes,
@@ -123,8 +123,8 @@ class Chain:
         self._statement = statement_of(log.file, log.state.rows, log.key.public) if speaks else None
         lost = frozenset(self._speakers.values())
         own = self._members.get(log.key.public)
-        # The device of a lost voter leaves the word to the new one, or objects to it (J20).
-        is_silent = own in lost and not speaks
+        # Whose old device is here is not lost, but leaves the second attempt to the new one (J20).
+        self._is_spoken_for = own in lost and not speaks
         self._votes_heard: set[tuple[bytes, Vote]] = set()
         self.is_stirred = True
         self.asked = None
@@ -136,9 +136,9 @@ class Chain:
             height=tip.height + 1,
             previous_id=tip.id,
             configuration=tip.configuration,
-            me=own if self._is_signing and not is_silent else None,
+            me=own if self._is_signing else None,
             recent_signers=recent_signers(log.file.chain, tip.height),
-            lost=lost,
+            lost=lost - {own} if self._is_spoken_for else lost,
             is_carried=self._is_carried,
             began_ms=min(since, default=None),
             delta_ms=1000 * tables.charter(log.file.chain).delta_seconds,
@@ -254,6 +254,8 @@ class Chain:
     def _take(self, saying: Saying) -> None:
         """Take what a voter said of the height above the tip."""
         member = self._members.get(saying.author)
+        if saying.type == CERTIFICATE_TYPE and self._log.state.standing(saying.author) == "member":
+            self._take_certificate(decode_certificate(saying.payload))
         if member is None:
             return
         tip = self.tip
@@ -269,8 +271,8 @@ class Chain:
             case Closing() as closing:
                 if is_closing_shown(closing, member, tip.configuration, tip.group):
                     self.height.add_close(member, closing)
-            case Certificate() as certificate:
-                self._take_certificate(certificate)
+            case Certificate():
+                pass  # it says the same whoever shows it
             case votes:
                 for vote in votes:
                     if vote.height == tip.height + 1:
@@ -319,7 +321,7 @@ class Chain:
         What cannot be stored has to be taken back by `begin_again`: the rules say each thing once.
         """
         if self.schism is not None:
-            return self._stopped()
+            return self._stopped(may_sign=may_sign)
         if may_sign != self._is_signing:
             self._is_signing = may_sign
             self.begin_again()
@@ -340,7 +342,7 @@ class Chain:
         for action in self.height.step(now_ms, members, self.blocks, heard_at_ms=heard_at_ms):
             self._act(action, step)
         if self.schism is not None:
-            return self._stopped()
+            return self._stopped(may_sign=may_sign)
         if step.final is None:
             step.final = self._final_by_certificate()
         if step.final is None:
@@ -354,13 +356,15 @@ class Chain:
     def _act(self, action: Action, step: Step) -> None:
         """What one action means for the entries and blocks of this node."""
         match action:
+            case Cast(attempt=1) | Propose(attempt=1) | Close() if self._is_spoken_for:
+                pass
             case Commit():
                 step.final = self._final(action)
             case Wake(at_ms):
                 step.wake_at_ms = at_ms
             case Schism():
-                blocks = [commit.block for commit in action.commits]
-                self.schism = found_among(self.tip.height + 1, blocks, self.height.votes)
+                both = [self._certificate_of(commit) for commit in action.commits]
+                self.schism = found_among([one for one in both if one is not None], self.height.votes)
             case AskToClose():
                 self.asked = step.asks = action
             case Cast():
@@ -377,10 +381,7 @@ class Chain:
 
     def _items_shown(self) -> list[Item]:
         """Entries with the certificates that others may be unable to put together."""
-        return [
-            Item(CERTIFICATE_TYPE, encode_certificate(certificate), lane=Lane.VOTES.value)
-            for certificate in self._showing.due(self.tip, self.height.votes)
-        ]
+        return items_showing(self._showing.due(self.tip, self.height.votes))
 
     def _look_ahead(self, step: Step) -> None:
         """Complete a step that makes nothing final."""
@@ -425,9 +426,14 @@ class Chain:
         """What goes before own signatures: the statement by which this device speaks for a lost voter."""
         return b"" if self._statement is None else self._statement.encoded
 
-    def _stopped(self) -> Step:
-        """Nothing is ordered any more; it is told once."""
+    def _stopped(self, *, may_sign: bool) -> Step:
+        """Nothing is ordered any more; it is told once, to those at this node and to the other members."""
         step = Step(schism=None if self._has_told_schism else self.schism)
+        if may_sign and self.schism is not None:
+            shown = [one for one in self.schism.certificates if not self._showing.is_shown(one)]
+            step.items = items_showing(shown)
+            for certificate in shown:
+                self._showing.note(certificate)
         self._has_told_schism = True
         self.is_stirred = False
         self.wake_at_ms = None
@@ -473,12 +479,14 @@ class Chain:
 
     def _final(self, action: Commit) -> Final | None:
         made = self.blocks.made(action.block)
-        certificate = assemble(
-            self.tip.configuration, action.votes, "F", action.view, action.attempt, action.block
-        )
+        certificate = self._certificate_of(action)
         if made is None or certificate is None:
             return None
         return self._final_of(made, certificate)
+
+    def _certificate_of(self, commit: Commit) -> Certificate | None:
+        """The certificate by which a block is final."""
+        return assemble(self.tip.configuration, commit.votes, "F", commit.view, commit.attempt, commit.block)
 
     def _final_of(self, made: Made, certificate: Certificate) -> Final | None:
         """A final block with everything that shows it, or None while its closes are too few."""

@@ -162,7 +162,7 @@ def answer(node: Node, event: ChainAsked | AgreeToClose) -> Reply:
         raise UsageError(
             "convocation.not_asked",
             "this group needs no second convocation now, or has waited too short a time for it",
-            "see what the next block waits for: p2pnode why",
+            "see what the next block waits for: p2pnode why GROUP",
         )
     log.chain.asked = None
     log.chain.height.agree_to_close()

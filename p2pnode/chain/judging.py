@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 class Made(NamedTuple):
     """A block with what running it gives.
 
-    Shapes: voids are (position, rule); lanes are (number, last seq).
+    Shapes: voids are (position, rule); late are (entry id, rule); lanes are (number, last seq).
     """
 
     header: BlockHeader
@@ -52,6 +52,7 @@ class Made(NamedTuple):
     configuration: Configuration
     lanes: tuple[tuple[int, int], ...]
     voids: tuple[tuple[int, str], ...]
+    late: tuple[tuple[bytes, str], ...]
     suspended: tuple[bytes, ...]
     roots: Roots
 
@@ -71,7 +72,8 @@ class Proposed:
 class Judging:
     """What is made and judged at one height.
 
-    Shapes: proofs are of forks that a block shows and that are not known here yet.
+    Shapes: proofs are of forks that a block shows and that are not known here yet; has_later_rules: the next
+    block lets the group follow rules that this program does not know.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Judging:
         self._reasons = reasons
         self._proofs_shown: dict[bytes, None] = {}
         self.proofs: list[bytes] = []
+        self.has_later_rules = False
 
     def show_again(self) -> None:
         """Show proofs of forks again: what is known of forks has changed."""
@@ -110,7 +113,11 @@ class Judging:
         if not reasons.has_reason(worth, seals, time_ms):
             return None
         body = Body(_moved(taken), seals, tip.certificate)
-        ran = yield from running(log.file.chain, tip, self._voted_by, body, taken, time_ms)
+        try:
+            ran = yield from running(log.file.chain, tip, self._voted_by, body, taken, time_ms)
+        except LaterRules:
+            self.has_later_rules = True
+            return None
         header, encoded = next_block(tip, body.cut, body.seals, ran.roots, time_ms)
         return Proposed(header, made=self._made(header, encoded, body, ran))
 
@@ -132,7 +139,7 @@ class Judging:
         except FormatError as error:
             proposed.fault = error.rule
         except LaterRules:
-            return  # whoever upgrades judges it then (J6)
+            self.has_later_rules = True  # whoever upgrades judges it then (J6)
 
     def _body_fault(self, header: BlockHeader, body: Body) -> str | None:
         """The rule that a body breaks without its entries. Errors: FormatError certificate.*, fork.*."""
@@ -194,6 +201,7 @@ class Judging:
             ran.configuration,
             tuple((self._log.numbers[entry.key, entry.lane], entry.seq) for entry in body.cut),
             ran.voids,
+            ran.late,
             suspended_in(item.entry for item in ran.ordered if not rules[item.candidate.id]),
             ran.roots,
         )

@@ -14,6 +14,7 @@ Source: C 4.4, 5.11, J9.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from p2pnode.chain.schism import SchismFound, found_between
@@ -88,11 +89,13 @@ class LevelReport(NamedTuple):
         return self.checked == self.snapshot
 
 
-class Sent(NamedTuple):
-    """A block of the past that is to be run again, and who sent it."""
+@dataclass(slots=True)
+class Sent:
+    """A block of the past that is to be run again, who sent it, and whether it is known to be final."""
 
     peer: bytes
     block: SentBlock
+    is_checked: bool = False
 
 
 class Level:
@@ -189,7 +192,7 @@ def take_final(change: Change, wanted: FinalWanted, answer: codec.Value) -> Schi
         other = _other_final(log, one.block)
         if other is not None:
             configuration = configuration_of_value(codec.decode(one.block.configuration))
-            return found_between(one.block.height, configuration, *other)
+            return found_between(configuration, *other)
     tip = log.chain.tip.height
     last = coming[-1].block.height
     if is_more:

@@ -20,6 +20,7 @@ from p2pnode.chain.stored import commit, read_tip
 from p2pnode.consensus.block import Tip, body_fault, header_fault, roots_fault
 from p2pnode.consensus.certificate import Final, check_final, final_of_value
 from p2pnode.consensus.format import Body, Configuration, decode_body
+from p2pnode.core.crypto import sha256
 from p2pnode.core.errors import FormatError
 from p2pnode.core.events import Alert, Effect, Penalize
 from p2pnode.governance import tables
@@ -58,6 +59,8 @@ def step(change: Change) -> list[Effect] | None:
     sent = log.level.sent.get(replayed + 1)
     if sent is None:
         return None
+    if sent.is_checked and not _is_here(log, decode_body(sent.block.body)):
+        return None
     chain = change.transaction.replay(replayed)
     tip, voted_by = read_tip(chain, log.founding)
     try:
@@ -66,6 +69,7 @@ def step(change: Change) -> list[Effect] | None:
     except FormatError as error:
         log.level.sent.clear()
         return [Penalize(sent.peer, error.rule)]
+    sent.is_checked = True
     found = _entries(change, chain, tip, body)
     if found is None:
         return None
@@ -79,6 +83,12 @@ def step(change: Change) -> list[Effect] | None:
     return []
 
 
+def _is_here(log: GroupLog, body: Body) -> bool:
+    """Whether the lanes reach as far as a block orders them; looked at often while they come."""
+    lanes = ((log.lane(entry.key, entry.lane), entry.seq) for entry in body.cut)
+    return all(lane is not None and lane.last_usable >= seq for lane, seq in lanes)
+
+
 def _checked(block: SentBlock, tip: Tip, voted_by: Configuration | None) -> tuple[Final, Body]:
     """A block on top of what was run so far, and final by its voters.
 
@@ -89,6 +99,8 @@ def _checked(block: SentBlock, tip: Tip, voted_by: Configuration | None) -> tupl
     if rule is not None:
         raise FormatError(rule, "not the block above")
     check_final(final, tip.configuration)
+    if sha256(block.body) != final.header.body_hash:
+        raise FormatError("block.other_body", "not the body that the header names")
     body = decode_body(block.body)
     rule = body_fault(final.header, body, tip)
     if rule is not None:
@@ -108,6 +120,8 @@ def _check_place(log: GroupLog, final: Final) -> None:
 def _entries(change: Change, chain: ReplayTransaction, tip: Tip, body: Body) -> list[Found] | None:
     """The entries that a block orders, or None while some are not here."""
     log = change.log
+    if not _is_here(log, body):
+        return None
     unknown = [proof for proof in body.seals if not log.knows_fork(check_fork_proof(proof))]
     if unknown:
         for proof in unknown:
@@ -120,9 +134,7 @@ def _entries(change: Change, chain: ReplayTransaction, tip: Tip, body: Body) -> 
         lane.decided = tip.cut.get(lane.key, (-1, b""))[0]
     found: list[Found] = []
     for entry in body.cut:
-        own = lanes.get(log.numbers.get((entry.key, entry.lane), -1))
-        if own is None or own.last_usable < entry.seq:
-            return None
+        own = lanes[log.numbers[entry.key, entry.lane]]
         part = read_lane(log.file, own, entry.seq, lanes.get, sealed_with(sealed, body.seals))
         if not part or part[-1].candidate.id != entry.id or any(item.entry.payload is None for item in part):
             return None
@@ -131,7 +143,8 @@ def _entries(change: Change, chain: ReplayTransaction, tip: Tip, body: Body) -> 
 
 
 def _made(final: Final, body: bytes, ran: Ran) -> Made:
-    return Made(final.header, body, ran.execution, ran.trie, ran.configuration, (), ran.voids, (), ran.roots)
+    header, done = final.header, ran.execution
+    return Made(header, body, done, ran.trie, ran.configuration, (), ran.voids, ran.late, (), ran.roots)
 
 
 def _differ(change: Change, chain: ReplayTransaction, final: Final, ran: Ran, rule: str) -> list[Effect]:

@@ -41,6 +41,11 @@ class Ran(NamedTuple):
             (item.position, rules[item.candidate.id]) for item in self.ordered if rules[item.candidate.id]
         )
 
+    @property
+    def late(self) -> tuple[tuple[bytes, str], ...]:
+        """Outcomes of entries of later rules that earlier blocks ordered and this one ran (J6)."""
+        return self.execution.outcomes[len(self.ordered) :]
+
 
 def run_block(
     rows: ChainQueries,

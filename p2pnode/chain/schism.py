@@ -2,18 +2,18 @@
 
 Nothing can be ordered after that until people have settled it; the log itself goes on. Most often one of the
 two blocks was committed here long before the votes for the other are heard, so votes for past heights are
-still looked at.
+still looked at. Whoever stops writes both certificates into its own lane of votes: they verify by themselves,
+so that everybody stops who reads them, also where the votes lie beyond forks.
 
 Source: C 2.5, 5.5, 5.8.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from p2pnode.consensus import rules
-from p2pnode.consensus.certificate import check_certificate, configuration_of_value
+from p2pnode.consensus.certificate import assemble, check_certificate, configuration_of_value
 from p2pnode.consensus.faults import double_votes
 from p2pnode.consensus.format import (
     Certificate,
@@ -31,39 +31,43 @@ SETTING = "schism"
 
 
 class SchismFound(NamedTuple):
-    """Two final blocks of one height. Shapes: blocks ascending; culprits are member ids, ascending."""
+    """Two final blocks of one height.
+
+    Shapes: blocks ascending; culprits are member ids, ascending; certificates are those of the two blocks, by
+    which whoever has the same voters' configuration sees it too.
+    """
 
     height: int
     blocks: tuple[bytes, bytes]
     culprits: tuple[bytes, ...]
+    certificates: tuple[Certificate, ...]
 
 
 def encode_found(found: SchismFound) -> bytes:
     """A schism as the group's file keeps it."""
-    return codec.encode([found.height, list(found.blocks), list(found.culprits)])
+    certificates = [certificate.value for certificate in found.certificates]
+    return codec.encode([found.height, list(found.blocks), list(found.culprits), certificates])
 
 
 def decode_found(data: bytes | None) -> SchismFound | None:
     """The schism that the group's file tells of, if it does."""
     if data is None:
         return None
-    height, (one, other), culprits = codec.decode(data)
-    return SchismFound(height, (one, other), tuple(culprits))
+    height, (one, other), culprits, values = codec.decode(data)
+    certificates = tuple(certificate_of_value(value) for value in values)
+    return SchismFound(height, (one, other), tuple(culprits), certificates)
 
 
-def found_among(height: int, blocks: Iterable[bytes], votes: Iterable[tuple[bytes, Vote]]) -> SchismFound:
+def found_among(certificates: Iterable[Certificate], votes: Iterable[tuple[bytes, Vote]]) -> SchismFound:
     """A schism with those who provably signed both ways, out of everything that was said at its height."""
-    one, other = sorted(blocks)[:2]
-    return SchismFound(height, (one, other), tuple(sorted(voter for voter, _, _ in double_votes(votes))))
+    one, other = sorted(certificates, key=lambda certificate: certificate.block)[:2]
+    culprits = sorted(voter for voter, _, _ in double_votes(votes))
+    return SchismFound(one.height, (one.block, other.block), tuple(culprits), (one, other))
 
 
-def found_between(
-    height: int, configuration: Configuration, one: Certificate, other: Certificate
-) -> SchismFound:
+def found_between(configuration: Configuration, one: Certificate, other: Certificate) -> SchismFound:
     """A schism by the certificates of two final blocks of one height, which one configuration signed."""
-    return found_among(
-        height, (one.block, other.block), [*_said(one, configuration), *_said(other, configuration)]
-    )
+    return found_among((one, other), [*_said(one, configuration), *_said(other, configuration)])
 
 
 class PastVotes:
@@ -90,8 +94,9 @@ class PastVotes:
             return None
         votes = self._votes.setdefault((vote.height, vote.attempt, vote.view, vote.block), {})
         votes[member] = vote
-        quorum = rules.quorum_of(len(configuration.voters), configuration.lying_voters, vote.attempt)
-        return self._found(row, configuration, votes) if rules.has_quorum(len(votes), quorum) else None
+        said = sorted(votes.items())
+        other = assemble(configuration, said, "F", vote.view, vote.attempt, vote.block)
+        return None if other is None else self._found(row, configuration, other)
 
     def take_certificate(self, group: bytes, certificate: Certificate) -> SchismFound | None:
         """Take a certificate out of a later block: it shows votes beyond a fork of their lane, too."""
@@ -104,15 +109,14 @@ class PastVotes:
             check_certificate(certificate, configuration, group, epoch, certificate.block)
         except FormatError:
             return None
-        return self._found(row, configuration, dict(_said(certificate, configuration)))
+        return self._found(row, configuration, certificate)
 
-    def _found(self, row: BlockRow, configuration: Configuration, votes: Mapping[bytes, Vote]) -> SchismFound:
-        """The schism that votes for another block than the final one make, with those who lied."""
+    def _found(self, row: BlockRow, configuration: Configuration, other: Certificate) -> SchismFound:
+        """The schism that a certificate for another block than the final one makes, with those who lied."""
         kept = self._kept[1] if self._kept[0] == row.height else ()
         final = certificate_of_value(codec.decode(row.certificate))
-        said = [*_said(final, configuration), *kept, *votes.items()]
-        other = next(iter(votes.values())).block
-        return found_among(row.height, (row.id, other), said)
+        said = [*_said(final, configuration), *kept, *_said(other, configuration)]
+        return found_among((final, other), said)
 
 
 def _said(certificate: Certificate, configuration: Configuration) -> list[tuple[bytes, Vote]]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from p2pnode.consensus.certificate import assemble, configuration_of_value, quorum_of
 from p2pnode.consensus.format import (
+    CERTIFICATE_TYPE,
     VOTE_TYPE,
     Certificate,
     Configuration,
@@ -24,9 +25,11 @@ from p2pnode.consensus.format import (
     Vote,
     certificate_of_value,
     decode_votes,
+    encode_certificate,
 )
 from p2pnode.core import codec
 from p2pnode.core.errors import FormatError
+from p2pnode.core.events import Item
 from p2pnode.core.ids import Lane
 from p2pnode.replication.run import stored_header
 
@@ -56,6 +59,14 @@ def votes_of(certificate: Certificate) -> list[tuple[int, Vote]]:
     return [(signer, Vote(*subject, signature)) for signer, signature in pairs]
 
 
+def items_showing(certificates: Iterable[Certificate]) -> list[Item]:
+    """Entries that show certificates to whoever reads this node's lane of votes."""
+    return [
+        Item(CERTIFICATE_TYPE, encode_certificate(certificate), lane=Lane.VOTES.value)
+        for certificate in certificates
+    ]
+
+
 class Showing:
     """Which certificates this voter has to show; mutable, owned by the chain."""
 
@@ -68,6 +79,10 @@ class Showing:
     def note(self, certificate: Certificate) -> None:
         """A certificate stands in a lane of votes that everybody reads."""
         self._shown.add(subject_of(certificate))
+
+    def is_shown(self, certificate: Certificate) -> bool:
+        """Whether it was noted."""
+        return subject_of(certificate) in self._shown
 
     def forget_below(self, height: int) -> None:
         """Forget what was shown of heights that nobody asks about any more."""

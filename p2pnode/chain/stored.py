@@ -106,6 +106,7 @@ def commit(
     chain.put_rows(made.execution.changes)
     chain.put_trie(made.trie.new, made.trie.stale)
     chain.add_void(made.voids)
+    chain.add_late(header.height, made.late)
 
 
 def tip_after(tip: Tip, made: Made, certificate: Certificate) -> Tip:

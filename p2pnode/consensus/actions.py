@@ -112,7 +112,9 @@ class Wake:
 
 Action = Cast | Propose | Commit | Schism | Roll | AskToClose | Close | Wake
 
-Stage = Literal["idle", "proposal", "notarize", "finalize", "block", "answers", "closes", "done", "schism"]
+Stage = Literal[
+    "idle", "proposal", "notarize", "finalize", "block", "answers", "closes", "done", "schism", "rules"
+]
 
 
 @dataclass(frozen=True, slots=True)

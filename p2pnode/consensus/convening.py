@@ -85,7 +85,10 @@ class Convening:
 
     def _close(self, moment: Moment, is_short: bool, finalized: Sequence[Lock]) -> list[Action]:
         answers = self.known.answers
-        cannot_decide = is_short or self._voters - len(self.known.closed) < self._quorum
+        # Who closed votes no more: whoever is here beside them has to be enough, or one early close would
+        # hold everybody up.
+        voting = sum(member not in self.known.closed for member in moment.present)
+        cannot_decide = is_short or voting < self._quorum
         if self._me not in answers or len(answers) < rules.majority_of(self._voters) or not cannot_decide:
             self._is_asked = self._is_agreed = False
             return []

@@ -127,7 +127,7 @@ class Exchange:
         self._answered_at = NO_SEQ
         self._position = Cursor(_NO_EPOCH, 0)
         self._fork_points: set[LaneKey] = set()
-        self.doubted: set[LaneKey] = set()
+        self.doubted: dict[LaneKey, int] = {}
         self._doubted_at: dict[LaneKey, int] = {}
 
     @property
@@ -286,18 +286,18 @@ class Exchange:
         return Learned(unproven, suspects)
 
     def _is_doubtful(self, head: Shown, mine: Head | None) -> bool:
-        """Whether to ask why a lane that ends here goes on at the peer before it ends: once at each seq.
+        """Whether to ask why a lane ends at the peer that ends here at an entry that is wrong by itself.
 
-        If it ends here at an entry that is wrong by itself, the peer holds another branch.
+        The peer may know that this is but one of two branches. It is asked once at each seq.
         """
-        if mine is None or not mine.forked or mine.seq >= head.seq:
+        if mine is None or not mine.forked or mine.is_proven or mine.seq > head.seq:
             return False
         if self._doubted_at.get(head.key) == mine.seq or len(self._doubted_at) >= MISSING_MAX:
             return False
         if len(self.doubted) + len(self.unproven) >= UNPROVEN_MAX:
             return False
         self._doubted_at[head.key] = mine.seq
-        self.doubted.add(head.key)
+        self.doubted[head.key] = head.seq
         return True
 
     def _is_proof_wanted(self, head: Shown, mine: Head | None) -> bool:

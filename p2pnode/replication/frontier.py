@@ -26,7 +26,9 @@ _MODULUS_MASK = (1 << 256) - 1
 class Head(NamedTuple):
     """The newest entry of a lane; of a forked lane, the last entry before the fork (J38).
 
-    Units: `changed` counts this node's head moves in the group; elsewhere it means nothing without the epoch.
+    Shapes: forked is set for a lane that ends, at a fork or at an entry that is wrong by itself; is_proven
+    where it ends at a fork. Units: `changed` counts this node's head moves in the group; elsewhere it means
+    nothing without the epoch.
     """
 
     author: bytes
@@ -35,12 +37,18 @@ class Head(NamedTuple):
     id: bytes
     changed: int
     forked: bool
+    is_proven: bool = False
+
+    @property
+    def ending(self) -> int:
+        """How the lane ends: 0 not at all, 1 at an entry that is wrong by itself, 2 at a fork."""
+        return self.forked + self.is_proven
 
 
-def head_term(author: bytes, lane: int, seq: int, id_: bytes, forked: bool) -> int:
-    """What one head adds to a digest. Shapes: an integer below 2^256."""
+def head_term(author: bytes, lane: int, seq: int, id_: bytes, ending: int) -> int:
+    """What one head adds to a digest. Shapes: an integer below 2^256; ending as in `Head`."""
     position = bytes((lane,)) + seq.to_bytes(8, "big", signed=True)
-    return int.from_bytes(sha256(author + position + id_ + bytes((forked,))), "big")
+    return int.from_bytes(sha256(author + position + id_ + bytes((ending,))), "big")
 
 
 class Frontier:
@@ -66,9 +74,9 @@ class Frontier:
                 raise ValueError("the counter of head moves only grows")
             key = (head.author, head.lane)
             old = self.heads.get(key)
-            total = self._sums[head.lane] + head_term(head.author, head.lane, head.seq, head.id, head.forked)
+            total = self._sums[head.lane] + head_term(head.author, head.lane, head.seq, head.id, head.ending)
             if old is not None:
-                total -= head_term(old.author, old.lane, old.seq, old.id, old.forked)
+                total -= head_term(old.author, old.lane, old.seq, old.id, old.ending)
                 del self._by_change[key]
             self._sums[head.lane] = total & _MODULUS_MASK
             self.heads[key] = head

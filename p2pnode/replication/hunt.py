@@ -147,28 +147,27 @@ class Proofs:
         """A proof came, or word that there is none. Errors: PeerError sync.too_many_forks."""
         key = (message.author, message.lane)
         mine = exchange.frontier.heads.get(key)
-        is_doubted = key in exchange.doubted
-        exchange.doubted.discard(key)
-        if mine is not None and mine.forked and key not in exchange.unproven and not is_doubted:
+        doubted = exchange.doubted.pop(key, None)
+        if mine is not None and mine.is_proven and key not in exchange.unproven:
             return []
         if not message.proof:
-            return self._unproven(exchange, key, is_doubted=is_doubted)
+            return self._unproven(exchange, key, doubted)
         self._shown += 1
         if self._shown > _PROOFS_MAX:
             raise PeerError("sync.too_many_forks", f"at most {_PROOFS_MAX} proofs in a session")
         token = self.requests.new(lambda rule, _: self._kept(exchange, key, rule))
         return [KeepFork(token, exchange.group, message.proof)]
 
-    def _unproven(self, exchange: Exchange, key: LaneKey, *, is_doubted: bool) -> list[Effect]:
+    def _unproven(self, exchange: Exchange, key: LaneKey, doubted: int | None) -> list[Effect]:
         """The lane ends at the peer at an entry that is wrong by itself: that one, if it is not held here, or
-        one of another branch than the one held."""
+        one of another branch than the one held. Shapes: doubted is the peer's seq where ours ends so too."""
         mine = exchange.frontier.heads.get(key)
         seq = exchange.unproven.get(key)
         exchange.miss_fault(key)
         if mine is None:
             return []
-        if is_doubted:
-            return self.hunting.suspect(exchange, *key, mine.seq + 1)
+        if doubted is not None:
+            return self.hunting.suspect(exchange, *key, mine.seq + 1) if mine.seq < doubted else []
         return [] if seq is None or mine.seq <= seq else self.hunting.suspect(exchange, *key, seq + 1)
 
     def _kept(self, exchange: Exchange, key: LaneKey, rule: str | None) -> list[Effect]:
@@ -180,7 +179,7 @@ class Proofs:
             return []
         seq = exchange.unproven.pop(key, mine.seq)
         # A proof that does not fit what is held here is about a branch that parted earlier.
-        return [] if mine.forked else self.hunting.suspect(exchange, *key, min(seq, mine.seq))
+        return [] if mine.is_proven else self.hunting.suspect(exchange, *key, min(seq, mine.seq))
 
 
 def want_proof(exchange: Exchange, key: LaneKey) -> Effect:

@@ -8,6 +8,9 @@ from p2pnode.core.crypto import ZERO_HASH
 from p2pnode.core.ids import Lane
 from p2pnode.replication.frontier import Head
 
+FORK_RULE = "lane.fork"
+"""Why a lane ends at a fork, not at an entry that is wrong by itself."""
+
 
 @dataclass(slots=True)
 class LaneState:
@@ -62,9 +65,11 @@ def head_of(lane: LaneState) -> Head:
     """What the frontier says of a lane; one that ended counts up to its last good entry, with a marker
     (J38).
     """
+    is_ended = lane.ended_at is not None
+    is_proven = is_ended and lane.ended_rule == FORK_RULE
     if lane.ended_at is None or lane.seq < lane.ended_at - 1:
-        return Head(lane.author, lane.lane, lane.seq, lane.id, lane.changed, lane.ended_at is not None)
-    return Head(lane.author, lane.lane, lane.ended_at - 1, lane.ended_id, lane.changed, True)
+        return Head(lane.author, lane.lane, lane.seq, lane.id, lane.changed, is_ended, is_proven)
+    return Head(lane.author, lane.lane, lane.ended_at - 1, lane.ended_id, lane.changed, True, is_proven)
 
 
 def has_head(lane: LaneState) -> bool:

@@ -36,7 +36,7 @@ class Reconciler:
         ordered = sorted(heads, key=_key_of_head)
         self._keys = [_key_of_head(head) for head in ordered]
         self._heads = [shown_of(head) for head in ordered]
-        terms = (head_term(head.author, head.lane, head.seq, head.id, head.forked) for head in ordered)
+        terms = (head_term(head.author, head.lane, head.seq, head.id, head.ending) for head in ordered)
         self._sums = [0, *accumulate(terms)]
 
     def opening(self) -> list[Part]:

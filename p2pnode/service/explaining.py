@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from datetime import datetime
 
@@ -82,7 +83,7 @@ async def _explain_group(context: Context, held: HeldGroup) -> Explanation:
     ]
     if waiting["sentence"]:
         lines.append(f"the next one waits for {waiting['sentence']}")
-        remedy = remedy or _who_must_act(waiting)
+        remedy = remedy or _who_must_act(held, waiting)
     council = await context.view(held, lambda view: _council_line(view, context.port.now_ms()))
     if council:
         lines.append(council)
@@ -143,9 +144,14 @@ def _own_standing(view: GroupView) -> tuple[str, str]:
     return "you are a member; that is final", ""
 
 
-def _who_must_act(waiting: Waiting) -> str:
+def _who_must_act(held: HeldGroup, waiting: Waiting) -> str:
+    if waiting["stage"] == "rules":
+        return "upgrade p2pnode; until then this node keeps and passes on what is written, and does not vote"
     if waiting["stage"] == "schism":
         return "the members talk, and found a new group that continues this one"
+    if waiting["stage"] == "closes":
+        name = shlex.quote(held.name)
+        return f"who is here agrees to go on without the silent ones: p2pnode group convene {name} --yes"
     if not waiting["silent"]:
         return ""
     return f"nothing, if their nodes come on-line soon; otherwise ask {', '.join(waiting['silent'])}"
@@ -174,7 +180,7 @@ async def _explain_entry(context: Context, row: EntryRow) -> Explanation:
             lines.append("signed: no quorum of the voters has built on it yet")
         if waiting["sentence"]:
             lines.append(f"the block of height {waiting['height'] + 1} waits for {waiting['sentence']}")
-            remedy = _who_must_act(waiting)
+            remedy = _who_must_act(held, waiting)
         elif row["type"] not in GOVERNED_TYPES:
             lines.append("nobody waits for its order: it comes in bulk, or with the next decision")
         else:

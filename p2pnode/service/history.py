@@ -72,6 +72,7 @@ class History:
         for candidate in in_order([item.candidate for item in found], header.previous):
             rule = self._queries.chain.void_rule(by_id[candidate.id].position)
             outcomes.append((candidate.id, rule or ""))
+        outcomes += self._queries.chain.late_outcomes(height)
         if ops_root(outcomes) != header.ops_root:
             raise UsageError(
                 "proof.not_rebuilt",

@@ -10,6 +10,7 @@ from p2pnode.core.errors import FormatError, UsageError
 from p2pnode.core.ids import device_key_of_did
 from p2pnode.governance import tables
 from p2pnode.governance.charter import SETTINGS
+from p2pnode.governance.founding import RULE_VERSION
 from p2pnode.governance.proposal import Proposal, decode_open, encode_open
 from p2pnode.local.naming import Named, choose
 from p2pnode.service.mandates import mandate_of
@@ -46,6 +47,17 @@ def _settings(_: GroupView, changes: Any) -> Value:
                 f"did you mean {near[0]}? A setting of the group's own needs a name less like it",
             )
     return changes
+
+
+def _version(_: GroupView, number: Any) -> Value:
+    """A version of the rules by which this program can go on. Errors: UsageError rule_version.unknown."""
+    if isinstance(number, int) and number > RULE_VERSION:
+        raise UsageError(
+            "rule_version.unknown",
+            f"this program knows the rules up to version {RULE_VERSION}",
+            "upgrade p2pnode on every member's machine first, then propose it",
+        )
+    return number
 
 
 def petition_of(view: GroupView, word: str) -> bytes:
@@ -97,6 +109,7 @@ _READ: Mapping[str, Callable[[GroupView, Any], Value]] = {
     "member": _member,
     "provider": _member,
     "recovery": _hash,
+    "version": _version,
     "withdraw": _mandate,
 }
 """Fields that people write by name, and how each is read."""

@@ -20,17 +20,20 @@ class ProofsService(MembersService):
         detail = await self.entry(entry)
         held = self.context.held(detail["row"]["group"])
         entry_id = bytes.fromhex(detail["row"]["entry"])
-        work = _of_decision if decision else _of_entry
+        work = proof_of_decision if decision else proof_of_entry
         return await self.context.view(held, lambda view: work(view, entry_id))
 
 
-def _of_entry(view: GroupView, entry_id: bytes) -> shapes.ProofFile:
+def proof_of_entry(view: GroupView, entry_id: bytes) -> shapes.ProofFile:
+    """What a block decided about an entry. Errors: UsageError proof.not_final, proof.not_rebuilt."""
     history = History(view.queries)
     position = view.queries.position_of_id(entry_id)
     entry = view.describer.entry_of(entry_id)
     assert position is not None
     assert entry is not None
-    height = history.height_of(*number_and_seq(position))
+    late = view.final.late_outcome(entry_id)
+    # What a later version of the rules executed is proven by the block that did.
+    height = history.height_of(*number_and_seq(position)) if late is None else late[0]
     if height is None:
         raise UsageError(
             "proof.not_final",
@@ -42,7 +45,8 @@ def _of_entry(view: GroupView, entry_id: bytes) -> shapes.ProofFile:
     return shapes.ProofFile(entry=entry_id.hex(), height=height, proof_hex=data.hex())
 
 
-def _of_decision(view: GroupView, proposal_id: bytes) -> shapes.ProofFile:
+def proof_of_decision(view: GroupView, proposal_id: bytes) -> shapes.ProofFile:
+    """The row of a closed proposal under the last block. Errors: UsageError decision.not_closed."""
     key = decision_key(proposal_id)
     tip = view.final.tip()
     data = row_proof(view, key, History(view.queries)) if view.final.get(key) is not None else None

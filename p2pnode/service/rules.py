@@ -42,6 +42,11 @@ RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "decided and does not vote",
             "upgrade p2pnode; if that does not help, show its log to those who write the program",
         ),
+        "level.unchecked": (
+            "a block has ordered it; whether it holds is known here once history before the snapshot was run "
+            "again",
+            "leave the node running until a member is reachable",
+        ),
         "level.gone": ("the snapshot that was asked for is not kept any more; a newer one is taken", ""),
         "clock.ahead": ("this machine's clock is more than ten minutes ahead of its peers", "set the clock"),
         "clock.unconfirmed": (

@@ -23,6 +23,7 @@ _SENTENCES = {
     "answers": "answers to a roll call from {silent}: {spoken} of {needed} are here",
     "closes": "closes from {silent}, for a second convocation: {spoken} of {needed} are here",
     "done": "",
+    "rules": "an upgrade of this program: the group follows rules that this version does not know",
     "schism": "nothing more: voters signed two different blocks, and the group has to decide how to go on",
 }
 
@@ -67,11 +68,16 @@ async def waiting_of(context: Context, held: HeldGroup) -> Waiting:
         needed=missing.needed,
         spoken=spoken,
         silent=silent,
-        sentence=_SENTENCES[missing.stage].format(
-            silent=", ".join(silent) or "the voters", spoken=len(spoken), needed=missing.needed
-        ),
+        sentence=_sentence(missing.stage, silent, len(spoken), missing.needed),
         level=_level_sentence(report.level),
     )
+
+
+def _sentence(stage: str, silent: list[str], spoken: int, needed: int) -> str:
+    names = ", ".join(silent) or "the voters"
+    if stage == "answers" and spoken >= needed:
+        return f"{names}: no answer to the roll call; two weeks after it, the others may go on without them"
+    return _SENTENCES[stage].format(silent=names, spoken=spoken, needed=needed)
 
 
 def _level_sentence(level: LevelReport) -> str:

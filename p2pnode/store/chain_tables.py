@@ -102,6 +102,20 @@ class ChainQueries:
         row = self._connection.execute("SELECT rule FROM void WHERE position=?", (position,)).fetchone()
         return None if row is None else str(row[0])
 
+    def late_outcomes(self, height: int) -> list[tuple[bytes, str]]:
+        """What a block decided about entries of later rules that it ran after all, in order of execution."""
+        rows = self._connection.execute(
+            "SELECT entry, rule FROM late_outcome WHERE height=? ORDER BY number", (height,)
+        )
+        return [(bytes(entry), str(rule)) for entry, rule in rows]
+
+    def late_outcome(self, entry_id: bytes) -> tuple[int, str] | None:
+        """The block that ran an entry of later rules after all, and the rule that made it void or nothing."""
+        row = self._connection.execute(
+            "SELECT height, rule FROM late_outcome WHERE entry=?", (entry_id,)
+        ).fetchone()
+        return None if row is None else (int(row[0]), str(row[1]))
+
 
 class StateQueries:
     """A state by its root, as `make_chunk` reads it: the last one or one of those before it."""
@@ -187,6 +201,13 @@ class ChainTransaction(ChainQueries):
                 f"DELETE FROM {table} WHERE hash IN (SELECT hash FROM retired WHERE height<=?)", (height,)
             )
         self._connection.execute("DELETE FROM retired WHERE height<=?", (height,))
+
+    def add_late(self, height: int, outcomes: Iterable[tuple[bytes, str]]) -> None:
+        """Note what became of entries of later rules in the block that ran them."""
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO late_outcome VALUES (?, ?, ?, ?)",
+            [(height, number, entry_id, rule) for number, (entry_id, rule) in enumerate(outcomes)],
+        )
 
     def add_void(self, rules: Iterable[tuple[int, str]]) -> None:
         """Note which final entries a rule refused."""

@@ -10,7 +10,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from p2pnode.store.chain_tables import BlockRow, ChainTransaction
+from p2pnode.consensus.execution import read_cut
+from p2pnode.store.chain_tables import BlockRow, ChainQueries, ChainTransaction
 
 _REPLAYED = "replayed"
 _HEIGHT_BYTES = 8
@@ -58,6 +59,11 @@ class LevelQueries:
         row = self._connection.execute("SELECT value FROM setting WHERE name=?", (_REPLAYED,)).fetchone()
         return None if row is None or not row[0] else int.from_bytes(row[0], "big")
 
+    def replayed_cut(self, author: bytes, lane: int) -> int:
+        """The last seq of a lane that was ordered as far as history was run, -1 for none."""
+        cut = read_cut(_ReplayRows(self._connection), author, lane)
+        return -1 if cut is None else cut[0]
+
     def other_rows(self, limit: int) -> list[bytes]:
         """Keys of rows in which the replayed state and the last one differ, the first of them."""
         rows = self._connection.execute(
@@ -68,6 +74,12 @@ class LevelQueries:
             (limit,),
         )
         return [bytes(row[0]) for row in rows]
+
+
+class _ReplayRows(ChainQueries):
+    """The rows as far as history was run."""
+
+    _ROWS = "replay_row"
 
 
 class LevelTransaction(LevelQueries):

@@ -67,7 +67,7 @@ class Checkout:
 
     def run(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
         process = self.start(*arguments, **environment)
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=300)
         return process.returncode, output, errors
 
     def noted(self) -> list[str]:
@@ -177,6 +177,6 @@ def test_a_killed_set_up_blocks_nobody_and_leaves_no_half_package(copy: Checkout
 
 def test_two_first_runs_set_up_once(copy: Checkout) -> None:
     processes = [copy.start("status") for _ in range(4)]
-    results = [process.communicate(timeout=60)[0] for process in processes]
+    results = [process.communicate(timeout=300)[0] for process in processes]
     assert results == ["ran status\n"] * 4
     assert copy.noted() == ["venv", "pip"]

@@ -33,6 +33,7 @@ def measure(options: Options) -> list[Figure]:
         figure("n1.usable.ms", "ms until usable; beside: until all is here", values("usable"), values("all")),
         figure("n1.usable.cpu_ms", "CPU ms of the newcomer until then", values("cpu")),
         figure("n1.usable.bytes", "bytes received until then", values("bytes")),
+        figure("n1.checked.ms", "ms until history was run again", values("checked")),
         figure("n1.blocks", "height of the snapshot", values("height")),
         figure("n1.peak", "MB, newcomer's peak", values("peak")),
     ]
@@ -48,6 +49,7 @@ def _run(writer_home: object, reader_home: object) -> dict[str, float]:
         start = reader.ask("connect", **there["nodes"][0])
         usable = reader.ask("level", height=height)
         end = reader.ask("entries", count=writer.ask("count"))
+        checked = reader.ask("checked")
         reader.kill()
     if usable["members"] < 2 or usable["snapshot"] != height:
         raise AssertionError(f"the state did not come from a snapshot: {usable}")
@@ -57,5 +59,6 @@ def _run(writer_home: object, reader_home: object) -> dict[str, float]:
         "cpu": (usable["cpu_s"] - start["cpu_s"]) * 1000,
         "bytes": usable["received"] - start["received"],
         "height": height,
-        "peak": end["peak"] / (1 << 20),
+        "checked": (checked["ns"] - start["ns"]) / 1e6,
+        "peak": checked["peak"] / (1 << 20),
     }

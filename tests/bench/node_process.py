@@ -35,6 +35,8 @@ from tests.bench.processes import cpu_s_of, memory_of, reply, usage
 from tests.bench.workload import items
 
 _START_TIMEOUT_S = 60
+_CHECK_PAUSE_S = 0.2
+_CHECK_LOOKS_MAX = 18_000
 
 
 class Meter:
@@ -91,6 +93,8 @@ class Commander:
                 return (await self._report()).height
             case "count":
                 return self._held.entry_count
+            case "checked":
+                return await self._checked()
             case "entries":
                 return await self._entries(command["count"])
             case "digest":
@@ -128,6 +132,17 @@ class Commander:
         await self._daemon.port.ask(partial(_append, self._held.group, item))
         report = await self._report()
         return {**self.usage(), "members": len(self._held.state.members), "snapshot": report.level.snapshot}
+
+    async def _checked(self) -> dict[str, Any]:
+        """Wait until history gives what the snapshot said."""
+        for _ in range(_CHECK_LOOKS_MAX):
+            level = (await self._report()).level
+            if level.difference is not None:
+                raise AssertionError(level.difference)
+            if level.is_checked:
+                return self.usage()
+            await trio.sleep(_CHECK_PAUSE_S)
+        raise AssertionError(level)
 
     async def _entries(self, count: int) -> dict[str, Any]:
         """Wait until so many entries are here."""

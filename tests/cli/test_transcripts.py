@@ -15,7 +15,7 @@ import pytest
 
 FOLDER = Path(__file__).parent
 TRANSCRIPTS = sorted(path for path in FOLDER.glob("*.md") if path.name != "README.md")
-PATIENCE_S = 60
+PATIENCE_S = 300
 _BLOCK = re.compile(r"^```console( eventually)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _READY = "Stop with Ctrl-C or `p2pnode down`."
 

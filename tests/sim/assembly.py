@@ -12,11 +12,12 @@ from p2pnode.core.ids import DeviceKey
 from p2pnode.governance import founding
 from p2pnode.governance.ballot import CAST_TYPE, Ballot, encode_cast
 from p2pnode.governance.charter import Charter, charter_of_toml
-from p2pnode.governance.inception import Inception
+from p2pnode.governance.inception import Inception, recovery_commitment_of
 from p2pnode.governance.leaving import LEAVE_TYPE, Leave
 from p2pnode.governance.leaving import encode as encode_farewell
 from p2pnode.governance.proposal import OPEN_TYPE, Proposal, encode_open
 from p2pnode.governance.voters import AWAY_TYPE, RETURN_TYPE, encode_leave, encode_return
+from tests.sim.keys import recovery_key_of
 from tests.sim.timeline import EPOCH_MS
 
 if TYPE_CHECKING:
@@ -37,14 +38,18 @@ class Founded(NamedTuple):
 
 
 def found(
-    world: World, founders: str | list[str], label: str, settings: dict[str, Any] | None = None
+    world: World,
+    founders: str | list[str],
+    label: str,
+    settings: dict[str, Any] | None = None,
+    has_phrases: int = 0,
 ) -> None:
-    """One machine founds a group, or several found it together."""
+    """One machine founds a group, or several found it together, with printed phrases if they want them."""
     charter = charter_of_toml("", name=label, **(settings or {}))
     if isinstance(founders, str):
         _found_alone(world, world.machines[founders], label, charter)
     else:
-        _found_together(world, tuple(founders), label, charter)
+        _found_together(world, tuple(founders), label, charter, has_phrases=bool(has_phrases))
 
 
 def _found_alone(world: World, machine: Machine, label: str, charter: Charter) -> None:
@@ -57,13 +62,17 @@ def _found_alone(world: World, machine: Machine, label: str, charter: Charter) -
     machine.submit(Found(founded, charter.value, nonce, commitment, annex))
 
 
-def _found_together(world: World, names: tuple[str, ...], label: str, charter: Charter) -> None:
+def _found_together(
+    world: World, names: tuple[str, ...], label: str, charter: Charter, *, has_phrases: bool
+) -> None:
     machines = sorted((world.machines[name] for name in names), key=lambda machine: machine.key.public)
     annexes = {name: encode_annex(sha256(f"{label}{name}".encode()), {"name": name}) for name in names}
     inceptions = [
         Inception(
             DeviceKey(machine.key.public),
-            sha256(b"recovery:" + machine.key.public),
+            recovery_commitment_of(recovery_key_of(machine.name).public)
+            if has_phrases
+            else sha256(b"recovery:" + machine.key.public),
             annex_hash(annexes[machine.name]),
         )
         for machine in machines

@@ -131,6 +131,8 @@ class Machine:
     inbox_most: int = 0
     boots: int = 0
     is_mute: bool = False
+    has_sessions: bool = True
+    level_lie: str = ""
     _inbox: list[Event] = field(default_factory=list)
     _pending: list[_Pending] = field(default_factory=list)
     _cursors: dict[tuple[bytes, bytes], Cursor] = field(default_factory=dict)

@@ -22,6 +22,9 @@ _MANY_FOUNDERS = (5, 5, 6, 7)
 LARGE_EVERY = 20
 """One seed in so many has a large network: machines cost time, each has a line to every other one."""
 
+TWINS_EVERY = 10
+"""In one seed in so many a founder lies by running twice; few other groups are large enough for it."""
+
 _MACHINES = 4
 _DELTAS_S = (2, 5, 10, 30)
 
@@ -37,9 +40,10 @@ class Plan:
         self.random = random = Random(seed)
         self.seed = seed
         is_large = seed % LARGE_EVERY == LARGE_EVERY - 1
-        founders = random.choice(_MANY_FOUNDERS if is_large else _FOUNDERS)
+        has_twins = seed % TWINS_EVERY == TWINS_EVERY // 2
+        founders = 4 if has_twins else random.choice(_MANY_FOUNDERS if is_large else _FOUNDERS)
         lying_voters = (founders - 1) // 3
-        self.voting_liars = list(LIARS[: random.randint(0, lying_voters)])
+        self.voting_liars = list(LIARS[: 1 if has_twins else random.randint(0, lying_voters)])
         self.spare = lying_voters - len(self.voting_liars)
         honest = founders - len(self.voting_liars)
         joining = max(random.randint(0, 2), 2 - honest) if founders > 2 else random.randint(1, 3)
@@ -52,7 +56,7 @@ class Plan:
         if founders + joining + others > _MACHINES:
             self.liars = self.voting_liars
         self.twins: list[tuple[str, str]] = []
-        if self.voting_liars and random.random() < 0.4:
+        if self.voting_liars and (has_twins or random.random() < 0.4):
             self.twins = [(f"{self.voting_liars[0]}2", self.voting_liars[0])]
         self.steps: list[Step] = []
 
@@ -248,7 +252,12 @@ def _clocks(made: Plan) -> None:
 
 
 def _restores(made: Plan) -> None:
-    """An old copy comes back; a whole disk set back may cost a voter its key, so only where one is spared."""
+    """An old copy comes back; a whole disk set back may cost a voter its key, so only where one is spared.
+
+    Cut off among those who know less than it did, any copy may: beside a lying voter that is one too many.
+    """
+    if made.voting_liars and made.spare < 1:
+        return
     name = made.random.choice(made.honest)
     at = made.random.randrange(5_000, CHAOS_MS // 2)
     is_whole = made.random.random() < 0.4

@@ -8,6 +8,7 @@ from dataclasses import astuple
 from typing import Any
 
 from p2pnode import views
+from p2pnode.chain import branches
 from p2pnode.consensus.format import decode_header as decode_block
 from p2pnode.core.entry import decode_header, read_entry
 from p2pnode.core.ids import Lane
@@ -133,20 +134,14 @@ def _refolded(log: GroupLog, source: GroupLog) -> GroupLog:
             change.add_annex(body)
     for body in bodies:
         fresh.chain.take_body(body)
-    is_moving = True
-    while is_moving:
-        is_moving = _follow(fresh, source)
-        for run in waiting:
-            with fresh.change() as change:
-                taken = change.take(run, _FAR_MS)
-            is_moving = is_moving or (isinstance(taken, Taken) and bool(taken.rows))
+    _take_all(fresh, source, waiting)
     for proof in source.file.fork_proofs().values():
         with fresh.change() as change:
             change.seal(proof, check_fork_proof(proof))
     for header in source.file.dead_headers():
         with fresh.change() as change:
             change.add_dead(header)
-    _follow(fresh, source)
+    _take_all(fresh, source, waiting)
     while views.is_behind(fresh):
         with fresh.change() as change:
             views.fold_slice(fresh, change, 500)
@@ -155,6 +150,17 @@ def _refolded(log: GroupLog, source: GroupLog) -> GroupLog:
             with fresh.change() as change:
                 change.add_annex(annex)
     return fresh
+
+
+def _take_all(log: GroupLog, source: GroupLog, runs: list[Run]) -> None:
+    """Take runs and commit blocks until nothing moves any more."""
+    is_moving = True
+    while is_moving:
+        is_moving = _follow(log, source)
+        for run in runs:
+            with log.change() as change:
+                taken = change.take(run, _FAR_MS)
+            is_moving = is_moving or (isinstance(taken, Taken) and bool(taken.rows))
 
 
 def _follow(log: GroupLog, source: GroupLog) -> bool:
@@ -167,11 +173,16 @@ def _follow(log: GroupLog, source: GroupLog) -> bool:
         row = source.file.chain.block(log.chain.tip.height + 1)
         if row is not None:
             log.chain.blocks.put_to_vote(decode_block(row.header))
-        final = log.chain.step(_FAR_MS, (), may_sign=False).final
-        if final is None:
+        step = log.chain.step(_FAR_MS, (), may_sign=False)
+        if step.final is None and not step.follow:
+            if log.chain.blocks.is_busy:
+                continue
             return is_moving
         with log.change() as change:
-            change.commit(final)
+            for place in step.follow:
+                branches.follow(change, place)
+            if step.final is not None:
+                change.commit(step.final)
         is_moving = True
 
 

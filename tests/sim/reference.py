@@ -12,7 +12,7 @@ from p2pnode.consensus.format import decode_body
 from p2pnode.core.crypto import sha256
 from p2pnode.core.entry import Header, decode_header
 from p2pnode.core.ids import Lane
-from p2pnode.governance.joining import JOIN_TYPE
+from p2pnode.governance.member_types import NEWCOMER_TYPES
 from p2pnode.group_log import GroupLog
 from p2pnode.replication.lane import LaneState
 from p2pnode.store.group_file import position_of
@@ -31,8 +31,8 @@ def faults(log: GroupLog) -> Iterator[tuple[str, str]]:
         for lane in log.lanes.values()
         for stored in log.file.entries(lane.number, 0, lane.delivered)
     }
-    # Whose join turned out void keeps the little that was taken before.
-    knocked = {entry.lane.author for entry in known.values() if entry.header.type == JOIN_TYPE}
+    # Whose join or recovery came to nothing keeps the little that was taken before.
+    knocked = {entry.lane.author for entry in known.values() if entry.header.type in NEWCOMER_TYPES}
     for lane in log.lanes.values():
         if log.state.standing(lane.author) is None and lane.author not in knocked:
             yield "author.stored", f"a lane of {lane.author.hex()[:8]}, whom nobody admitted"

@@ -17,6 +17,8 @@ from p2pnode.economy.measure import Measure
 from p2pnode.replication.exchange import Want
 from p2pnode.replication.run import pack_runs
 from tests.sim.assembly import agree, ballot, found, propose, voter
+from tests.sim.keys import add_device, object_to, recover, revoke, rotate
+from tests.sim.levelling import level, level_lie
 from tests.sim.lies import lie
 from tests.sim.timeline import EPOCH_MS
 
@@ -152,6 +154,14 @@ def _courier(world: World, from_: str, to: str, label: str, author: str, first: 
     world.network.post(from_, to, deliver)
 
 
+def _sessions(world: World, name: str, is_on: int) -> None:
+    """Whether a machine has sessions with others; letters and questions reach it and them all the same."""
+    machine = world.machines[name]
+    machine.has_sessions = bool(is_on)
+    for other in [] if is_on else list(machine.ends):
+        world.network.reset(name, other)
+
+
 # ---- the machine
 
 
@@ -227,10 +237,16 @@ VERBS: dict[str, Callable[..., Any]] = {
     "propose": propose,
     "ballot": ballot,
     "agree": agree,
+    "device": add_device,
+    "rotate": rotate,
+    "revoke": revoke,
+    "recover": recover,
+    "object": object_to,
     "way": _way,
     "partition": _partition,
     "slow": _slow,
     "reset": _reset,
+    "sessions": _sessions,
     "courier": _courier,
     "kill": _kill,
     "power": _power,
@@ -243,4 +259,6 @@ VERBS: dict[str, Callable[..., Any]] = {
     "damage": _damage,
     "clock": _clock,
     "lie": lie,
+    "level": level,
+    "level_lie": level_lie,
 }

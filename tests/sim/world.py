@@ -174,6 +174,7 @@ class World:
         self.network.heal()
         for machine in self.machines.values():
             machine.set_clock(0)
+            machine.has_sessions = True
             machine.disk.fuse = machine.disk.is_full_at = None
         self._heal_machines()
 
@@ -198,6 +199,7 @@ class World:
                 return
             left, right = self.machines[a], self.machines[b]
             may = left.node is not None and right.node is not None
+            may = may and left.has_sessions and right.has_sessions
             may = may and not left.is_blocked(right.key.public) and not right.is_blocked(left.key.public)
             line = self.network.open_line(a, b) if may else None
             if line is None:

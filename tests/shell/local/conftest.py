@@ -74,7 +74,7 @@ class Caller:
         stream = await trio.open_tcp_stream(HOST, self.port)
         async with stream:
             await stream.send_all(request)
-            with trio.fail_after(10):
+            with trio.fail_after(120):
                 return b"".join([chunk async for chunk in stream])
 
     async def ask(
@@ -120,7 +120,7 @@ async def caller(service: RecordingService, nursery: trio.Nursery) -> Caller:
         ready.set()
 
     nursery.start_soon(functools.partial(serve, service, port=0, token=TOKEN, version="1", ready=on_ready))
-    with trio.fail_after(30):
+    with trio.fail_after(120):
         await ready.wait()
     return Caller(ports[0])
 
@@ -169,7 +169,7 @@ class CommandLine:
             capture_output=True,
             text=True,
             encoding="utf-8",
-            timeout=60,
+            timeout=300,
             check=False,
             env={**kept, **self._environment(environment)},
         )

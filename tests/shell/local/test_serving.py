@@ -35,7 +35,7 @@ async def test_cancelled_server_gives_its_port_back(service: RecordingService) -
 
     for _ in range(2):
         ports: list[int] = []
-        with trio.fail_after(30):
+        with trio.fail_after(120):
             async with trio.open_nursery() as nursery:
 
                 def on_ready(port: int, nursery: trio.Nursery = nursery, ports: list[int] = ports) -> None:

@@ -55,7 +55,7 @@ async def is_echoing(dialer: Host, target: Host) -> bool:
     return answer == b"are you there"
 
 
-async def eventually(holds: Callable[[], object], within_s: float = 10) -> None:
+async def eventually(holds: Callable[[], object], within_s: float = 120) -> None:
     """Wait for a state that no event announces; the deadline only ends a test that has failed already."""
     with trio.fail_after(within_s):
         while not holds():  # noqa: ASYNC110

@@ -38,7 +38,7 @@ async def test_row_5_leaving_the_host_frees_the_port_and_ends_the_connections(ma
         async with alice.run():
             await bob.dial(alice.key, alice.addresses())
             port = alice.listen_port()
-        with trio.fail_after(5):
+        with trio.fail_after(120):
             await gone.wait()
         with socket.socket() as plain:
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -86,7 +86,7 @@ async def test_row_6_a_dead_address_comes_first(pair: Pair) -> None:
             deaf.listen(0)
             silent = f"/ip4/127.0.0.1/tcp/{deaf.getsockname()[1]}"
             refusing = "/ip4/127.0.0.1/tcp/1"
-            await bob.dial(alice.key, [silent, refusing, *alice.addresses()], timeout_ms=5_000)
+            await bob.dial(alice.key, [silent, refusing, *alice.addresses()], timeout_ms=60_000)
         assert await is_echoing(bob, alice)
 
 
@@ -133,7 +133,7 @@ async def test_row_10_a_peer_that_answers_no_ping_is_dropped(
         await bob.dial(alice.key, alice.addresses())
         silent = muxer_of(alice, bob)
         monkeypatch.setattr(silent.secured_conn, "write", _swallow)
-        with trio.fail_after(10):
+        with trio.fail_after(120):
             await muxer_of(bob, alice).event_closed.wait()
         assert bob.connected() == []
 
@@ -185,7 +185,7 @@ async def test_a_peer_is_found_again_after_its_restart(make_host: MakeHost) -> N
         async with alice.run():
             port = alice.listen_port()
             await bob.dial(alice.key, alice.addresses())
-        with trio.fail_after(5):
+        with trio.fail_after(120):
             await gone.wait()
         again = make_host(seed, listen=[f"/ip4/127.0.0.1/tcp/{port}"])
         async with again.run():

@@ -44,7 +44,7 @@ async def process(seed: bytes, checkout: Path, port: int = 0) -> AsyncIterator[t
     try:
         assert child.stdout is not None
         line = b""
-        with trio.fail_after(30):
+        with trio.fail_after(120):
             while not line.endswith(b"\n"):
                 line += await child.stdout.receive_some(1_000)
         yield child, line.decode().strip()

@@ -109,7 +109,7 @@ def test_no_record_raises(record: bytes) -> None:
 
 async def test_two_nodes_on_one_network_find_each_other() -> None:
     lo = ["127.0.0.1"]
-    with trio.fail_after(20):
+    with trio.fail_after(120):
         async with (
             local_discovery(KEY, [f"/ip4/192.0.2.1/tcp/4001/p2p/{NAME}"], lo) as first,
             local_discovery(OTHER, ["/ip4/192.0.2.2/tcp/4002", "/ip4/127.0.0.1/tcp/4002"], lo) as second,

@@ -110,7 +110,8 @@ async def test_a_flood_costs_a_bounded_number_of_signature_checks(
         await eventually(lambda: len(handled) == sent)
         seconds = int(trio.current_time()) - started + 1
         await eventually(lambda: len(bob.heard) >= MESSAGES_PER_PEER_AND_SECOND_MAX)
-        assert len(bob.heard) <= seconds * MESSAGES_PER_PEER_AND_SECOND_MAX < sent
+        # On a machine so slow that the flood lasts for seconds, this says little; on every other it bites.
+        assert len(bob.heard) <= seconds * MESSAGES_PER_PEER_AND_SECOND_MAX
 
 
 async def test_a_topic_without_subscription_is_not_heard(make_host: MakeHost) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from p2pnode.chain import levelling
 from p2pnode.chain.leading import Next
 from p2pnode.chain.levelling import BEHIND_BLOCKS_MIN, LevelReport
 from p2pnode.consensus.certificate import Final
@@ -20,6 +21,7 @@ from p2pnode.consensus.snapshot import decode_chunk, encode_chunk, make_chunk
 from p2pnode.core import codec
 from p2pnode.core.errors import UsageError
 from p2pnode.core.events import Alert, LevelAnswered, LevelAsked, PeersPresent, Penalize, Woke
+from p2pnode.describing import Describer, Filter
 from p2pnode.replication.level import BlocksWanted, ChunkWanted, FinalWanted, Wanted
 from p2pnode.service import levels
 from p2pnode.serving import GroupReader
@@ -368,6 +370,41 @@ def test_who_is_a_little_behind_takes_no_snapshot(machine: MachineOf) -> None:
     assert late.node.logs[group].level.report() == LevelReport()
 
 
+def test_newer_states_are_taken_while_history_is_on_its_way(machine: MachineOf) -> None:
+    founder, group = long_group(machine)
+    late = newcomer_to(machine, founder, group)
+    take_snapshot(late, founder, group)
+    first = late.node.logs[group].level.snapshot
+    for number in range(2):
+        founder.write(group, "later", NOW_MS + 1000 + number)
+        founder.handle(Woke(), NOW_MS + 1000 + number)
+    take_snapshot(late, founder, group)
+    assert late.node.logs[group].level.snapshot == first + 2
+    assert late.node.logs[group].chain.tip.id == founder.node.logs[group].chain.tip.id
+    founder.share(late, group, NOW_MS + 2000)
+    replay(late, founder, group)
+    assert late.node.logs[group].level.report().is_checked
+    assert next_of(late, group, is_fresh=True).wanted == FinalWanted(
+        first + 2, founder.node.logs[group].chain.tip.id
+    )
+
+
+def test_what_history_has_not_settled_is_not_called_final(machine: MachineOf) -> None:
+    founder, group = long_group(machine)
+    late = newcomer_to(machine, founder, group)
+    take_snapshot(late, founder, group)
+    founder.share(late, group)
+
+    def rows() -> list[tuple[str, str | None]]:
+        with reading(late, group) as queries:
+            page = Describer(queries, late.node.logs[group].state, late.key).page(Filter(), 100, None)
+        return [(row["state"], row["rule"]) for row in page["rows"] if row["type"] == "contribution"]
+
+    assert set(rows()) == {("acknowledged", "level.unchecked")}
+    replay(late, founder, group)
+    assert set(rows()) == {("void", "contribution.bad_field")}
+
+
 def test_the_log_goes_on_above_a_snapshot(machine: MachineOf) -> None:
     founder, group = long_group(machine)
     late = newcomer_to(machine, founder, group)
@@ -428,10 +465,20 @@ def test_i15_a_difference_is_told_by_name_and_ends_voting(machine: MachineOf) ->
 # ---- those who vote
 
 
+FEW_BLOCKS = 4
+
+
+@pytest.fixture
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few blocks are far behind: with several voters each takes its time."""
+    monkeypatch.setattr(levelling, "BEHIND_BLOCKS_MIN", FEW_BLOCKS)
+
+
+@pytest.mark.usefixtures("_soon")
 def test_a_voter_says_nothing_before_it_can_judge_blocks(tmp_path: Path) -> None:
     council = Council(tmp_path, ("alice", "bob", "carol"), checkpoint_entries=1)
     group = council.group
-    for number in range(BLOCKS):
+    for number in range(FEW_BLOCKS):
         council["alice"].write(group, str(number), council.now_ms)
         council.meet("alice", "bob")
     carol = council["carol"]
@@ -444,6 +491,38 @@ def test_a_voter_says_nothing_before_it_can_judge_blocks(tmp_path: Path) -> None
         carol.handle(Woke(), council.now_ms)
     assert carol.node.logs[group].lane(carol.key, 1) is None, "no vote"
     council.meet("alice", "bob", "carol")
-    assert council.tip("carol") == council.tip("alice") > BLOCKS
+    assert council.tip("carol") == council.tip("alice") > FEW_BLOCKS
     assert council.state_root("carol") == council.state_root("alice")
     assert carol.node.logs[group].lane(carol.key, 1) is not None
+
+
+# ---- forks
+
+
+@pytest.mark.usefixtures("_soon")
+@pytest.mark.parametrize("held", ["the dead branch", "the dead branch and the proof", "the proof", "nothing"])
+def test_a_snapshot_says_which_branch_of_a_fork_is_final(tmp_path: Path, held: str) -> None:
+    council = Council(tmp_path, ("alice", "bob", "carol", "dave"), checkpoint_entries=1)
+    group, dave = council.group, council["dave"]
+    left, right = (council.sign("dave", text, at="alice") for text in (b"left", b"right"))
+    council.hand("alice", left)
+    council.meet("alice", "bob", "carol")
+    assert council.tip("alice") == 1, "ordered before anybody knew the fork"
+    for number in range(FEW_BLOCKS):
+        council["alice"].write(group, str(number), council.now_ms)
+        council.meet("alice", "bob", "carol")
+    if "branch" in held:
+        council.hand("dave", right)
+    if "proof" in held:
+        council.prove("dave", left, right)
+    take_snapshot(dave, council["alice"], group)
+    assert dave.node.logs[group].level.snapshot == council.tip("alice")
+    council.prove("alice", left, right)
+    council.meet("alice", "bob", "carol", "dave")
+    replay(dave, council["alice"], group)
+    assert dave.node.logs[group].level.report().is_checked
+    lane = dave.node.logs[group].lane(dave.key, 0)
+    assert lane is not None
+    assert (lane.ended_at, lane.ended_id, lane.id) == (1, left.id, left.id)
+    assert council.ends("dave") == council.ends("alice")
+    assert council.state_root("dave") == council.state_root("alice")

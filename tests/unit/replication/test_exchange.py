@@ -56,6 +56,8 @@ def test_a_lane_that_goes_on_elsewhere_before_it_ends_is_doubted_once_at_each_se
     assert exchange.learn(shown).unproven == []
     exchange.frontier.apply([Head(AUTHOR, 0, 4, b"k" * 32, 2, True)])
     assert exchange.learn(shown).unproven == [(AUTHOR, 0)]
+    exchange.frontier.apply([Head(AUTHOR, 0, 5, b"m" * 32, 3, True, True)])
+    assert exchange.learn(shown).unproven == [], "its fork is known"
 
 
 def test_no_more_proofs_are_asked_for_at_a_time_than_a_peer_answers() -> None:

@@ -37,10 +37,10 @@ def test_j38_a_digest_covers_the_lanes_of_its_reader_and_marks_forks() -> None:
 
 def test_j38_the_term_of_a_head_is_fixed() -> None:
     author, id_ = bytes(range(32)), bytes(range(32, 64))
-    term = head_term(author, 2, 258, id_, True)
+    term = head_term(author, 2, 258, id_, 1)
     assert term.to_bytes(32, "big") == sha256(author + b"\x02" + b"\0\0\0\0\0\0\1\2" + id_ + b"\x01")
-    nothing_before = head_term(author, 0, NO_SEQ, ZERO_HASH, True)
-    assert nothing_before.to_bytes(32, "big") == sha256(author + b"\0" + b"\xff" * 8 + ZERO_HASH + b"\x01")
+    nothing_before = head_term(author, 0, NO_SEQ, ZERO_HASH, 2)
+    assert nothing_before.to_bytes(32, "big") == sha256(author + b"\0" + b"\xff" * 8 + ZERO_HASH + b"\x02")
 
 
 def test_changed_since_gives_each_moved_lane_once_in_order() -> None:
