@@ -18,7 +18,7 @@ from p2pnode.commands.invocation import Invocation
 from p2pnode.commands.terminal import exit_status, explain
 from p2pnode.core.errors import NodeError
 
-_COMMANDS: Mapping[str, tuple[str, str]] = {
+COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("node", "init"),
     "up": ("node", "up"),
     "down": ("node", "down"),
@@ -106,7 +106,7 @@ def _root(
 
 def _found(name: str) -> Any:
     """The function or the group of commands behind a name."""
-    module, attribute = _COMMANDS[name]
+    module, attribute = COMMANDS[name]
     return getattr(import_module(f"p2pnode.commands.{module}"), attribute)
 
 
@@ -181,8 +181,8 @@ def _typed(words: Sequence[str]) -> Sequence[str]:
         name, equals, _ = words[index].partition("=")
         index += 1 if equals else 1 + _ANYWHERE[name]
     is_completing = any(name.endswith("_COMPLETE") for name in os.environ)
-    is_known = index < len(words) and words[index] in _COMMANDS and not is_completing
-    return [words[index]] if is_known else list(_COMMANDS)
+    is_known = index < len(words) and words[index] in COMMANDS and not is_completing
+    return [words[index]] if is_known else list(COMMANDS)
 
 
 def _is_no_command(group: str, word: str) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from p2pnode.authoring import rows_of, sign_chain
 from p2pnode.chain import branches
 from p2pnode.chain.stored import commit as commit_block
+from p2pnode.consensus.execution import read_cut
 from p2pnode.consensus.format import PROPOSAL_TYPE, body_named
 from p2pnode.consensus.format import encode_header as encode_block
 from p2pnode.core.crypto import ZERO_HASH, sha256
@@ -124,11 +125,17 @@ class Change:
         would be delivered on some nodes and wait on others for ever (J14, J16).
         """
         standing = self.group_state.standing(run.author)
-        if run.author == self.log.key.public or standing in ("member", "removed"):
+        is_gone = run.author in self.log.gone and run.lane != Lane.VOTES
+        if run.author == self.log.key.public or (standing in ("member", "removed") and not is_gone):
             return _UNBOUNDED
-        room = self._newcomer_room(run, standing)
         lane = self.lane(run.author, run.lane)
         held = -1 if lane is None else lane.seq
+        if is_gone:
+            # What a block ordered, and room to ask to come back: the rest counts for nothing (J23).
+            final = read_cut(self.log.file.chain, run.author, run.lane)
+            room = (-1 if final is None else final[0]) + NEWCOMER_ENTRIES_MAX - held
+        else:
+            room = self._newcomer_room(run, standing)
         if run.rows[-1].seq - held <= room:
             return room
         named = self.waited_for()

@@ -180,8 +180,8 @@ class Chain:
         if saying.type == PROPOSAL_TYPE and heights and heights[0] > self.tip.height:
             self._want_body(saying)
         last = max(heights, default=0)
-        # A certificate that was shown is read again after a restart, so that nobody shows it twice.
-        last += PAST_HEIGHTS_MAX if saying.type == CERTIFICATE_TYPE else 0
+        # What was shown is read again after a restart, so that nobody shows it twice.
+        last += PAST_HEIGHTS_MAX if saying.type in (CERTIFICATE_TYPE, CLOSE_TYPE) else 0
         self._heights.setdefault(number, []).append((seq, last))
         for height in heights:
             if height == self.tip.height + 1:
@@ -238,9 +238,11 @@ class Chain:
 
     def _take_past(self, saying: Saying, height: int) -> None:
         """Look at votes for a height that is final here: they may make another block final too."""
-        if saying.type not in (VOTE_TYPE, CERTIFICATE_TYPE):
+        if saying.type not in (VOTE_TYPE, CERTIFICATE_TYPE, CLOSE_TYPE):
             return
         said = saying.read()
+        if isinstance(said, Closing) and said.voter and saying.author == self._log.key.public:
+            self._showing.note_close(said)
         if isinstance(said, Certificate):
             if saying.author == self._log.key.public:
                 self._showing.note(said)
@@ -269,14 +271,21 @@ class Chain:
             case RollAnswer():
                 self.height.add_roll(member, saying.time_ms)
             case Closing() as closing:
-                if is_closing_shown(closing, member, tip.configuration, tip.group):
-                    self.height.add_close(member, closing)
+                self._take_closing(member if not closing.voter else self._members.get(closing.voter), closing)
             case Certificate():
                 pass  # it says the same whoever shows it
             case votes:
                 for vote in votes:
                     if vote.height == tip.height + 1:
                         self._take_vote(saying.author, member, vote)
+
+    def _take_closing(self, member: bytes | None, closing: Closing) -> None:
+        """Take a close of its author, or one beyond a fork that its author shows."""
+        tip = self.tip
+        if member is not None and is_closing_shown(closing, member, tip.configuration, tip.group):
+            self.height.add_close(member, replace(closing, voter=b""))
+            if closing.voter:
+                self._showing.note_close(closing)
 
     def _take_vote(self, author: bytes, member: bytes, vote: Vote) -> None:
         if (author, vote) in self._votes_heard:
@@ -329,7 +338,8 @@ class Chain:
         self.is_stirred = self.has_moved = False
         self.wake_at_ms = None
         self.blocks.note_usable()
-        shown = self._items_shown() if may_sign else []
+        height = self.height
+        shown = self._showing.items(self.tip, height.votes, height.every_close) if may_sign else []
         if shown:
             return Step(items=shown)
         self._recall_headers()
@@ -378,10 +388,6 @@ class Chain:
                 step.items.append(Item(ROLL_TYPE, payload, lane=Lane.VOTES.value))
             case Close():
                 step.items.append(self._close(action))
-
-    def _items_shown(self) -> list[Item]:
-        """Entries with the certificates that others may be unable to put together."""
-        return items_showing(self._showing.due(self.tip, self.height.votes))
 
     def _look_ahead(self, step: Step) -> None:
         """Complete a step that makes nothing final."""

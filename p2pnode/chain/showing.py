@@ -13,9 +13,11 @@ Source: C 2.5 (E2, E3), 5.4 (R2), 5.6.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from p2pnode.consensus.certificate import assemble, configuration_of_value, quorum_of
+from p2pnode.consensus.certificate import assemble, configuration_of_value, final_of_value, quorum_of
+from p2pnode.consensus.convocation import CLOSE_TYPE, Closing, decode_closing, encode_closing
 from p2pnode.consensus.format import (
     CERTIFICATE_TYPE,
     VOTE_TYPE,
@@ -27,6 +29,7 @@ from p2pnode.consensus.format import (
     decode_votes,
     encode_certificate,
 )
+from p2pnode.consensus.rules import Lock
 from p2pnode.core import codec
 from p2pnode.core.errors import FormatError
 from p2pnode.core.events import Item
@@ -45,6 +48,18 @@ READ_MAX = 512
 
 Subject = tuple[int, int, int, Kind, bytes]
 """Height, attempt, view, kind and block: what votes of one certificate have in common."""
+
+
+_Said = Subject | tuple[int, Lock | None]
+"""What a vote says, or a close: its height and lock."""
+
+
+def _said_in(type_: str, payload: bytes) -> list[_Said]:
+    """What an entry of lane 1 says of its author's own. Errors: FormatError."""
+    if type_ == VOTE_TYPE:
+        return [subject_of(vote) for vote in decode_votes(payload)]
+    closing = decode_closing(payload) if type_ == CLOSE_TYPE else None
+    return [] if closing is None or closing.voter else [(closing.height, closing.lock)]
 
 
 def subject_of(said: Vote | Certificate) -> Subject:
@@ -73,12 +88,17 @@ class Showing:
     def __init__(self, log: GroupLog) -> None:
         self._log = log
         self._shown: set[Subject] = set()
-        self._readable: dict[bytes, tuple[int, frozenset[Subject]]] = {}
+        self._closes_shown: set[tuple[bytes, int, Lock | None]] = set()
+        self._readable: dict[bytes, tuple[int, frozenset[_Said]]] = {}
         self._past_looked_at: tuple[int, frozenset[bytes]] | None = None
 
     def note(self, certificate: Certificate) -> None:
         """A certificate stands in a lane of votes that everybody reads."""
         self._shown.add(subject_of(certificate))
+
+    def note_close(self, closing: Closing) -> None:
+        """Somebody shows a close to everybody."""
+        self._closes_shown.add((closing.voter, closing.height, closing.lock))
 
     def is_shown(self, certificate: Certificate) -> bool:
         """Whether it was noted."""
@@ -87,11 +107,27 @@ class Showing:
     def forget_below(self, height: int) -> None:
         """Forget what was shown of heights that nobody asks about any more."""
         self._shown = {subject for subject in self._shown if subject[0] > height - PAST_HEIGHTS_MAX}
+        self._closes_shown = {shown for shown in self._closes_shown if shown[1] > height - PAST_HEIGHTS_MAX}
 
     @property
     def forked(self) -> frozenset[bytes]:
         """The keys whose lane of votes is known to be forked."""
         return frozenset(author for author, lane in self._log.fork_seqs if lane == Lane.VOTES)
+
+    def items(
+        self, tip: Tip, votes: Iterable[tuple[bytes, Vote]], closes: Iterable[tuple[bytes, Closing]]
+    ) -> list[Item]:
+        """Entries with certificates that others cannot put together, and with closes that they cannot read.
+
+        Shapes: votes and closes are those counted above the tip, by member id.
+        """
+        if not self.forked:
+            return []
+        keys = dict(tip.configuration.voters)
+        shown = [replace(closing, voter=keys[member]) for member, closing in closes]
+        certificates = self.due(tip, votes)
+        past = [closing for certificate in certificates for closing in self._past_closes(certificate.height)]
+        return [*items_showing(certificates), *self._closes_due([*shown, *past])]
 
     def due(self, tip: Tip, votes: Iterable[tuple[bytes, Vote]]) -> list[Certificate]:
         """The certificates to show now. Shapes: votes are those counted above the tip, by member id."""
@@ -102,6 +138,39 @@ class Showing:
         if any(key in forked for _, key in tip.configuration.voters):
             due += self._above(tip.configuration, votes, forked)
         return [certificate for certificate in due if subject_of(certificate) not in self._shown]
+
+    def _closes_due(self, closes: Iterable[Closing]) -> list[Item]:
+        """Entries with those closes that lie beyond a fork and that nobody shows yet."""
+        forked = self.forked
+        return [
+            Item(CLOSE_TYPE, encode_closing(closing), lane=Lane.VOTES.value)
+            for closing in closes
+            if closing.voter in forked
+            and (closing.height, closing.lock) not in self._readable_of(closing.voter)
+            and (closing.voter, closing.height, closing.lock) not in self._closes_shown
+        ]
+
+    def _past_closes(self, height: int) -> list[Closing]:
+        """The closes on which a final block rests, as far as their locks can be shown here."""
+        row = self._log.file.chain.block(height)
+        if row is None or row.convocation is None:
+            return []
+        configuration = configuration_of_value(codec.decode(row.configuration))
+        final = final_of_value([row.header, codec.decode(row.certificate), codec.decode(row.convocation)])
+        assert final.convocation is not None
+        shown = final.convocation.lock
+        return [
+            Closing(
+                height,
+                None if close.view < 0 else Lock(close.view, close.block),
+                None if close.view < 0 else shown,
+                close.signature,
+                configuration.voters[close.signer][1],
+            )
+            for close in final.convocation.closes
+            if close.view < 0
+            or (shown is not None and (shown.view, shown.block) == (close.view, close.block))
+        ]
 
     def _above(
         self, configuration: Configuration, votes: Iterable[tuple[bytes, Vote]], forked: Collection[bytes]
@@ -148,7 +217,7 @@ class Showing:
         """How many of the votes for something everybody can read."""
         return sum(key not in forked or subject in self._readable_of(key) for key in signers)
 
-    def _readable_of(self, key: bytes) -> frozenset[Subject]:
+    def _readable_of(self, key: bytes) -> frozenset[_Said]:
         """What a voter said before the fork of its lane of votes."""
         lane = self._log.lane(key, Lane.VOTES)
         if lane is None:
@@ -157,12 +226,11 @@ class Showing:
         known = self._readable.get(key)
         if known is not None and known[0] == last:
             return known[1]
-        subjects: set[Subject] = set()
+        said: set[_Said] = set()
         for stored in self._log.file.entries(lane.number, max(0, last - READ_MAX + 1), last):
-            if stored_header(stored.header).type == VOTE_TYPE and stored.payload is not None:
-                try:
-                    subjects.update(subject_of(vote) for vote in decode_votes(stored.payload))
-                except FormatError:
-                    continue
-        self._readable[key] = (last, frozenset(subjects))
+            try:
+                said.update(_said_in(stored_header(stored.header).type, stored.payload or b""))
+            except FormatError:
+                continue
+        self._readable[key] = (last, frozenset(said))
         return self._readable[key][1]

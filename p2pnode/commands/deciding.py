@@ -82,6 +82,8 @@ def _result(row: dict[str, Any]) -> str:
     words = _RESULTS.get(row["state"], row["state"])
     if row["state"] == "open" and row["deadline_ms"] < time.time() * 1000:
         words = "counting"
+    if row["state"] == "open" and row["round"] > 1:
+        words = "open again after a tie: keep talking"
     return f"{words}, not carried out ({row['failed']})" if row["failed"] else words
 
 

@@ -91,10 +91,20 @@ def _show_charter(answer: dict[str, Any]) -> None:
         say(f"  role {role}: {_value(terms)}")
     say("How it decides:")
     print_table(
-        ("subject", "rule", "hours", "grace"),
-        [(row["subject"], row["rule"], row["window_hours"], row["grace_hours"]) for row in answer["rules"]],
+        ("subject", "rule", "hours", "grace", "early"),
+        [
+            (
+                row["subject"],
+                row["rule"],
+                row["window_hours"],
+                row["grace_hours"],
+                "yes" if row["early"] else "",
+            )
+            for row in answer["rules"]
+        ],
         right=("hours", "grace"),
     )
+    say("early: the vote ends when everybody has voted; grace: so long ballots on their way are waited for.")
     say("Change it by a decision: p2pnode propose amend --help")
 
 

@@ -94,6 +94,8 @@ def verify(
         summary = summary_of(data, id_of(trusted))
     except FormatError as error:
         rule, detail = error.rule, error.detail
+        if rule.startswith("codec."):
+            detail = "the file is no proof, or only a part of one"
         invocation.answer(
             {"holds": False, "rule": rule, "message": detail},
             lambda answer: say(f"It does NOT hold: {answer['message'] or rule} ({rule})."),

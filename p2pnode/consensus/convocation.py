@@ -15,7 +15,7 @@ from p2pnode.consensus.format import Certificate, Configuration, certificate_of_
 from p2pnode.consensus.recovered import is_signature
 from p2pnode.consensus.rules import FIRST_ATTEMPT, Lock
 from p2pnode.core import codec
-from p2pnode.core.crypto import HASH_BYTES, SigningKey
+from p2pnode.core.crypto import HASH_BYTES, SigningKey, is_acceptable_key
 from p2pnode.core.errors import FormatError
 from p2pnode.core.limits import COUNTER_MAX, PAYLOAD_BYTES_MAX
 
@@ -37,12 +37,14 @@ class Closing:
     """A voter's word that it says nothing more in the first attempt of a height.
 
     Shapes: the certificate is of kind N and notarized the lock; both are None when the voter knows of none.
+    voter is the voting key whose close somebody else shows, empty in one's own.
     """
 
     height: int
     lock: Lock | None
     certificate: Certificate | None
     signature: bytes
+    voter: bytes = b""
 
 
 def encode_roll(answer: RollAnswer) -> bytes:
@@ -87,7 +89,8 @@ def encode_closing(closing: Closing) -> bytes:
     """The payload of a `block.close` entry. Errors: FormatError close.*, certificate.*."""
     view, block = (_NO_LOCK_VIEW, b"") if closing.lock is None else closing.lock
     certificate = None if closing.certificate is None else closing.certificate.value
-    payload = codec.encode([closing.height, view, block, certificate, closing.signature])
+    value = [closing.height, view, block, certificate, closing.signature]
+    payload = codec.encode([*value, closing.voter] if closing.voter else value)
     decode_closing(payload)
     return payload
 
@@ -98,9 +101,12 @@ def decode_closing(payload: bytes) -> Closing:
     Errors: FormatError close.bad_field, close.other_lock, certificate.bad_field, codec.*.
     """
     value = codec.decode(payload, bytes_max=PAYLOAD_BYTES_MAX)
-    if type(value) is not list or len(value) != 5:
-        raise FormatError("close.bad_field", "not an array of 5 fields")
-    height, view, block, proof, signature = value
+    if type(value) is not list or len(value) not in (5, 6):
+        raise FormatError("close.bad_field", "not an array of 5 or 6 fields")
+    height, view, block, proof, signature = value[:5]
+    voter = b"" if len(value) == 5 else value[5]
+    if len(value) == 6 and (type(voter) is not bytes or not is_acceptable_key(voter)):
+        raise FormatError("close.bad_field", "whose close it is")
     if not _is_height(height) or not is_signature(signature):
         raise FormatError("close.bad_field", "height or signature")
     if type(view) is not int or type(block) is not bytes:
@@ -108,14 +114,14 @@ def decode_closing(payload: bytes) -> Closing:
     if proof is None:
         if view != _NO_LOCK_VIEW or block:
             raise FormatError("close.bad_field", "a lock without the certificate that shows it")
-        return Closing(height, None, None, signature)
+        return Closing(height, None, None, signature, voter)
     if not 0 <= view <= COUNTER_MAX or len(block) != HASH_BYTES:
         raise FormatError("close.bad_field", "the lock's view or block")
     certificate = certificate_of_value(proof)
     shown = (certificate.height, certificate.attempt, certificate.kind, certificate.view, certificate.block)
     if shown != (height, FIRST_ATTEMPT, "N", view, block):
         raise FormatError("close.other_lock", "the certificate shows another lock")
-    return Closing(height, Lock(view, block), certificate, signature)
+    return Closing(height, Lock(view, block), certificate, signature, voter)
 
 
 @dataclass(slots=True)
@@ -141,6 +147,11 @@ class Convocation:
         known = self._closes.setdefault(voter, [])
         if all(closing.lock != other.lock for other in known):
             known.append(closing)
+
+    @property
+    def every(self) -> tuple[tuple[bytes, Closing], ...]:
+        """All closes with their voters, ascending by voter."""
+        return tuple((voter, closing) for voter in self.closed for closing in self._closes[voter])
 
     @property
     def closed(self) -> tuple[bytes, ...]:

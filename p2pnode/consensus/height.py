@@ -138,6 +138,11 @@ class Height:
         """All votes that count at this height, with their voters."""
         return self._votes.every()
 
+    @property
+    def every_close(self) -> tuple[tuple[bytes, Closing], ...]:
+        """All closes that count at this height, with their voters."""
+        return self._convening.known.every
+
     def closes_for(self, block: bytes) -> tuple[tuple[bytes, Closing], ...]:
         """The closes on which the decision for a block rests, none while too few."""
         return self._convening.known.closes_for(block)

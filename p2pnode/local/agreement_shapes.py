@@ -79,12 +79,13 @@ class DeviceAnswer(TypedDict):
 
 
 class SubjectRule(TypedDict):
-    """How the group decides on a subject, in words."""
+    """How the group decides on a subject, in words. early: the vote ends when everybody has voted."""
 
     subject: str
     rule: str
     window_hours: int
     grace_hours: int
+    early: bool
 
 
 class CharterDetail(TypedDict):
@@ -111,7 +112,8 @@ class Tally(TypedDict):
 
 class DecisionSummary(TypedDict):
     """One proposal. provisional: not in a final block yet. failed: the rule by which a passed decision could
-    not be carried out; mine: the own ballot that counts now.
+    not be carried out; round: how often it was put to the vote, because of ties; mine: the own ballot that
+    counts now.
     """
 
     id: str
@@ -126,6 +128,7 @@ class DecisionSummary(TypedDict):
     opened_ms: int
     deadline_ms: int
     closes_ms: int
+    round: int
     rule: str
     counts: Tally
     mine: str | None

@@ -69,6 +69,7 @@ def _of_open(view: GroupView, proposal_id: bytes) -> DecisionSummary:
         opened_ms=row.opened_ms,
         deadline_ms=deadline_ms,
         closes_ms=deadline_ms + row.rule.grace_hours * HOUR_MS,
+        round=held.course.round,
         rule=rule_in_words(held.rule, row.subject),
         counts=_tally(counted),
         mine=held.own[own].choice if own in held.own else None,
@@ -92,6 +93,7 @@ def _of_closed(view: GroupView, proposal_id: bytes, row: DecisionRow) -> Decisio
         opened_ms=row.opened_ms,
         deadline_ms=row.deadline_ms,
         closes_ms=row.closed_ms,
+        round=row.round,
         rule=rule_in_words(rule_of_row(row.decided_by), row.subject),
         counts=Tally(
             yes=row.yes,

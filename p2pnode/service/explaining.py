@@ -44,8 +44,8 @@ async def explain(context: Context, word: str) -> Explanation:
     except UsageError as error:
         raise UsageError(
             "why.unknown",
-            f"{word!r} is no entry, group, peer or rule that this node knows",
-            "give an entry id from p2pnode log show, a group's name, a peer id or a rule id",
+            f"{word!r} is no entry, group, member, peer or rule that this node knows",
+            "give an entry id from p2pnode log show, the name of a group or a member, a peer id or a rule id",
         ) from error
     return _explain_peer(context, key)
 

@@ -53,6 +53,7 @@ class MembersService(DecidingService):
                     rule=rule_in_words(rule, subject),
                     window_hours=rule.window_hours,
                     grace_hours=rule.grace_hours,
+                    early=rule.early,
                 )
                 for subject, rule in rules
             ],

@@ -118,8 +118,9 @@ class Chains:
                 for vote in decode_votes(stored.payload or b""):
                     self._look_at_vote(machine, log.group, vote)
             elif kind == CLOSE_TYPE:
-                height = decode_closing(stored.payload or b"").height
-                self._closed.add((log.group, log.key.public, height))
+                closing = decode_closing(stored.payload or b"")
+                if not closing.voter:
+                    self._closed.add((log.group, log.key.public, closing.height))
 
     def _look_at_vote(self, machine: Machine, group: bytes, vote: Vote) -> None:
         key = machine.key.public

@@ -149,3 +149,38 @@ def test_21_a_liar_in_both_halves(is_guarded: bool) -> None:
         members = {who: state.member_of(world.machines[who].key.public) for who in NAMES[:5]}
         named = world.machines[name].facts["chain.schism"]["culprits"]
         assert {who for who, held in members.items() if held and held.id.hex() in named} == {"erin"}
+
+
+def test_21_closes_beyond_a_fork_reach_those_who_come_later() -> None:
+    """A voter who closed with the others is found to have run twice; who was away all the time follows.
+
+    With two suspended and the third a liar nobody can decide after that, until they convene again.
+    """
+    there = ["alice", "bob", "erin"]
+    steps: list[Step] = [
+        [4_000, "kill", "carol"],
+        [4_000, "kill", "dave"],
+        *motions(5_000, "alice"),
+        [20_000, "clone", "erin", "erin2"],
+        apart(20_001, there, ["erin2"]),
+        *_agreeing([*there]),
+        [ASKED_MS - HOUR_MS, "append", "erin2", LABEL, "work", 1],
+        [END_MS - HOUR_MS, "agree", "erin2", LABEL],
+        apart(END_MS, [*there, "carol", "dave", "erin2"]),
+        [END_MS + HOUR_MS, "boot", "carol"],
+        [END_MS + HOUR_MS, "boot", "dave"],
+    ]
+    world = world_of(
+        5,
+        steps,
+        others=["erin2"],
+        liars=["erin", "erin2"],
+        end_ms=END_MS + 2 * HOUR_MS,
+        is_within_bounds=False,
+        twins=(("erin2", "erin"),),
+    )
+    before = height_at(world, END_MS - 1, "alice", "bob")
+    played(world)
+    assert min(before.values()) >= 1
+    assert log_of(world, "carol").fork_seqs
+    assert _ids(world, "carol") == _ids(world, "alice")

@@ -9,6 +9,7 @@ from p2pnode.core.codec import encode
 from p2pnode.core.entry import Entry, read_entry
 from p2pnode.core.events import Append, Item, Leave
 from p2pnode.core.ids import DeviceKey
+from p2pnode.core.limits import NEWCOMER_ENTRIES_MAX
 from p2pnode.governance import devices, tables
 from p2pnode.governance.devices import Revoke
 from p2pnode.governance.voters import RETURN_TYPE, encode_return
@@ -90,6 +91,17 @@ def void_rule_of_what_carol_named(council: Council) -> str | None:
     position = log.file.position_of_id(late.id)
     assert position is not None
     return log.file.chain.void_rule(position)
+
+
+def test_j23_who_is_gone_fills_nobodys_disk(tmp_path: Path) -> None:
+    council = without_dave(tmp_path)
+    log = council["alice"].node.logs[council.group]
+    decided = log.lane(council["dave"].key, 0).decided
+    for number in range(NEWCOMER_ENTRIES_MAX + 10):
+        council.hand("alice", council.sign("dave", bytes([number]), at="alice"))
+    lane = log.lane(council["dave"].key, 0)
+    assert lane.seq == decided + NEWCOMER_ENTRIES_MAX
+    close(council)
 
 
 def entries_of(council: Council, name: str) -> list[Entry]:
