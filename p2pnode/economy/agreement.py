@@ -6,6 +6,7 @@ The terms are data that every party signs by their hash. What follows is carried
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from p2pnode.consensus.rows import Rows, State, row_key
@@ -31,6 +32,7 @@ PARTIES_MAX = 100
 CLAUSES_MAX = 200
 TIMES_MAX = 366
 DAYS_MAX = 3660
+TERMS_CACHED = 256
 _PART_MAX = 1000
 
 RECIPROCAL, GIFT = "reciprocal", "gift"
@@ -292,7 +294,13 @@ class AgreementRow:
     @property
     def terms(self) -> Terms:
         """What it says."""
-        return TERMS.decode(self.payload)
+        return _terms_of(self.payload)
+
+
+@lru_cache(maxsize=TERMS_CACHED)
+def _terms_of(payload: bytes) -> Terms:
+    """The terms in a row; every delivery asks for them again."""
+    return TERMS.decode(payload)
 
 
 def agreement(rows: Rows, agreement_id: bytes) -> AgreementRow | None:
