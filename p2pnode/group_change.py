@@ -37,7 +37,7 @@ from p2pnode.store.group_file import (
     number_and_seq,
     position_of,
 )
-from p2pnode.vocabulary import GOVERNED_TYPES
+from p2pnode.vocabulary import GOVERNED_TYPES, blobs_named
 
 if TYPE_CHECKING:
     from p2pnode.chain.step import Final
@@ -62,7 +62,7 @@ class Change:
         self.own_entries: list[Entry] = []
         self.final: Final | None = None
         self.is_levelled = False
-        self.has_new_annex_wants = False
+        self._annexes_missing: set[bytes] = set()
         self.has_dropped = False
         self.is_governed_changed = False
         self._is_state_stale = False
@@ -200,7 +200,7 @@ class Change:
                 body_hash = body_named(row.payload)
                 if body_hash is not None:
                     position = position_of(number, row.seq)
-                    self.has_new_annex_wants |= self.transaction.want_annex(body_hash, position)
+                    self.want_annex(body_hash, position)
 
     def _govern(self, lane: LaneState, seq: int) -> None:
         """Note an entry that changes who belongs to the group. Elsewhere than in lane 0 it is void."""
@@ -403,11 +403,34 @@ class Change:
         self.own_entries += entries
 
     def add_annex(self, annex: bytes) -> None:
-        self.transaction.put_annex(sha256(annex), annex)
+        annex_hash = sha256(annex)
+        self.transaction.put_annex(annex_hash, annex)
+        self._annexes_missing.discard(annex_hash)
 
-    def want_annex(self, annex_hash: bytes) -> None:
+    def keep_named(self, rows: Sequence[Row], blobs: Sequence[bytes]) -> None:
+        """Keep what came along with entries and is named by them, or wanted anyway; the rest is dropped."""
+        if not blobs:
+            return
+        named = {name for row in rows if row.payload for name in blobs_named(row.type, row.payload)}
+        for blob in blobs:
+            blob_hash = sha256(blob)
+            if blob_hash in named or self.transaction.is_wanted_annex(blob_hash):
+                self.add_annex(blob)
+
+    def want_annex(self, annex_hash: bytes, position: int = 0) -> None:
         """Ask for something by its hash that no entry here names."""
-        self.has_new_annex_wants |= self.transaction.want_annex(annex_hash, 0)
+        if self.transaction.want_annex(annex_hash, position):
+            self._annexes_missing.add(annex_hash)
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether own entries call for a block: the sooner all voters have them, the sooner it is final."""
+        return any(entry.header.type in GOVERNED_TYPES for entry in self.own_entries)
+
+    @property
+    def has_new_annex_wants(self) -> bool:
+        """Whether annexes were named that are not here and of which nobody was told yet."""
+        return bool(self._annexes_missing)
 
     def _choose_acks(self, lane: int) -> list[tuple[EntryId, Parent]]:
         """Delivered heads that are not in our causal past yet, deepest first, at most eight (J2)."""

@@ -21,13 +21,11 @@ from p2pnode.core.crypto import SigningKey, is_signed, sha256
 from p2pnode.core.entry import ENTRY_TAG, Entry, check_alone
 from p2pnode.core.errors import FormatError, UsageError
 from p2pnode.core.events import (
-    AgreeToClose,
     Alert,
     AnnexesReceived,
     AnnexesWanted,
     Append,
     CatchUp,
-    ChainAsked,
     ClockHeard,
     ConfirmClock,
     CursorsNoted,
@@ -40,7 +38,6 @@ from p2pnode.core.events import (
     HeaderFound,
     HeaderWanted,
     HeadsConfirmed,
-    HeardOut,
     Item,
     JoinAsked,
     Joined,
@@ -167,7 +164,7 @@ class Node:
 
     def _dispatch(self, event: Event, now_ms: int) -> list[Effect]:
         match event:
-            case PeerNoted() | CursorsNoted() | ClockHeard() | ConfirmClock() | PeersPresent() | HeardOut():
+            case PeerNoted() | CursorsNoted() | ClockHeard() | ConfirmClock() | PeersPresent():
                 return self._note(event)
             case Found() | OpenGroup():
                 return opening.found(self, event, now_ms)
@@ -195,13 +192,13 @@ class Node:
             case Woke():
                 return self._spare_time(now_ms)
             case LevelAsked() | LevelAnswered():
-                return leading.take(self, event)
+                return leading.take(self, event, now_ms)
             case _:
-                assert isinstance(event, ChainAsked | AgreeToClose), "appends and runs come in batches"
-                return [driving.answer(self, event)]
+                assert not isinstance(event, Append | Received), "appends and runs come in batches"
+                return driving.take(self, event, now_ms)
 
     def _note(
-        self, event: PeerNoted | CursorsNoted | ClockHeard | ConfirmClock | PeersPresent | HeardOut
+        self, event: PeerNoted | CursorsNoted | ClockHeard | ConfirmClock | PeersPresent
     ) -> list[Effect]:
         """Remember something that is no entry."""
         match event:
@@ -225,8 +222,6 @@ class Node:
                 self.present = event.peers
                 for log in self.logs.values():
                     log.chain.is_stirred = True
-            case HeardOut():
-                driving.hear_out(self, event)
             case ConfirmClock():
                 self._is_clock_confirmed = True
                 return [Reply(event.request)]
@@ -348,6 +343,8 @@ class Node:
         effects: list[Effect] = []
         with log.change() as change:
             answers = [self._receive(change, event, now_ms) for event in events]
+        if log.chain.take_named():
+            effects.append(Regrouped(log.group, log.state, log.frontier.epoch))
         for event, answer in zip(events, answers, strict=True):
             effects.append(Reply(event.request, answer))
             if answer.refused is not None:
@@ -372,6 +369,7 @@ class Node:
             match outcome:
                 case Taken():
                     stored += len(outcome.rows)
+                    change.keep_named(outcome.rows, event.annexes)
                     waiting = outcome.waiting or waiting
                 case Refused(rule):
                     return Ingested(stored, rule, waiting, suspect)
@@ -434,10 +432,6 @@ class Node:
         log = self.logs.get(event.group)
         if log is None:
             return [Reply(event.request, 0)]
-        if not event.annexes:
-            # This peer has nothing of what is wanted, and kept others from being asked meanwhile.
-            wanted = [AnnexesWanted(log.group)] if log.file.wanted_annexes(1) else []
-            return [Reply(event.request, 0), *wanted]
         kept = 0
         bodies = log.chain.bodies_wanted
         with log.change(durable=False) as change:
@@ -450,6 +444,9 @@ class Node:
                     kept += 1
         came = [annex for annex in event.annexes if sha256(annex) in bodies]
         effects: list[Effect] = [Reply(event.request, kept)]
+        if log.file.wanted_annexes(1):
+            # This peer has not all that is wanted, and kept others from being asked meanwhile.
+            effects.append(AnnexesWanted(log.group))
         named = [body_hash for body_hash in headers if body_hash is not None]
         if named:
             with log.change(durable=False) as change:
@@ -457,7 +454,9 @@ class Node:
                     change.want_annex(body_hash)
             bodies.update(named)
             effects += self.effects_of(log, change)
-        if sum(log.chain.take_body(body) for body in came):
+        for body in came:
+            log.chain.take_body(body)
+        if log.chain.take_named():
             # What a block names is taken now, so it may be asked for again.
             effects.append(Regrouped(log.group, log.state, log.frontier.epoch))
         return effects
@@ -576,7 +575,7 @@ class Node:
         if change.state is not None:
             effects.append(Regrouped(log.group, log.state, log.frontier.epoch))
         if change.heads:
-            effects.append(Moved(log.group, tuple(change.heads), len(change.own_entries)))
+            effects.append(Moved(log.group, tuple(change.heads), change.is_urgent))
             effects.append(WakeAt(0))
         if change.has_new_annex_wants:
             effects.append(AnnexesWanted(log.group))

@@ -36,6 +36,7 @@ from p2pnode.core.events import (
     JoinAsked,
     Moved,
     Penalize,
+    PresenceHeard,
     Received,
     Regrouped,
     Reply,
@@ -43,6 +44,8 @@ from p2pnode.core.events import (
 )
 from p2pnode.core.events import AnnexesWanted as AnnexesWantedEffect
 from p2pnode.core.events import ForkFound as ForkFoundEffect
+from p2pnode.core.events import PresenceTold as PresenceToldEffect
+from p2pnode.core.presence import Presence
 from p2pnode.governance.access import lanes_readable
 from p2pnode.governance.state import GroupState
 from p2pnode.net.streams import Libp2pStream
@@ -60,6 +63,7 @@ from protocols.port import (
     HeadsMoved,
     JoinAnswer,
     JoinRequest,
+    PresenceTold,
     Resync,
     WireEntry,
 )
@@ -93,6 +97,7 @@ class HeldGroup:
     wanted_annexes: list[bytes] | None = None
     is_unconfirmed: bool = False
     confirmed: trio.Event = field(default_factory=trio.Event)
+    presences: dict[bytes, tuple[int, Presence]] = field(default_factory=dict)
 
     @property
     def public(self) -> bool:
@@ -201,10 +206,10 @@ class LivePort:
         match effect:
             case Regrouped(group, state, epoch):
                 self._regroup(group, state, epoch)
-            case Moved(group, heads):
+            case Moved(group, heads, is_urgent):
                 held = self._groups[group]
                 held.frontier.apply(heads)
-                self._tell(HeadsMoved(group, heads))
+                self._tell(HeadsMoved(group, heads, is_urgent))
             case Closed(group):
                 gone = self._groups.pop(group, None)
                 if gone is not None:
@@ -222,6 +227,9 @@ class LivePort:
                 self._tell(ForkFound(group, proof))
             case Penalize(peer, rule):
                 self.penalize(peer, rule)
+            case PresenceToldEffect(group, relays, presence):
+                self._groups[group].presences[presence.key] = (relays, presence)
+                self._tell(PresenceTold(group, relays, presence))
             case Alert():
                 self._alert(effect)
 
@@ -349,6 +357,13 @@ class LivePort:
         if held.is_unconfirmed:
             self.submit(HeadsConfirmed(group, peer))
 
+    def presences(self, group: bytes) -> Sequence[tuple[int, Presence]]:
+        held = self._groups.get(group)
+        return [] if held is None else list(held.presences.values())
+
+    def presence_heard(self, peer: bytes, group: bytes, relays: int, presence: Presence) -> None:
+        self.submit(PresenceHeard(group, peer, relays, presence))
+
     def heard_out(self, peer: bytes, group: bytes) -> None:
         self.submit(HeardOut(group, peer))
 
@@ -356,10 +371,22 @@ class LivePort:
         self.submit(ClockHeard(peer, offset_ms))
 
     async def ingest(
-        self, group: bytes, peer: bytes, frame: bytes, compressed: bool, pushed: bool
+        self,
+        group: bytes,
+        peer: bytes,
+        frame: bytes,
+        compressed: bool,
+        pushed: bool,
+        annexes: Sequence[bytes] = (),
     ) -> Ingested:
-        answer = await self.ask(lambda request: Received(request, group, peer, frame, compressed, pushed))
+        blobs = tuple(annexes)
+        answer = await self.ask(
+            lambda request: Received(request, group, peer, frame, compressed, pushed, blobs)
+        )
         assert isinstance(answer, Ingested)
+        held = self._groups.get(group)
+        if blobs and held is not None:
+            held.wanted_annexes = None
         return answer
 
     async def read_runs(
@@ -373,6 +400,17 @@ class LivePort:
             return (fresh, []) if fresh else held.reader.read_runs(wants, bytes_max)
         return await self.read(group, lambda reader: reader.read_runs(wants, bytes_max))
 
+    async def read_push(
+        self, group: bytes, want: Want, run_bytes_max: int
+    ) -> tuple[bytes | None, list[bytes]]:
+        held = self._groups.get(group)
+        if held is None:
+            return None, []
+        fresh = held.fresh.entries(want)
+        if fresh or want.last - want.first < INLINE_ENTRIES_MAX:
+            return held.reader.read_push(want, fresh, run_bytes_max)
+        return await self.read(group, lambda reader: reader.read_push(want, (), run_bytes_max))
+
     async def read_annexes(self, group: bytes, hashes: Sequence[bytes]) -> list[bytes]:
         def work(reader: GroupReader) -> list[bytes]:
             with reader.reading() as queries:
@@ -383,13 +421,8 @@ class LivePort:
     async def keep_annexes(self, group: bytes, peer: bytes, blobs: Sequence[bytes]) -> None:
         kept = await self.ask(lambda request: AnnexesReceived(request, group, peer, tuple(blobs)))
         held = self._groups.get(group)
-        if held is None:
-            return
-        if kept:
+        if kept and held is not None:
             held.wanted_annexes = None
-        if self.wanted_annexes(group):
-            # Sessions that left these to the one that asked just now may try their own peers.
-            self._tell(AnnexesWanted(group))
 
     def wanted_annexes(self, group: bytes) -> list[bytes]:
         held = self._groups.get(group)

@@ -14,9 +14,11 @@ from p2pnode.core.crypto import ZERO_HASH, sha256
 from p2pnode.core.entry import Entry
 from p2pnode.core.limits import RUN_BYTES_MAX, RUN_ENTRIES_MAX
 from p2pnode.replication.exchange import Want
-from p2pnode.replication.run import StoredEntry, encode_run
+from p2pnode.replication.messages import PUSH_ANNEX_BYTES_MAX, PUSH_ANNEXES_MAX
+from p2pnode.replication.run import StoredEntry, encode_run, stored_header
 from p2pnode.store.database import Connect, connect_existing, open_reader, reported
 from p2pnode.store.group_file import GroupQueries, position_of
+from p2pnode.vocabulary import blobs_named
 
 _FRESH_ENTRIES_MAX = 32
 _ENTRY_OVERHEAD_BYTES = 96
@@ -83,6 +85,43 @@ class GroupReader:
                     first += len(entries)
         return runs, []
 
+    def read_push(
+        self, want: Want, fresh: Sequence[StoredEntry], run_bytes_max: int
+    ) -> tuple[bytes | None, list[bytes]]:
+        """One run with all that is wanted, None when it is too long; and small annexes that it names.
+
+        Shapes: fresh are the entries wanted when they need not be read, else empty.
+        """
+        entries = fresh or self._entries_of(want)
+        if len(entries) <= want.last - want.first or not entries[-1].checked:
+            return None, []
+        prev_id = stored_header(entries[0].header).prev
+        run = encode_run(self.group, want.author, want.lane, want.first, prev_id, entries)
+        return (run, self._annexes_of(entries)) if len(run) <= run_bytes_max else (None, [])
+
+    def _entries_of(self, want: Want) -> list[StoredEntry]:
+        with self.reading() as queries:
+            number = self.lane_number(queries, want.author, want.lane)
+            return [] if number is None else queries.entries(number, want.first, want.last)
+
+    def _annexes_of(self, entries: Sequence[StoredEntry]) -> list[bytes]:
+        """As many of the annexes that entries name as travel with a push."""
+        named: dict[bytes, None] = {}
+        for entry in entries:
+            if entry.payload:
+                named.update(dict.fromkeys(blobs_named(stored_header(entry.header).type, entry.payload)))
+        if not named:
+            return []
+        with self.reading() as queries:
+            held = queries.annexes(list(named)[:PUSH_ANNEXES_MAX])
+        chosen: list[bytes] = []
+        room = PUSH_ANNEX_BYTES_MAX
+        for annex in held:
+            if len(annex) <= room:
+                chosen.append(annex)
+                room -= len(annex)
+        return chosen
+
     def read_headers(self, author: bytes, lane: int, first: int, count: int) -> list[StoredEntry]:
         """Consecutive entries of a lane without their payloads."""
         with self.reading() as queries:
@@ -143,12 +182,19 @@ class FreshEntries:
         """One run for each want, or none at all when something is not here or they would be too large."""
         runs: list[bytes] = []
         bytes_max = min(bytes_max, RUN_BYTES_MAX)
-        for author, lane, first, last in wants:
-            entries = [self._entries.get((author, lane, seq)) for seq in range(first, last + 1)]
-            held = [entry for entry in entries if entry is not None]
-            bytes_max -= sum(len(entry.payload or b"") + _ENTRY_OVERHEAD_BYTES for entry in held)
-            if not held or len(held) < len(entries) or bytes_max < 0:
+        for want in wants:
+            rows = self.entries(want)
+            bytes_max -= sum(len(row.payload or b"") + _ENTRY_OVERHEAD_BYTES for row in rows)
+            if not rows or bytes_max < 0:
                 return []
-            rows = [StoredEntry(entry.header_bytes, entry.signature, entry.payload, 1) for entry in held]
-            runs.append(encode_run(group, author, lane, first, held[0].header.prev, rows))
+            prev_id = stored_header(rows[0].header).prev
+            runs.append(encode_run(group, want.author, want.lane, want.first, prev_id, rows))
         return runs
+
+    def entries(self, want: Want) -> list[StoredEntry]:
+        """All entries that are wanted, or nothing when something is not here."""
+        places = [(want.author, want.lane, seq) for seq in range(want.first, want.last + 1)]
+        held = [entry for entry in map(self._entries.get, places) if entry is not None]
+        if len(held) < len(places):
+            return []
+        return [StoredEntry(entry.header_bytes, entry.signature, entry.payload, 1) for entry in held]

@@ -54,7 +54,7 @@ def _fold_lane(change: Change, lane: LaneState, last: int) -> None:
         header = stored_header(stored.header)
         position = position_of(lane.number, seq)
         for annex in annexes_named(stored.payload):
-            change.has_new_annex_wants |= transaction.want_annex(annex, position)
+            change.want_annex(annex, position)
         for item, (type_, payload, void) in enumerate(records_of(header, stored.payload)):
             if type_ not in _VIEWED_TYPES:
                 continue

@@ -9,9 +9,10 @@ from p2pnode.consensus import convocation
 from p2pnode.consensus import format as agreement
 from p2pnode.consensus.convocation import CLOSE_TYPE, ROLL_TYPE
 from p2pnode.consensus.execution import BlockContext, BlockRules, Outcome
-from p2pnode.consensus.format import CERTIFICATE_TYPE, PROPOSAL_TYPE, VOTE_TYPE
+from p2pnode.consensus.format import CERTIFICATE_TYPE, PROPOSAL_TYPE, VOTE_TYPE, body_named
 from p2pnode.consensus.rows import State
 from p2pnode.core import acknowledgement
+from p2pnode.core.annex import annexes_named
 from p2pnode.core.codec import Value
 from p2pnode.core.entry import ACK_TYPE, FOUNDING_TYPE, Entry, Header
 from p2pnode.core.entry_type import EntryType, void_rule
@@ -77,6 +78,14 @@ def records_of(header: Header, payload: bytes) -> tuple[tuple[str, bytes, str | 
         return tuple((held.type, record, NOT_BATCHED_RULE) for record in held.payloads)
     record_header = header._replace(type=held.type)
     return tuple((held.type, record, void_rule_of(record_header, record)) for record in held.payloads)
+
+
+def blobs_named(type_: str, payload: bytes) -> tuple[bytes, ...]:
+    """The hashes of what travels beside an entry: its annexes, or the body of a proposed block."""
+    if type_ == PROPOSAL_TYPE:
+        body_hash = body_named(payload)
+        return () if body_hash is None else (body_hash,)
+    return annexes_named(payload)
 
 
 def execute_entry(state: State, entry: Entry, context: BlockContext) -> str | None:

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 import trio
 
 from p2pnode.core.codec import Value
+from p2pnode.core.presence import Presence
 from p2pnode.replication.exchange import Cursor, GroupView, Ingested, Want
 from p2pnode.replication.frontier import Head
 from p2pnode.replication.run import StoredEntry
@@ -29,6 +30,7 @@ __all__ = [
     "JoinAnswer",
     "JoinRequest",
     "NodePort",
+    "PresenceTold",
     "Resync",
     "Want",
     "WireEntry",
@@ -67,10 +69,14 @@ class JoinAnswer(NamedTuple):
 
 
 class HeadsMoved(NamedTuple):
-    """Heads of a group moved and are durable; the group's frontier shows them already."""
+    """Heads of a group moved and are durable; the group's frontier shows them already.
+
+    Shapes: is_urgent: own entries among them are pushed to all peers.
+    """
 
     group: bytes
     heads: tuple[Head, ...]
+    is_urgent: bool = False
 
 
 class GroupChanged(NamedTuple):
@@ -96,7 +102,15 @@ class Resync(NamedTuple):
     """Changes were dropped because the watcher was slow: look at everything again."""
 
 
-Change = HeadsMoved | GroupChanged | AnnexesWanted | ForkFound | Resync
+class PresenceTold(NamedTuple):
+    """A voter is there: peers are to be told, as the node says so itself or has heard it (J33)."""
+
+    group: bytes
+    relays: int
+    presence: Presence
+
+
+Change = PresenceTold | HeadsMoved | GroupChanged | AnnexesWanted | ForkFound | Resync
 
 
 class NodePort(Protocol):
@@ -130,6 +144,12 @@ class NodePort(Protocol):
     def heads_confirmed(self, peer: bytes, group: bytes) -> None:
         """Everything that a peer showed of a group is durable here: our own heads are not behind (J35)."""
 
+    def presences(self, group: bytes) -> Sequence[tuple[int, Presence]]:
+        """The last words of voters that they are there, and how often each was handed on with this time."""
+
+    def presence_heard(self, peer: bytes, group: bytes, relays: int, presence: Presence) -> None:
+        """A peer told that a voter is there; the signature is not checked yet."""
+
     def heard_out(self, peer: bytes, group: bytes) -> None:
         """Everything of a group that a peer showed when it was met is durable here."""
 
@@ -137,10 +157,17 @@ class NodePort(Protocol):
         """A peer told its time. Units: its wall clock minus ours (J31)."""
 
     async def ingest(
-        self, group: bytes, peer: bytes, frame: bytes, compressed: bool, pushed: bool
+        self,
+        group: bytes,
+        peer: bytes,
+        frame: bytes,
+        compressed: bool,
+        pushed: bool,
+        annexes: Sequence[bytes] = (),
     ) -> Ingested:
         """Take a frame of runs; returns when what was stored is durable and the frontier shows it.
 
+        Of the annexes that came along, those that the runs name are kept.
         A call takes its place in line before its first checkpoint: calls made in order are served in order.
         """
 
@@ -151,6 +178,11 @@ class NodePort(Protocol):
 
         What is not here is left out of both; at least one run is returned while something wanted is here.
         """
+
+    async def read_push(
+        self, group: bytes, want: Want, run_bytes_max: int
+    ) -> tuple[bytes | None, list[bytes]]:
+        """All own entries that are wanted as one run, or None when it is too long; small annexes it names."""
 
     async def read_annexes(self, group: bytes, hashes: Sequence[bytes]) -> list[bytes]:
         """The annexes among these that are here, salt included."""

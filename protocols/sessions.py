@@ -12,7 +12,8 @@ from p2pnode.replication.wanted import Wanted
 from protocols.port import NodePort
 
 PUSHED_PEERS_MAX = 8
-"""Own entries are pushed to so many peers; the others are told and ask (C 4.3)."""
+"""Own entries are pushed to so many peers; the others are told and ask (C 4.3), but for votes and what is
+urgent."""
 
 
 @dataclass(slots=True)

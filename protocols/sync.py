@@ -19,7 +19,16 @@ from p2pnode.replication.session import Session
 from protocols import bulk
 from protocols.framing import FrameStream
 from protocols.outbox import Outbox
-from protocols.port import AnnexesWanted, Change, ForkFound, GroupChanged, HeadsMoved, NodePort, Resync
+from protocols.port import (
+    AnnexesWanted,
+    Change,
+    ForkFound,
+    GroupChanged,
+    HeadsMoved,
+    NodePort,
+    PresenceTold,
+    Resync,
+)
 from protocols.sessions import Sessions, sessions_of
 from protocols.stream import ByteStream
 
@@ -120,13 +129,15 @@ class _Conversation:
     def _changed(self, change: Change) -> list[fx.Effect]:
         now_ms = self._sessions.now_ms()
         match change:
-            case HeadsMoved(group, heads):
-                is_pushing = self._sessions.is_pushing_to(self._session)
+            case HeadsMoved(group, heads, is_urgent):
+                is_pushing = is_urgent or self._sessions.is_pushing_to(self._session)
                 return self._session.moved(group, heads, now_ms, is_pushing=is_pushing)
             case GroupChanged(group):
                 return self._session.regrouped(group, now_ms)
             case AnnexesWanted(group):
                 return self._session.annexes_wanted(group)
+            case PresenceTold(group, relays, presence):
+                return self._session.presence_told(group, relays, presence)
             case ForkFound(group, proof):
                 return self._session.fork_found(group, proof)
             case Resync():
@@ -160,7 +171,7 @@ class _Conversation:
             match effect:
                 case fx.Send(frame):
                     self._outbox.put(frame)
-                case fx.RememberCursor() | fx.HearOut() | fx.HearClock():
+                case fx.RememberCursor() | fx.HearOut() | fx.HearPresence() | fx.HearClock():
                     self._note(effect)
                 case fx.Blame(rule):
                     pass
@@ -176,7 +187,7 @@ class _Conversation:
             if isinstance(effect, fx.RememberCursor):
                 self._note(effect)
 
-    def _note(self, effect: fx.RememberCursor | fx.HearOut | fx.HearClock) -> None:
+    def _note(self, effect: fx.RememberCursor | fx.HearOut | fx.HearPresence | fx.HearClock) -> None:
         match effect:
             case fx.RememberCursor(group, cursor, knows_us):
                 self._port.remember_cursor(self._peer, group, cursor)
@@ -184,6 +195,8 @@ class _Conversation:
                     self._port.heads_confirmed(self._peer, group)
             case fx.HearOut(group):
                 self._port.heard_out(self._peer, group)
+            case fx.HearPresence(group, relays, presence):
+                self._port.presence_heard(self._peer, group, relays, presence)
             case fx.HearClock(offset_ms):
                 self._tell_clock(offset_ms, self._port.now_ms() - self._sessions.now_ms())
 
@@ -192,10 +205,12 @@ class _Conversation:
         port = self._port
         result: Any
         match effect:
-            case fx.Ingest(token, group, body, compressed, pushed):
-                result = await port.ingest(group, self._peer, body, compressed, pushed)
+            case fx.Ingest(token, group, body, compressed, pushed, annexes):
+                result = await port.ingest(group, self._peer, body, compressed, pushed, annexes)
             case fx.Serve(token, group, wants, bytes_max):
                 result = await port.read_runs(group, wants, bytes_max)
+            case fx.ReadPush(token, group, want, run_bytes_max):
+                result = await port.read_push(group, want, run_bytes_max)
             case fx.FindAnnexes(token, group, hashes):
                 result = await port.read_annexes(group, hashes)
             case fx.ListWantedAnnexes(token, group):

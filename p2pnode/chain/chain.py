@@ -18,7 +18,7 @@ from p2pnode.chain.convening import suspension
 from p2pnode.chain.judging import Made
 from p2pnode.chain.saying import Saying, heights_of
 from p2pnode.chain.schism import SETTING, PastVotes, decode_found, found_among
-from p2pnode.chain.showing import PAST_HEIGHTS_MAX, Showing, items_showing, votes_of
+from p2pnode.chain.showing import PAST_HEIGHTS_MAX, Showing, items_showing, votes_shown
 from p2pnode.chain.step import Final, Step
 from p2pnode.chain.stored import recent_signers, statement_of
 from p2pnode.consensus.block import Tip
@@ -96,6 +96,7 @@ class Chain:
         self._heights: dict[int, list[tuple[int, int]]] = {}
         self.bodies_wanted: set[bytes] = set()
         self._named: dict[tuple[bytes, int], int] = {}
+        self._has_named = False
         self._certificates: dict[int, dict[bytes, Certificate]] = {}
         self._headers_asked: dict[bytes, None] = {}
         self._past = PastVotes(log.file.chain)
@@ -203,25 +204,25 @@ class Chain:
         else:
             self.bodies_wanted.add(body_hash)
 
-    def take_body(self, body: bytes) -> bool:
-        """Note what a proposed block names: it is fetched whatever quota its author has (J16).
-
-        Shapes: whether it names anything new.
-        """
+    def take_body(self, body: bytes) -> None:
+        """Note what a proposed block names: it is fetched whatever quota its author has (J16)."""
         self.bodies_wanted.discard(sha256(body))
         self.is_stirred = True
         try:
             decoded = decode_body(body)
         except FormatError:
-            return False
+            return
         self._keep_certificate(decoded.parent)
-        cut, is_new = decoded.cut, False
-        for entry in cut:
+        for entry in decoded.cut:
             key = (entry.key, entry.lane)
             if entry.seq > self._named.get(key, -1):
                 self._named[key] = entry.seq
-                is_new = True
-        return is_new
+                self._has_named = True
+
+    def take_named(self) -> bool:
+        """Whether bodies of blocks have named more since this was asked last."""
+        has_named, self._has_named = self._has_named, False
+        return has_named
 
     def _keep_certificate(self, certificate: Certificate | None) -> None:
         """Keep the certificate inside a block: it says of some block that it is final."""
@@ -298,17 +299,12 @@ class Chain:
 
     def _take_certificate(self, certificate: Certificate) -> None:
         """Count the votes that somebody shows, when they are a quorum's: some lie beyond a fork (E3)."""
-        tip = self.tip
-        configuration, block = tip.configuration, certificate.block
         try:
-            check_certificate(
-                certificate, configuration, tip.group, configuration.epoch, block, kind=certificate.kind
-            )
+            votes = votes_shown(certificate, self.tip, self._votes_heard)
         except FormatError:
             return
         self._showing.note(certificate)
-        for signer, vote in votes_of(certificate):
-            member, key = configuration.voters[signer]
+        for member, key, vote in votes:
             self._votes_heard.add((key, vote))
             self.height.add_vote(member, vote)
 
@@ -417,7 +413,9 @@ class Chain:
             places = self.blocks.beyond_forks(block)
             if places or self.blocks.made(block) is not None:
                 return places
-        return self.blocks.acknowledged_beyond()
+        # Only who votes and proposes by it: acknowledgements may turn out to lie beyond forks themselves.
+        is_voter = self._is_signing and self._log.key.public in self._members
+        return self.blocks.acknowledged_beyond() if is_voter else ()
 
     def _sign(self, action: Cast) -> Vote:
         unsigned = Vote(
@@ -545,7 +543,7 @@ class Chain:
 
     def _recall_headers(self) -> None:
         """Take up the headers that this node kept when it voted, of proposals that it can read no more."""
-        for block in self._headers_wanted():
+        for block in self._headers_wanted() if self._showing.forked else ():
             held = self._log.file.annexes([block])
             if held:
                 self.blocks.put_to_vote(decode_header(held[0]))

@@ -13,6 +13,7 @@ from p2pnode.chain.duties import items_due
 from p2pnode.chain.report import report_of
 from p2pnode.chain.schism import SETTING, encode_found
 from p2pnode.chain.step import Step
+from p2pnode.consensus import timing
 from p2pnode.core.errors import UsageError
 from p2pnode.core.events import (
     AgreeToClose,
@@ -23,9 +24,13 @@ from p2pnode.core.events import (
     ForkFound,
     HeardOut,
     Item,
+    Penalize,
+    PresenceHeard,
+    PresenceTold,
     Reply,
     WakeAt,
 )
+from p2pnode.core.presence import RELAYS_MAX, is_presence_signed, sign_presence
 from p2pnode.replication.fork import check_fork_proof
 
 if TYPE_CHECKING:
@@ -41,12 +46,15 @@ RETRY_MS = 10_000
 
 def decide(node: Node, log: GroupLog, now_ms: int) -> list[Effect]:
     """Go on with a group's chain until nothing follows at once."""
+    if log.level.resting_until_ms > now_ms:
+        return [WakeAt(log.level.resting_until_ms)]
     effects: list[Effect] = []
     for _ in range(STEPS_MAX):
         may_sign = node.refusal(log, now_ms, is_voting=True) is None and node.key.public not in log.forked
         may_sign = may_sign and log.level.is_level
         log.chain.company.meet(node.present, now_ms)
-        step = log.chain.step(now_ms, log.chain.company.present, may_sign=may_sign)
+        present = log.chain.company.present(now_ms, log.chain.height.delta_ms)
+        step = log.chain.step(now_ms, present, may_sign=may_sign)
         if step.final is not None:
             with log.change(durable=False) as change:
                 change.commit(step.final)
@@ -73,7 +81,7 @@ def decide(node: Node, log: GroupLog, now_ms: int) -> list[Effect]:
         if not items and step.final is None and not has_learned:
             if step.wake_at_ms is not None:
                 effects.append(WakeAt(step.wake_at_ms))
-            return effects
+            return [*effects, *_say_present(node, log, now_ms)]
     return [*effects, WakeAt(now_ms)]
 
 
@@ -141,12 +149,52 @@ def own_fork(node: Node, log: GroupLog, author: bytes) -> list[Effect]:
     return [Alert("key.forked", message, {"group": log.group.hex()})]
 
 
-def hear_out(node: Node, event: HeardOut) -> None:
-    """This node has what a peer had: it may speak of what was said in its absence."""
+def take(
+    node: Node, event: ChainAsked | AgreeToClose | HeardOut | PresenceHeard, now_ms: int
+) -> list[Effect]:
+    """A person's question or word, or that this node has heard a peer out, or that somebody is there."""
+    if isinstance(event, ChainAsked | AgreeToClose):
+        return [answer(node, event)]
     log = node.logs.get(event.group)
-    if log is not None:
-        log.chain.company.hear_out(event.peer)
-        log.chain.is_stirred = True
+    if log is None:
+        return []
+    if isinstance(event, PresenceHeard):
+        return _hear_presence(log, event, now_ms)
+    log.chain.company.hear_out(event.peer)
+    log.chain.is_stirred = True
+    return []
+
+
+def _hear_presence(log: GroupLog, event: PresenceHeard, now_ms: int) -> list[Effect]:
+    """Somebody is there: count it, and hand it on."""
+    presence, company = event.presence, log.chain.company
+    if presence.key not in log.chain.voting_keys:
+        return []
+    if not company.is_news(presence, now_ms, log.chain.height.delta_ms):
+        return []
+    if not is_presence_signed(log.group, presence):
+        return [Penalize(event.peer, "presence.bad_signature")]
+    company.note(presence, now_ms)
+    log.chain.is_stirred = True
+    if event.relays >= RELAYS_MAX:
+        return []
+    return [PresenceTold(log.group, event.relays + 1, presence)]
+
+
+def _say_present(node: Node, log: GroupLog, now_ms: int) -> list[Effect]:
+    """Say that this voter is there while something waits for a decision, so that timers run (R6, J33)."""
+    chain = log.chain
+    since_ms = chain.height.work_since_ms
+    at_ms = None if since_ms is None else chain.company.says_at_ms(since_ms, chain.height.delta_ms)
+    if at_ms is None:
+        return []
+    effects: list[Effect] = []
+    if at_ms <= now_ms:
+        chain.company.note_said(now_ms)
+        effects.append(PresenceTold(log.group, 0, sign_presence(node.key, log.group, now_ms)))
+        at_ms = now_ms + timing.present_again_ms(chain.height.delta_ms)
+    chain.wake_at_ms = at_ms if chain.wake_at_ms is None else min(at_ms, chain.wake_at_ms)
+    return [*effects, WakeAt(at_ms)]
 
 
 def answer(node: Node, event: ChainAsked | AgreeToClose) -> Reply:

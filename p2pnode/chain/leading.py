@@ -32,7 +32,7 @@ class Next(NamedTuple):
     has_moved: bool = False
 
 
-def take(node: Node, event: LevelAsked | LevelAnswered) -> list[Effect]:
+def take(node: Node, event: LevelAsked | LevelAnswered, now_ms: int) -> list[Effect]:
     """Take an answer, or go on with history; the reply says what comes next."""
     log = node.logs.get(event.group)
     if log is None:
@@ -44,6 +44,7 @@ def take(node: Node, event: LevelAsked | LevelAnswered) -> list[Effect]:
     effects: list[Effect] | None = []
     if isinstance(event, LevelAnswered):
         effects = _answered(node, log, event)
+        log.level.rest(now_ms)
     elif is_whole:
         effects = _replay(node, log)
     after = _next(log, has_moved=isinstance(event, LevelAsked) and effects is not None)

@@ -51,6 +51,9 @@ if TYPE_CHECKING:
 BEHIND_BLOCKS_MIN = 16
 """Who is fewer blocks behind comes there sooner by the log itself."""
 
+PATIENCE_MS = 30_000
+"""While a snapshot is on its way, no block is run for as long after each part of it."""
+
 _TARGET = "level_target"
 _SNAPSHOT = "level_snapshot"
 _FAULT = "level_fault"
@@ -105,6 +108,7 @@ class Level:
         self._log = log
         self._reader: SnapshotReader | None = None
         self.sent: dict[int, Sent] = {}
+        self.resting_until_ms = 0
         self.read_again()
 
     def read_again(self) -> None:
@@ -149,6 +153,10 @@ class Level:
             for chunk in self._log.file.level.chunks():
                 self._reader.add(chunk)
         return self._reader
+
+    def rest(self, now_ms: int) -> None:
+        """Let the chain stand still while a state far above it is on its way."""
+        self.resting_until_ms = 0 if self.target() is None else now_ms + PATIENCE_MS
 
     def begin_reading(self) -> None:
         """Another state is on its way, or none."""

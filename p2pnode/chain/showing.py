@@ -16,7 +16,13 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from p2pnode.consensus.certificate import assemble, configuration_of_value, final_of_value, quorum_of
+from p2pnode.consensus.certificate import (
+    assemble,
+    check_certificate,
+    configuration_of_value,
+    final_of_value,
+    quorum_of,
+)
 from p2pnode.consensus.convocation import CLOSE_TYPE, Closing, decode_closing, encode_closing
 from p2pnode.consensus.format import (
     CERTIFICATE_TYPE,
@@ -72,6 +78,25 @@ def votes_of(certificate: Certificate) -> list[tuple[int, Vote]]:
     subject = subject_of(certificate)
     pairs = zip(certificate.signers, certificate.signatures, strict=True)
     return [(signer, Vote(*subject, signature)) for signer, signature in pairs]
+
+
+def votes_shown(
+    certificate: Certificate, tip: Tip, heard: Collection[tuple[bytes, Vote]]
+) -> list[tuple[bytes, bytes, Vote]]:
+    """The votes that a certificate of the height above a tip adds: (member id, voting key, vote) each.
+
+    Shapes: heard are votes by voting key that were verified before; whoever shows the same again and again
+    makes nobody verify it again. Errors: FormatError certificate.*.
+    """
+    configuration, voters = tip.configuration, tip.configuration.voters
+    votes = [(signer, vote) for signer, vote in votes_of(certificate) if signer < len(voters)]
+    said = [(*voters[signer], vote) for signer, vote in votes]
+    is_quorum = len(said) >= quorum_of(configuration, certificate.attempt)
+    if is_quorum and all((key, vote) in heard for _, key, vote in said):
+        return []
+    epoch, block = configuration.epoch, certificate.block
+    check_certificate(certificate, configuration, tip.group, epoch, block, kind=certificate.kind)
+    return said
 
 
 def items_showing(certificates: Iterable[Certificate]) -> list[Item]:

@@ -119,6 +119,11 @@ class Height:
         return self._view
 
     @property
+    def work_since_ms(self) -> int | None:
+        """Since when this voter has waited for a decision; None when there is nothing to decide."""
+        return self._work_since_ms
+
+    @property
     def lock(self) -> Lock | None:
         """The block that a fresh proposal of the second attempt has to name, or None."""
         return self._convening.known.lock if self._attempt == SECOND_ATTEMPT else None

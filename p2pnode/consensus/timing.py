@@ -46,6 +46,16 @@ def hear_for_ms(delta_ms: int) -> int:
     return 2 * delta_ms
 
 
+def present_for_ms(delta_ms: int) -> int:
+    """For how long a voter that was heard through others counts as there: two minutes, as charters begin."""
+    return 4 * delta_ms
+
+
+def present_again_ms(delta_ms: int) -> int:
+    """How often a voter says that it is there, while something waits for a decision (J33)."""
+    return 2 * delta_ms
+
+
 def repropose_after_ms(delta_ms: int) -> int:
     """How long a leader waits for the F votes of a notarized block before it proposes it again (R5)."""
     return 2 * delta_ms

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from p2pnode.core.codec import Value
+from p2pnode.core.presence import Presence
 
 Request = Any
 
@@ -132,7 +133,7 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A peer sent runs. `pushed` means unasked, as a live announcement."""
+    """A peer sent runs. `pushed` means unasked, as a live announcement, with annexes that they may name."""
 
     request: Request
     group: bytes
@@ -140,6 +141,7 @@ class Received:
     frame: bytes
     is_compressed: bool
     is_pushed: bool
+    annexes: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +187,16 @@ class HeadsConfirmed:
 
     group: bytes
     peer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceHeard:
+    """A peer says that a voter is there (J33). Shapes: relays counts how often that was handed on."""
+
+    group: bytes
+    peer: bytes
+    relays: int
+    presence: Presence
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +302,7 @@ Event = (
     | ConfirmClock
     | PeersPresent
     | HeardOut
+    | PresenceHeard
     | Woke
 )
 
@@ -305,13 +318,23 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Heads moved, after COMMIT. Shapes: heads are `replication.frontier.Head`; own counts our new
-    entries.
+    """Heads moved, after COMMIT.
+
+    Shapes: heads are `replication.frontier.Head`; is_urgent: own entries among them call for a block.
     """
 
     group: bytes
     heads: tuple[Any, ...]
-    own: int = 0
+    is_urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceTold:
+    """A voter is there: those who may read votes are to be told (J33)."""
+
+    group: bytes
+    relays: int
+    presence: Presence
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,6 +424,7 @@ Effect = (
     | HeaderWanted
     | ForkFound
     | Penalize
+    | PresenceTold
     | WakeAt
     | Alert
 )

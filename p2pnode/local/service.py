@@ -149,7 +149,8 @@ class GroupDetail(TypedDict):
 class Waiting(TypedDict):
     """How far a group has decided, and what its next block waits for; names of members are for people.
 
-    level: what of the history behind a snapshot is still to be checked, in words, or nothing.
+    ask: the silent ones without oneself; level: what of the history behind a snapshot is still to be checked,
+    in words, or nothing.
     """
 
     group: str
@@ -160,6 +161,7 @@ class Waiting(TypedDict):
     needed: int
     spoken: list[str]
     silent: list[str]
+    ask: list[str]
     sentence: str
     level: str
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from p2pnode.core.presence import Presence
 from p2pnode.replication.exchange import Cursor, Want
 
 
@@ -21,13 +22,17 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Ingest:
-    """Take runs, one after the other in this order; result: Ingested, when durable."""
+    """Take runs, one after the other in this order; result: Ingested, when durable.
+
+    Shapes: annexes came along unasked; those that the runs do not name are dropped.
+    """
 
     token: int
     group: bytes
     body: bytes
     compressed: bool
     pushed: bool
+    annexes: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,19 @@ class Serve:
     group: bytes
     wants: Sequence[Want]
     bytes_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPush:
+    """Read own entries to be pushed; result: (one encoded run or None, annexes that they name).
+
+    Shapes: None when the run would be longer than run_bytes_max; of the annexes as many as fit together.
+    """
+
+    token: int
+    group: bytes
+    want: Want
+    run_bytes_max: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +145,15 @@ class HearOut:
 
 
 @dataclass(frozen=True, slots=True)
+class HearPresence:
+    """The peer says, or hands on, that a voter is there; its signature is still to be checked."""
+
+    group: bytes
+    relays: int
+    presence: Presence
+
+
+@dataclass(frozen=True, slots=True)
 class HearClock:
     """The peer told its time. Units: its wall clock minus ours."""
 
@@ -151,6 +178,7 @@ Effect = (
     Send
     | Ingest
     | Serve
+    | ReadPush
     | FindAnnexes
     | ListWantedAnnexes
     | KeepAnnexes
@@ -160,6 +188,7 @@ Effect = (
     | OpenBulk
     | RememberCursor
     | HearOut
+    | HearPresence
     | HearClock
     | Blame
     | End

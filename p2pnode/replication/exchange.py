@@ -24,6 +24,9 @@ UNPROVEN_MAX = 128
 """Proofs that are asked for at a time, fewer than a peer takes requests; the others come with the next
 comparison."""
 
+PRESENT_MAX = 4096
+"""More voters than these are forgotten, and told of once more than needed."""
+
 PUSHED_ENTRIES_MAX = 16
 """A longer gap is announced: whoever lacks it asks for it."""
 
@@ -115,8 +118,10 @@ class Exchange:
         self.parked: set[LaneKey] = set()
         self.unproven: dict[LaneKey, int] = {}
         self.pushing: dict[LaneKey, int] = {}
+        self._held_back: dict[LaneKey, int] = {}
         self.is_reconciling = False
         self.is_heard_out = False
+        self._present: dict[bytes, int] = {}
         self._own_key = own_key
         self._their_epoch = _NO_EPOCH
         self._held: dict[LaneKey, int] = {}
@@ -223,8 +228,20 @@ class Exchange:
             return 0
         return min([self.announced or 0, *(changed - 1 for changed in self.pushing.values())])
 
+    def note_presence(self, key: bytes, time_ms: int) -> bool:
+        """A voter's word passes between the peers; False when as much has passed before."""
+        if self._present.get(key, -1) >= time_ms:
+            return False
+        if len(self._present) >= PRESENT_MAX and key not in self._present:
+            self._present.clear()
+        self._present[key] = time_ms
+        return True
+
     def news(self, is_pushing: bool) -> News:
-        """What moved since the last time, as far as the peer may read it and is not known to hold it."""
+        """What moved since the last time, as far as the peer may read it and is not known to hold it.
+
+        Shapes: votes are pushed in any case: a decision takes as long as its slowest quorum.
+        """
         if self.announced is None:
             return News([], [])
         shown: list[Head] = []
@@ -237,18 +254,32 @@ class Exchange:
             is_own = head.author == self._own_key and not head.forked
             if is_own:
                 self._sent[key] = head.seq
-            if (
-                is_pushing
-                and is_own
-                and key not in self.pushing
-                and 0 <= head.seq - first < PUSHED_ENTRIES_MAX
-            ):
-                pushed.append((head, first))
-                self.pushing[key] = head.changed
-            else:
+            if not is_own or not (is_pushing or head.lane == Lane.VOTES):
                 shown.append(head)
+            elif key in self.pushing:
+                self._held_back.setdefault(key, first)
+            else:
+                self._push(head, first, News(shown, pushed))
         self.announced = self.frontier.changed
         return News(shown, pushed)
+
+    def _push(self, head: Head, first: int, news: News) -> None:
+        """Have own entries pushed, or shown when they are too many."""
+        if 0 <= head.seq - first < PUSHED_ENTRIES_MAX:
+            news.pushed.append((head, first))
+            self.pushing[head.author, head.lane] = head.changed
+        else:
+            news.shown.append(head)
+
+    def pushed(self, key: LaneKey) -> News:
+        """A push is on its way: what follows at once, because its lane grew meanwhile."""
+        self.pushing.pop(key, None)
+        first = self._held_back.pop(key, None)
+        head = self.frontier.heads.get(key)
+        news = News([], [])
+        if first is not None and head is not None and not head.forked and head.lane in self.lanes:
+            self._push(head, first, news)
+        return news
 
     @property
     def knows_us(self) -> bool:

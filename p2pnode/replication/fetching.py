@@ -7,6 +7,7 @@ group's members change.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -34,6 +35,7 @@ from p2pnode.replication.messages import (
     Push,
     Runs,
     Wants,
+    annexes_of,
     encode_message,
 )
 from p2pnode.replication.requests import Requests
@@ -48,6 +50,9 @@ PUSHES_MAX = 64
 
 _ANNEXES_REMEMBERED_MAX = 100_000
 
+
+_Place = tuple[bytes, LaneKey]
+"""A lane of a group."""
 
 Suspicion = tuple[Exchange, bytes, int, int]
 """Where a lane may be forked: group, author, lane, seq."""
@@ -77,7 +82,7 @@ class Fetching:
     _asked: dict[int, _Asked] = field(default_factory=dict)
     _last_number: int = 0
     _received_bytes: int = 0
-    _pushes: int = 0
+    _pushes: dict[_Place, deque[int]] = field(default_factory=dict)
     _annexes_asked: set[bytes] = field(default_factory=set)
     _annex_numbers: dict[int, tuple[Exchange, list[bytes]]] = field(default_factory=dict)
     _groups_listing: set[bytes] = field(default_factory=set)
@@ -87,6 +92,8 @@ class Fetching:
         if not exchange.is_open or not exchange.missing:
             return []
         under_way = [frozenset(asked.before) for asked in self._asked.values() if asked.exchange is exchange]
+        # What is being taken is here in a moment.
+        under_way.append(frozenset(key for group, key in self._pushes if group == exchange.group))
         wants = [
             want
             for want in exchange.lacking(under_way)
@@ -190,25 +197,35 @@ class Fetching:
         return [*self.ask(exchange, now_ms), *self.want_annexes(exchange)]
 
     def push(self, exchange: Exchange, message: Push, now_ms: int) -> list[Effect]:
-        """Unasked entries came; the head they end at was learned already."""
+        """Unasked entries came; the head they end at was learned already.
+
+        Errors: FormatError sync.bad_push.
+        """
+        annexes = annexes_of(message)
         key = (message.author, message.lane)
         mine = exchange.frontier.heads.get(key)
-        held = NO_SEQ if mine is None else mine.seq
+        under_way = self._pushes.get((exchange.group, key), deque())
+        held = max([NO_SEQ if mine is None else mine.seq, *under_way])
         is_continuing = message.first <= held + 1 <= message.seq
         if (
             not is_continuing
             or message.lane not in exchange.lanes
-            or self._pushes >= PUSHES_MAX
+            or sum(map(len, self._pushes.values())) >= PUSHES_MAX
             or not self.wanted.claim((exchange.group, *key), self, now_ms)
         ):
             return self.ask(exchange, now_ms)
-        self._pushes += 1
+        under_way.append(message.seq)
+        self._pushes[exchange.group, key] = under_way
         token = self.requests.new(lambda result, now: self._pushed(exchange, key, result, now))
-        return [Ingest(token, exchange.group, message.body, compressed=False, pushed=True)]
+        return [Ingest(token, exchange.group, message.body, False, True, annexes)]
 
     def _pushed(self, exchange: Exchange, key: LaneKey, result: Ingested, now_ms: int) -> list[Effect]:
-        self._pushes -= 1
-        if not any(asked.exchange is exchange and key in asked.before for asked in self._asked.values()):
+        under_way = self._pushes[exchange.group, key]
+        under_way.popleft()
+        if not under_way:
+            del self._pushes[exchange.group, key]
+        is_asked = any(asked.exchange is exchange and key in asked.before for asked in self._asked.values())
+        if not under_way and not is_asked:
             self.wanted.release((exchange.group, *key), self)
         effects = self._judge(exchange, result)
         if result.waiting is not None and key in exchange.missing:

@@ -28,6 +28,7 @@ from p2pnode.core.limits import (
     HEADER_BYTES_MAX,
     SEQ_MAX,
 )
+from p2pnode.core.presence import RELAYS_MAX
 from p2pnode.replication.frontier import EPOCH_BYTES, NO_SEQ, LaneKey
 
 VERSION = 1
@@ -35,6 +36,10 @@ TAG_BYTES = 16
 """Of a head's id; two entries of one place with equal tags would cost their author 2^64 hashes."""
 
 TICKET_BYTES = 16
+PUSH_ANNEXES_MAX = 16
+PUSH_ANNEX_BYTES_MAX = 8192
+"""Of all annexes in a push together: small ones save a round trip, large ones are asked for."""
+
 MESSAGE_BYTES_MAX = FRAME_BYTES_MAX + 64 * 1024
 """A frame body of runs, and the fields around it."""
 
@@ -60,6 +65,7 @@ _Body = Annotated[bytes, msgspec.Meta(max_length=FRAME_BYTES_MAX)]
 _Annex = Annotated[
     bytes, msgspec.Meta(min_length=ANNEX_SALT_BYTES, max_length=ANNEX_SALT_BYTES + ANNEX_BYTES_MAX)
 ]
+_PushedAnnex = Annotated[bytes, msgspec.Meta(min_length=ANNEX_SALT_BYTES, max_length=PUSH_ANNEX_BYTES_MAX)]
 _HeaderBytes = Annotated[bytes, msgspec.Meta(max_length=HEADER_BYTES_MAX)]
 
 
@@ -171,7 +177,7 @@ class Credit(msgspec.Struct, array_like=True, frozen=True, tag=6):
 
 
 class Push(msgspec.Struct, array_like=True, frozen=True, tag=7):
-    """One small run, unasked, of which the last entry is a new head."""
+    """One small run, unasked, of which the last entry is a new head, and small annexes that it names."""
 
     group: _GroupNumber
     author: _Bytes32
@@ -180,6 +186,7 @@ class Push(msgspec.Struct, array_like=True, frozen=True, tag=7):
     seq: _Seq
     tag: _Tag
     body: Annotated[bytes, msgspec.Meta(max_length=8192)]
+    annexes: Annotated[list[_PushedAnnex], msgspec.Meta(max_length=PUSH_ANNEXES_MAX)]
 
 
 class AnnexWant(msgspec.Struct, array_like=True, frozen=True, tag=8):
@@ -265,6 +272,16 @@ class Ticket(msgspec.Struct, array_like=True, frozen=True, tag=15):
     ticket: Annotated[bytes, msgspec.Meta(min_length=TICKET_BYTES, max_length=TICKET_BYTES)]
 
 
+class PresenceShown(msgspec.Struct, array_like=True, frozen=True, tag=16):
+    """A voter says that it is there, handed on `relays` times by others (J33)."""
+
+    group: _GroupNumber
+    relays: Annotated[int, msgspec.Meta(ge=0, le=RELAYS_MAX)]
+    key: _Bytes32
+    time_ms: _Number
+    signature: _Signature
+
+
 Message = (
     Hello
     | Proof
@@ -282,6 +299,7 @@ Message = (
     | Branch
     | Ranges
     | Ticket
+    | PresenceShown
 )
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -337,6 +355,13 @@ def heads_of(columns: HeadColumns) -> list[Shown]:
     if any(head.seq == NO_SEQ and not head.forked for head in heads):
         raise FormatError("sync.bad_heads", "only a forked lane may have no entry before the fork")
     return heads
+
+
+def annexes_of(push: Push) -> Sequence[bytes]:
+    """The annexes that came with pushed entries. Errors: FormatError sync.bad_push."""
+    if sum(map(len, push.annexes)) > PUSH_ANNEX_BYTES_MAX:
+        raise FormatError("sync.bad_push", f"annexes of more than {PUSH_ANNEX_BYTES_MAX} bytes together")
+    return push.annexes
 
 
 def column_of(items: Iterable[bytes]) -> bytes:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from p2pnode.core.errors import PeerError
 from p2pnode.core.limits import CREDIT_BYTES, RUN_BYTES_MAX
-from p2pnode.replication.effects import Effect, FindAnnexes, ReadFork, ReadHeaders, Send, Serve
+from p2pnode.replication.effects import Effect, FindAnnexes, ReadFork, ReadHeaders, ReadPush, Send, Serve
 from p2pnode.replication.exchange import Exchange, Want
 from p2pnode.replication.frontier import Head
 from p2pnode.replication.messages import (
@@ -166,7 +166,7 @@ class Serving:
             case _PushJob():
                 want = Want(job.head.author, job.head.lane, job.first, job.head.seq)
                 token = new(lambda result, _: self._push_read(job, *result))
-                return Serve(token, group, [want], PUSH_BYTES_MAX)
+                return ReadPush(token, group, want, PUSH_BYTES_MAX)
 
     def _finish(
         self, message: Message, again: _Job | None = None, *, is_credited: bool = False
@@ -219,16 +219,22 @@ class Serving:
         signatures = [entry.signature or b"" for entry in entries]
         return self._finish(Branch(job.exchange.number, job.asked.number, headers, signatures))
 
-    def _push_read(self, job: _PushJob, runs: list[bytes], remaining: list[Want]) -> list[Effect]:
-        exchange, head = job.exchange, job.head
-        exchange.pushing.pop((head.author, head.lane), None)
-        if len(runs) == 1 and not remaining and len(runs[0]) <= PUSH_BYTES_MAX:
-            shown = shown_of(head)
-            body = pack_runs(runs, compress=False)
-            push = Push(exchange.number, head.author, head.lane, job.first, head.seq, shown.tag, body)
-            return self._finish(push)
-        # Too much to push: announce it, and the peer asks for it.
-        return self._finish(Heads(exchange.number, exchange.level(), head_columns([shown_of(head)])))
+    def _push_read(self, job: _PushJob, run: bytes | None, annexes: Sequence[bytes]) -> list[Effect]:
+        exchange, shown = job.exchange, shown_of(job.head)
+        news = exchange.pushed(shown.key)
+        for head, first in news.pushed:
+            self._jobs.appendleft(_PushJob(exchange, head, first))
+        if run is not None:
+            body = pack_runs([run], compress=False)
+            place = (shown.author, shown.lane, job.first, shown.seq)
+            effects = self._finish(Push(exchange.number, *place, shown.tag, body, list(annexes)))
+        else:
+            # Too much to push: announce it, and the peer asks for it.
+            effects = self._finish(Heads(exchange.number, exchange.level(), head_columns([shown])))
+        if news.shown:
+            heads = head_columns([shown_of(head) for head in news.shown])
+            effects.append(Send(encode_message(Heads(exchange.number, exchange.level(), heads))))
+        return effects
 
 
 def packed(runs: Sequence[bytes], compress: bool) -> tuple[bytes, bool]:

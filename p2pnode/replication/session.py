@@ -13,11 +13,13 @@ Source: C 4.2 and 4.3, D 7, J5, J23, J38, J39, J42.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from p2pnode.core.errors import FormatError, PeerError
-from p2pnode.replication.effects import Blame, Effect, End, HearClock, HearOut, RememberCursor
+from p2pnode.core.ids import Lane
+from p2pnode.core.presence import Presence
+from p2pnode.replication.effects import Blame, Effect, End, HearClock, HearOut, HearPresence, RememberCursor
 from p2pnode.replication.exchange import Cursor, Exchange, GroupView
 from p2pnode.replication.fetching import Fetching, hashes_of, wants_of
 from p2pnode.replication.fork import check_fork_proof
@@ -39,6 +41,7 @@ from p2pnode.replication.messages import (
     Message,
     Offer,
     Offered,
+    PresenceShown,
     Proof,
     Push,
     Ranges,
@@ -61,6 +64,11 @@ OFFERS_A_SECOND_MAX = 16
 """An offer may call for a long answer: repeating it is bounded."""
 
 
+PRESENCES_MAX = 4096
+PRESENCES_A_SECOND_MAX = 256
+"""Each is a signature to check at worst; a charter with a delta of a second makes voters speak every two."""
+
+
 class Surroundings(Protocol):
     """What a session may look at: live, and without waiting."""
 
@@ -79,6 +87,9 @@ class Surroundings(Protocol):
 
     def cursor(self, peer: bytes, group: bytes) -> Cursor | None:
         """Up to where this node has everything that a peer had."""
+
+    def presences(self, group: bytes) -> Sequence[tuple[int, Presence]]:
+        """The last words of voters that they are there, and how often each was handed on with this time."""
 
 
 class Session:
@@ -114,6 +125,7 @@ class Session:
         self._deadline_ms: int | None = now_ms + HANDSHAKE_MS
         self._start_ms = now_ms
         self._offers_taken = 0
+        self._presences_taken = 0
         self._is_over = False
 
     def wake_at_ms(self, now_ms: int) -> int:
@@ -220,6 +232,11 @@ class Session:
             return []
         return [send(Fork(exchange.number, fork.author, fork.lane, proof))]
 
+    def presence_told(self, group: bytes, relays: int, presence: Presence) -> list[Effect]:
+        """A voter is there, as this node says itself or has heard."""
+        exchange = self.open_group(group)
+        return [] if exchange is None or self._is_over else self._tell_presence(exchange, relays, presence)
+
     def tick(self, now_ms: int) -> list[Effect]:
         """Time went by."""
         if self._is_over:
@@ -274,7 +291,21 @@ class Session:
             if not exchange.is_heard_out and exchange.told > NO_SEQ and exchange.is_level:
                 exchange.is_heard_out = True
                 effects.append(HearOut(exchange.group))
+                for relays, presence in self._local.presences(exchange.group):
+                    effects += self._tell_presence(exchange, relays, presence)
         return effects
+
+    def _tell_presence(self, exchange: Exchange, relays: int, presence: Presence) -> list[Effect]:
+        is_theirs = presence.key == self.peer_key or Lane.VOTES.value not in exchange.lanes
+        if is_theirs or not exchange.note_presence(presence.key, presence.time_ms):
+            return []
+        return [send(PresenceShown(exchange.number, relays, *presence))]
+
+    def _take_presence(self, exchange: Exchange, message: PresenceShown) -> list[Effect]:
+        if not exchange.note_presence(message.key, message.time_ms):
+            return []
+        presence = Presence(message.key, message.time_ms, message.signature)
+        return [HearPresence(exchange.group, message.relays, presence)]
 
     def _is_cursor_due(self) -> bool:
         return self._offering is not None and any(exchange.is_cursor_due for exchange in self._offering)
@@ -313,6 +344,13 @@ class Session:
                 return self._fetching.annexes(message, size_bytes)
             case Branch():
                 return self._hunting.branch(message)
+            case PresenceShown():
+                self._presences_taken += 1
+                seconds = (now_ms - self._start_ms) // 1000
+                if self._presences_taken > PRESENCES_MAX + PRESENCES_A_SECOND_MAX * seconds:
+                    raise PeerError("sync.too_many_presences", f"at most {PRESENCES_A_SECOND_MAX} a second")
+                exchange = self._offering.numbered(message.group)
+                return [] if exchange is None else self._take_presence(exchange, message)
             case Heads() | Push() | Ranges() | Fork() | Wants() | AnnexWant() | ForkWant() | BranchWant():
                 exchange = self._offering.numbered(message.group)
                 # Not an offence: the group may have been closed here while the frame was under way.

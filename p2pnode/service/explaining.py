@@ -152,9 +152,9 @@ def _who_must_act(held: HeldGroup, waiting: Waiting) -> str:
     if waiting["stage"] == "closes":
         name = shlex.quote(held.name)
         return f"who is here agrees to go on without the silent ones: p2pnode group convene {name} --yes"
-    if not waiting["silent"]:
+    if not waiting["ask"]:
         return ""
-    return f"nothing, if their nodes come on-line soon; otherwise ask {', '.join(waiting['silent'])}"
+    return f"nothing, if their nodes come on-line soon; otherwise ask {', '.join(waiting['ask'])}"
 
 
 async def _explain_entry(context: Context, row: EntryRow) -> Explanation:

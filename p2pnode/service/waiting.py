@@ -52,6 +52,7 @@ async def waiting_of(context: Context, held: HeldGroup) -> Waiting:
             needed=0,
             spoken=[],
             silent=[],
+            ask=[],
             sentence=sentence,
             level="",
         )
@@ -59,6 +60,8 @@ async def waiting_of(context: Context, held: HeldGroup) -> Waiting:
 
     spoken = await context.describe(held, lambda names: [names.member_name(one) for one in missing.spoken])
     silent = await context.describe(held, lambda names: [names.member_name(one) for one in missing.silent])
+    own = held.state.member_of(context.port.own_key)
+    others = [one for one in missing.silent if own is None or one != own.id]
     return Waiting(
         group=held.group.hex(),
         height=report.height,
@@ -68,6 +71,7 @@ async def waiting_of(context: Context, held: HeldGroup) -> Waiting:
         needed=missing.needed,
         spoken=spoken,
         silent=silent,
+        ask=await context.describe(held, lambda names: [names.member_name(one) for one in others]),
         sentence=_sentence(missing.stage, silent, len(spoken), missing.needed),
         level=_level_sentence(report.level),
     )

@@ -52,7 +52,7 @@ def _run(writer_home: object, reader_home: object) -> dict[str, float]:
         checked = reader.ask("checked")
         reader.kill()
     if usable["members"] < 2 or usable["snapshot"] != height:
-        raise AssertionError(f"the state did not come from a snapshot: {usable}")
+        raise AssertionError(f"the state of block {height} did not come from a snapshot: {usable}")
     return {
         "usable": (usable["ns"] - start["ns"]) / 1e6,
         "all": (end["ns"] - start["ns"]) / 1e6,

@@ -143,6 +143,8 @@ def _read_message(data: bytes) -> messages.Message:
             messages.items_of(message.authors, 32)
         case messages.AnnexWant():
             messages.items_of(message.hashes, 32)
+        case messages.Push():
+            messages.annexes_of(message)
         case messages.Ranges():
             ranges.Reconciler(()).answer(message.parts)
     return message

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -15,6 +15,7 @@ import trio
 from p2pnode.core.crypto import SigningKey, sha256
 from p2pnode.core.errors import NodeError, PeerError, Unreachable, UsageError
 from p2pnode.core.ids import DeviceKey, device_key_of_peer_id, peer_id_of
+from p2pnode.core.presence import Presence
 from p2pnode.governance.inception import Inception
 from p2pnode.governance.invitation import parse_link
 from p2pnode.governance.joining import join_by, join_entry
@@ -197,6 +198,9 @@ class _Spy:
 
     def cursor(self, peer: bytes, group: bytes) -> Cursor | None:
         return None
+
+    def presences(self, group: bytes) -> Sequence[tuple[int, Presence]]:
+        return ()
 
 
 class _Talk:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from p2pnode.core.events import AnnexesReceived, ClockHeard, ForkShown, HeardOut, Received, Reply
+from p2pnode.core.events import (
+    AnnexesReceived,
+    ClockHeard,
+    ForkShown,
+    HeardOut,
+    PresenceHeard,
+    Received,
+    Reply,
+)
+from p2pnode.core.presence import Presence
 from p2pnode.replication import effects as wish
 from p2pnode.replication.exchange import Cursor, GroupView
 from p2pnode.replication.frontier import Head
@@ -61,6 +70,10 @@ class End:
     def cursor(self, peer: bytes, group: bytes) -> Cursor | None:
         return self.machine.cursor(peer, group)
 
+    def presences(self, group: bytes) -> Sequence[tuple[int, Presence]]:
+        view = self.machine.views.get(group)
+        return [] if view is None else list(view.presences.values())
+
     # ---- what happens
 
     def start(self) -> None:
@@ -74,14 +87,17 @@ class End:
         if self.is_open:
             self._feed(self.session.done(token, result, self._now_ms))
 
-    def moved(self, group: bytes, heads: Iterable[Head]) -> None:
-        self._feed(self.session.moved(group, heads, self._now_ms))
+    def moved(self, group: bytes, heads: Iterable[Head], *, is_pushing: bool) -> None:
+        self._feed(self.session.moved(group, heads, self._now_ms, is_pushing=is_pushing))
 
     def regrouped(self, group: bytes) -> None:
         self._feed(self.session.regrouped(group, self._now_ms))
 
     def annexes_wanted(self, group: bytes) -> None:
         self._feed(self.session.annexes_wanted(group))
+
+    def presence_told(self, group: bytes, relays: int, presence: Presence) -> None:
+        self._feed(self.session.presence_told(group, relays, presence))
 
     def fork_found(self, group: bytes, proof: bytes) -> None:
         self._feed(self.session.fork_found(group, proof))
@@ -140,10 +156,17 @@ class End:
         match effect:
             case wish.Send(frame):
                 self.send_raw(frame)
-            case wish.Ingest(token, group, body, compressed, pushed):
+            case wish.Ingest(token, group, body, compressed, pushed, annexes):
+                blobs = tuple(annexes)
                 machine.submit(
                     Received(
-                        lambda reply: self.done(token, reply.value), group, peer, body, compressed, pushed
+                        lambda reply: self.done(token, reply.value),
+                        group,
+                        peer,
+                        body,
+                        compressed,
+                        pushed,
+                        blobs,
                     )
                 )
             case wish.KeepAnnexes(token, group, blobs):
@@ -154,6 +177,8 @@ class End:
                 machine.submit(ForkShown(lambda reply: self._fork_kept(token, reply), group, peer, proof))
             case wish.RememberCursor():
                 self._remember(effect)
+            case wish.HearPresence(group, relays, presence):
+                machine.submit(PresenceHeard(group, peer, relays, presence))
             case wish.HearOut(group):
                 machine.submit(HeardOut(group, peer))
             case wish.HearClock(offset_ms):
@@ -174,12 +199,16 @@ class End:
 
     def _read(self, effect: Any) -> None:
         """Requests that only read."""
-        if not self.is_open or (self.machine.is_mute and isinstance(effect, wish.Serve)):
+        is_silent = self.machine.is_mute and isinstance(effect, wish.Serve | wish.ReadPush)
+        if not self.is_open or is_silent:
             return
         view = self.machine.views.get(effect.group)
         match effect:
             case wish.Serve(token, _, wants, bytes_max):
                 self.done(token, ([], []) if view is None else view.reader.read_runs(wants, bytes_max))
+            case wish.ReadPush(token, _, want, run_bytes_max):
+                pushed = (None, []) if view is None else view.reader.read_push(want, (), run_bytes_max)
+                self.done(token, pushed)
             case wish.ReadHeaders(token, _, author, lane, first, count):
                 self.done(token, [] if view is None else view.reader.read_headers(author, lane, first, count))
             case wish.FindAnnexes(token, _, hashes):

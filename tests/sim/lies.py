@@ -315,7 +315,8 @@ def _bad_push(liar: Liar) -> None:
     entry = liar.entry(liar.tip(), "push")
     entry = Entry(entry.header, entry.header_bytes, entry.id, liar.chance.bytes(64), entry.payload)
     seq = entry.header.seq
-    push = Push(liar.group_number(), liar.liar.key.public, 0, seq, seq, entry.id[:16], liar.frame([entry]))
+    place = (liar.liar.key.public, 0, seq, seq, entry.id[:16])
+    push = Push(liar.group_number(), *place, liar.frame([entry]), [bytes(64)])
     liar.say(encode_message(push))
 
 

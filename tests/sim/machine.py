@@ -33,6 +33,7 @@ from p2pnode.core.events import (
     PeersPresent,
     Penalize,
     PrepareJoin,
+    PresenceTold,
     Regrouped,
     Reply,
     SignatureFound,
@@ -40,6 +41,7 @@ from p2pnode.core.events import (
     WakeAt,
     Woke,
 )
+from p2pnode.core.presence import Presence
 from p2pnode.governance.access import lanes_readable
 from p2pnode.governance.invitation import Link, encode_link, invite
 from p2pnode.governance.state import GroupState
@@ -51,6 +53,7 @@ from p2pnode.replication.frontier import Frontier
 from p2pnode.replication.wanted import Wanted
 from p2pnode.serving import GroupReader
 from p2pnode.store.node_file import NodeFile
+from protocols.sessions import PUSHED_PEERS_MAX
 from tests.sim.assembly import open_founded
 from tests.sim.conversation import End
 from tests.sim.disk import Disk, PowerLoss, SharedReader, SimulatedShelf
@@ -81,6 +84,7 @@ class View:
     reader: GroupReader
     is_confirmed: bool = False
     is_unconfirmed: bool = False
+    presences: dict[bytes, tuple[int, Presence]] = field(default_factory=dict)
     is_introduced: bool = False
     """Whether the heads that were there at the start have been told."""
 
@@ -292,23 +296,18 @@ class Machine:
         match effect:
             case Regrouped(group, state, epoch):
                 self._regroup(group, state, epoch)
-            case Moved(group, heads):
+            case Moved(group, heads, is_urgent):
                 self.views[group].frontier.apply(heads)
                 self.world.watch.moved(self, group, heads)
                 self.views[group].is_introduced = True
-                for end in list(self.ends.values()):
-                    end.moved(group, heads)
+                for rank, end in enumerate(list(self.ends.values())):
+                    end.moved(group, heads, is_pushing=is_urgent or rank < PUSHED_PEERS_MAX)
             case Closed(group):
                 self.views.pop(group, None)
                 for end in list(self.ends.values()):
                     end.regrouped(group)
-            case AnnexesWanted(group):
-                for end in list(self.ends.values()):
-                    end.annexes_wanted(group)
-            case ForkFound(group, author, proof):
-                self.world.watch.fork_found(self, author)
-                for end in list(self.ends.values()):
-                    end.fork_found(group, proof)
+            case AnnexesWanted() | ForkFound() | PresenceTold():
+                self._tell_ends(effect)
             case Penalize(peer, rule):
                 self.penalize(peer, rule)
             case SignatureWanted(group, entry) | HeaderWanted(group, entry):
@@ -320,6 +319,21 @@ class Machine:
             case Alert(rule, _, facts):
                 self.facts[rule] = facts
                 self._alert(rule, bytes.fromhex(facts.get("group", "")))
+
+    def _tell_ends(self, effect: AnnexesWanted | ForkFound | PresenceTold) -> None:
+        """Have every session hear of something that is no move of a head."""
+        if isinstance(effect, ForkFound):
+            self.world.watch.fork_found(self, effect.author)
+        if isinstance(effect, PresenceTold):
+            self.views[effect.group].presences[effect.presence.key] = (effect.relays, effect.presence)
+        for end in list(self.ends.values()):
+            match effect:
+                case AnnexesWanted(group):
+                    end.annexes_wanted(group)
+                case ForkFound(group, _, proof):
+                    end.fork_found(group, proof)
+                case PresenceTold(group, relays, presence):
+                    end.presence_told(group, relays, presence)
 
     def _regroup(self, group: bytes, state: GroupState, epoch: bytes) -> None:
         view = self.views.get(group)

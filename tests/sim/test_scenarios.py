@@ -336,3 +336,17 @@ def test_20_two_of_five_are_gone_and_the_others_convene_again(is_returning: bool
         assert outcome.counts["alert convocation.asked"] >= 2
         assert certificate.attempt == 1
         assert voters["alice"] == ["alice", "bob", "carol"]
+
+
+def test_a_decision_takes_two_round_trips() -> None:
+    """Entry, proposal, N and F go one way each: nothing on the way is announced first and asked for then."""
+    half_ms, at_ms = 50, 30_000
+    names = NAMES[:4]
+    steps: list[Step] = [[1, "slow", a, b, half_ms, half_ms, 0] for a in names for b in names if a != b]
+    world = world_of(4, [*steps, *motions(at_ms, "alice"), *motions(at_ms + 10_000, "bob")])
+    found_ms: list[int] = []
+    for looked_ms in (at_ms + 9_000, at_ms + 19_000):
+        world.timeline.at(looked_ms, lambda: found_ms.append(max(world.watch.chains.first_ms.values())))
+    played(world)
+    waits_ms = [found_ms[0] - at_ms, found_ms[1] - at_ms - 10_000]
+    assert all(0 < wait_ms <= 4 * half_ms + 20 for wait_ms in waits_ms), "four ways, and a few ms on machines"

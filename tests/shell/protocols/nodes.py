@@ -12,6 +12,7 @@ import trio
 
 from p2pnode.core.crypto import sha256
 from p2pnode.core.errors import Unreachable, UsageError
+from p2pnode.core.presence import Presence
 from p2pnode.replication.exchange import Cursor, GroupView, Ingested, Want
 from p2pnode.replication.frontier import Head
 from p2pnode.replication.run import StoredEntry
@@ -95,6 +96,7 @@ class MemoryNode:
         self.penalties: list[tuple[bytes, str]] = []
         self.confirmed: list[bytes] = []
         self.heard: list[tuple[bytes, bytes]] = []
+        self.heard_there: list[tuple[int, Presence]] = []
         self.offsets_ms: list[int] = []
         self.wall_ahead_ms = 0
         self.opened: list[tuple[str, bool]] = []
@@ -136,6 +138,12 @@ class MemoryNode:
     def heads_confirmed(self, peer: bytes, group: bytes) -> None:
         self.confirmed.append(peer)
 
+    def presences(self, group: bytes) -> Sequence[tuple[int, Presence]]:
+        return self.shelf.presences(group)
+
+    def presence_heard(self, peer: bytes, group: bytes, relays: int, presence: Presence) -> None:
+        self.heard_there.append((relays, presence))
+
     def heard_out(self, peer: bytes, group: bytes) -> None:
         self.heard.append((peer, group))
 
@@ -143,9 +151,15 @@ class MemoryNode:
         self.offsets_ms.append(offset_ms)
 
     async def ingest(
-        self, group: bytes, peer: bytes, frame: bytes, compressed: bool, pushed: bool
+        self,
+        group: bytes,
+        peer: bytes,
+        frame: bytes,
+        compressed: bool,
+        pushed: bool,
+        annexes: Sequence[bytes] = (),
     ) -> Ingested:
-        result, heads = self.shelf.ingest(group, frame, compressed, pushed)
+        result, heads = self.shelf.ingest(group, frame, compressed, pushed, annexes)
         await trio.lowlevel.checkpoint()
         self.moved(group, heads)
         return result
@@ -155,6 +169,12 @@ class MemoryNode:
     ) -> tuple[list[bytes], list[Want]]:
         await trio.lowlevel.checkpoint()
         return self.shelf.read_runs(group, wants, bytes_max)
+
+    async def read_push(
+        self, group: bytes, want: Want, run_bytes_max: int
+    ) -> tuple[bytes | None, list[bytes]]:
+        await trio.lowlevel.checkpoint()
+        return self.shelf.read_push(group, want, run_bytes_max)
 
     async def read_annexes(self, group: bytes, hashes: Sequence[bytes]) -> list[bytes]:
         await trio.lowlevel.checkpoint()

@@ -474,6 +474,29 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(levelling, "BEHIND_BLOCKS_MIN", FEW_BLOCKS)
 
 
+def test_no_block_is_run_while_a_snapshot_is_on_its_way(machine: MachineOf) -> None:
+    founder, group = long_group(machine)
+    late = newcomer_to(machine, founder, group)
+    wanted = at_chunks(late, founder, group)
+    founder.share(late, group)
+    assert late.node.logs[group].chain.tip.height == 0
+    height = founder.node.logs[group].chain.tip.height
+    assert answered(late, founder, group, wanted).wanted == BlocksWanted(1, height)
+    assert late.node.logs[group].chain.tip.height == height
+
+
+def test_a_snapshot_that_stays_away_holds_nothing_up(machine: MachineOf) -> None:
+    founder, group = long_group(machine)
+    late = newcomer_to(machine, founder, group)
+    at_chunks(late, founder, group)
+    founder.share(late, group)
+    for step in range(20):
+        late.handle(Woke(), NOW_MS + levelling.PATIENCE_MS + step)
+    assert late.node.logs[group].chain.tip.id == founder.node.logs[group].chain.tip.id
+    assert late.node.logs[group].level.snapshot == 0
+    assert next_of(late, group) == Next(None, is_busy=False), "it has come too late"
+
+
 @pytest.mark.usefixtures("_soon")
 def test_a_voter_says_nothing_before_it_can_judge_blocks(tmp_path: Path) -> None:
     council = Council(tmp_path, ("alice", "bob", "carol"), checkpoint_entries=1)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from p2pnode.core.crypto import ZERO_HASH, SigningKey, is_signed, sha256
 from p2pnode.core.entry import ENTRY_TAG, Header, payload_fields, sign_entry
 from p2pnode.core.errors import FormatError
+from p2pnode.core.presence import Presence
 from p2pnode.replication.exchange import Cursor, GroupView, Ingested, Want
 from p2pnode.replication.fork import check_fork_proof
 from p2pnode.replication.frontier import Frontier, Head, LaneKey
@@ -54,6 +55,7 @@ class Shelf:
         self.key = key_of(name)
         self.racks: dict[bytes, Rack] = {}
         self.cursors: dict[tuple[bytes, bytes], Cursor] = {}
+        self.there: list[tuple[int, Presence]] = []
         self.blamed: list[str] = []
         self.faults: dict[LaneKey, int] = {}
         self.ingested: list[tuple[bytes, bool]] = []
@@ -84,6 +86,9 @@ class Shelf:
     def cursor(self, peer: bytes, group: bytes) -> Cursor | None:
         return self.cursors.get((peer, group))
 
+    def presences(self, group: bytes) -> Sequence[tuple[int, Presence]]:
+        return self.there
+
     # Writing and reading.
 
     def put(self, key: LaneKey, entries: Sequence[StoredEntry], *, group: bytes = GROUP) -> Head:
@@ -106,9 +111,9 @@ class Shelf:
         return self.put((self.own_key, lane), chain(self.key, lane, have, count, text, group), group=group)
 
     def ingest(
-        self, group: bytes, frame: bytes, compressed: bool, pushed: bool
+        self, group: bytes, frame: bytes, compressed: bool, pushed: bool, annexes: Sequence[bytes] = ()
     ) -> tuple[Ingested, list[Head]]:
-        """Take runs; also the heads that moved."""
+        """Take runs; also the heads that moved. Annexes are kept when a new entry's payload is their hash."""
         self.ingested.append((frame, pushed))
         rack = self.racks[group]
         heads: list[Head] = []
@@ -132,6 +137,8 @@ class Shelf:
                 end = rack.ends.get((run.author, run.lane), run.first_seq + len(run.rows)) - run.first_seq
                 fresh = [_stored(row, row is last) for row in run.rows[len(have) - run.first_seq : end]]
                 stored += len(fresh)
+                named = {entry.payload for entry in fresh}
+                rack.annexes.update({sha256(blob): blob for blob in annexes if sha256(blob) in named})
                 if fresh:
                     heads.append(self.put((run.author, run.lane), fresh, group=group))
         return Ingested(stored, None, waiting, suspect), heads
@@ -157,6 +164,15 @@ class Shelf:
             if first < len(have):
                 remaining.append(want._replace(first=first))
         return runs, remaining
+
+    def read_push(self, group: bytes, want: Want, run_bytes_max: int) -> tuple[bytes | None, list[bytes]]:
+        runs, remaining = self.read_runs(group, [want], run_bytes_max)
+        if len(runs) != 1 or remaining or len(runs[0]) > run_bytes_max:
+            return None, []
+        rack = self.racks[group]
+        entries = rack.lanes[want.author, want.lane][want.first : want.last + 1]
+        payloads = [entry.payload or b"" for entry in entries]
+        return runs[0], [rack.annexes[payload] for payload in payloads if payload in rack.annexes]
 
     def read_headers(self, group: bytes, key: LaneKey, first: int, count: int) -> list[StoredEntry]:
         return self.racks[group].lanes.get(key, [])[first : first + count]

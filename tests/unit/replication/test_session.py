@@ -8,6 +8,7 @@ import pytest
 
 from p2pnode.core.crypto import sha256
 from p2pnode.core.limits import ANNEX_SALT_BYTES, CREDIT_BYTES, RUN_BYTES_MAX
+from p2pnode.core.presence import sign_presence
 from p2pnode.replication import effects as fx
 from p2pnode.replication.exchange import Ingested, Want
 from p2pnode.replication.fork import Branch, check_fork_proof, encode_fork_proof
@@ -20,6 +21,7 @@ from p2pnode.replication.messages import (
     Hello,
     Offer,
     Offered,
+    PresenceShown,
     Proof,
     Push,
     Runs,
@@ -30,7 +32,7 @@ from p2pnode.replication.messages import (
     head_columns,
 )
 from p2pnode.replication.serving import SLICE_BYTES_MIN
-from p2pnode.replication.session import Session
+from p2pnode.replication.session import PRESENCES_MAX, Session
 from p2pnode.replication.wanted import CLAIM_MS, Wanted
 from tests.unit.replication.shelf import GROUP, START_MS, Shelf, chain, key_of
 from tests.unit.replication.wire import Pair, Side
@@ -615,7 +617,7 @@ def test_the_cursor_never_passes_a_push_that_is_under_way() -> None:
     pair = _met(alice, bob)
     head = alice.append()
     effects = pair.left.session.moved(GROUP, [head], pair.now_ms)
-    assert [type(effect) for effect in effects] == [fx.Serve]
+    assert [type(effect) for effect in effects] == [fx.ReadPush]
     exchange = pair.left.session.open_group(GROUP)
     assert exchange is not None
     assert exchange.level() == head.changed - 1
@@ -798,3 +800,30 @@ def test_c41_nothing_is_level_while_ranges_are_compared() -> None:
 
 def entries_of(shelf: Shelf, name: str) -> list[Any]:
     return shelf.racks[GROUP].lanes[key_of(name).public, 0]
+
+
+def test_j33_presence_is_told_once_to_who_may_read_votes_and_to_who_comes_later() -> None:
+    alice, bob = _two()
+    early = sign_presence(key_of("carol"), GROUP, START_MS)
+    alice.there = [(1, early)]
+    pair = _met(alice, bob)
+    assert fx.HearPresence(GROUP, 1, early) in pair.right.heard
+    later = sign_presence(key_of("carol"), GROUP, START_MS + 1)
+    for _ in range(2):
+        pair.left.perform(pair.left.session.presence_told(GROUP, 0, later), pair.now_ms)
+        assert pair.settle()
+        pair.right.perform(pair.right.session.presence_told(GROUP, 1, later), pair.now_ms)
+        assert pair.settle()
+    heard = [effect for effect in pair.right.heard if isinstance(effect, fx.HearPresence)]
+    assert heard == [fx.HearPresence(GROUP, 1, early), fx.HearPresence(GROUP, 0, later)]
+    assert not any(isinstance(effect, fx.HearPresence) for effect in pair.left.heard), "no echo"
+
+
+def test_j33_too_much_presence_ends_the_session() -> None:
+    alice, bob = _two()
+    pair = _met(alice, bob)
+    number = pair.left.session.open_group(GROUP).number  # type: ignore[union-attr]
+    for time_ms in range(PRESENCES_MAX + 1):
+        shown = PresenceShown(number, 0, alice.own_key, time_ms, bytes(64))
+        effects = pair.right.session.receive(encode_message(shown), pair.now_ms)
+    assert effects[0] == fx.Blame("sync.too_many_presences")

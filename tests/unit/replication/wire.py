@@ -28,6 +28,7 @@ class Side:
         self.frames: list[bytes] = []
         self.is_over = False
         self.confirmed = 0
+        self.heard: list[fx.Effect] = []
         self.session = Session(
             shelf,
             peer.own_key,
@@ -49,16 +50,9 @@ class Side:
                 self.frames.append(frame)
                 self.bytes_sent += len(frame)
                 return []
-            case fx.Ingest(token, group, body, compressed, pushed):
-                result, heads = shelf.ingest(group, body, compressed, pushed)
+            case fx.Ingest(token, group, body, compressed, pushed, annexes):
+                result, heads = shelf.ingest(group, body, compressed, pushed, annexes)
                 return session.moved(group, heads, now_ms) + session.done(token, result, now_ms)
-            case fx.Serve(token, group, wants, bytes_max):
-                return session.done(token, shelf.read_runs(group, wants, bytes_max), now_ms)
-            case fx.FindAnnexes(token, group, hashes):
-                annexes = shelf.racks[group].annexes
-                return session.done(token, [annexes[h] for h in hashes if h in annexes], now_ms)
-            case fx.ListWantedAnnexes(token, group):
-                return session.done(token, list(shelf.racks[group].wanted), now_ms)
             case fx.KeepAnnexes(token, group, blobs):
                 rack = shelf.racks[group]
                 for blob in blobs:
@@ -66,16 +60,11 @@ class Side:
                     rack.annexes[digest] = blob
                     rack.wanted.remove(digest)
                 return session.done(token, None, now_ms)
-            case fx.ReadFork(token, group, author, lane):
-                return session.done(token, shelf.racks[group].forks.get((author, lane)), now_ms)
             case fx.KeepFork(token, group, proof):
                 rule = shelf.keep_fork(group, proof)
                 rack = shelf.racks[group]
                 heads = [] if rule else [rack.frontier.changed_since(0)[-1]]
                 return session.moved(group, heads, now_ms) + session.done(token, rule, now_ms)
-            case fx.ReadHeaders(token, group, author, lane, first, count):
-                found = shelf.read_headers(group, (author, lane), first, count)
-                return session.done(token, found, now_ms)
             case fx.RememberCursor(group, cursor):
                 self.confirmed += 1
                 shelf.cursors[session.peer_key, group] = cursor
@@ -86,8 +75,30 @@ class Side:
             case fx.End():
                 self.is_over = True
                 return []
-            case fx.HearClock() | fx.HearOut():
+            case fx.HearClock() | fx.HearOut() | fx.HearPresence():
+                self.heard.append(effect)
                 return []
+            case _:
+                return self._read(effect, now_ms)
+
+    def _read(self, effect: fx.Effect, now_ms: int) -> list[fx.Effect]:
+        """Requests that only read."""
+        shelf, session = self.shelf, self.session
+        match effect:
+            case fx.Serve(token, group, wants, bytes_max):
+                return session.done(token, shelf.read_runs(group, wants, bytes_max), now_ms)
+            case fx.ReadPush(token, group, want, run_bytes_max):
+                return session.done(token, shelf.read_push(group, want, run_bytes_max), now_ms)
+            case fx.FindAnnexes(token, group, hashes):
+                annexes = shelf.racks[group].annexes
+                return session.done(token, [annexes[h] for h in hashes if h in annexes], now_ms)
+            case fx.ListWantedAnnexes(token, group):
+                return session.done(token, list(shelf.racks[group].wanted), now_ms)
+            case fx.ReadFork(token, group, author, lane):
+                return session.done(token, shelf.racks[group].forks.get((author, lane)), now_ms)
+            case fx.ReadHeaders(token, group, author, lane, first, count):
+                found = shelf.read_headers(group, (author, lane), first, count)
+                return session.done(token, found, now_ms)
             case _:
                 raise AssertionError(effect)
 

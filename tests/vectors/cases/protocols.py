@@ -42,9 +42,11 @@ def _each_message() -> dict[str, messages.Message]:
         "runs": messages.Runs(3, 1, False, True, b"body"),
         "end of runs": messages.Runs(3, 1, True, False, b""),
         "credit": messages.Credit(65536),
-        "push": messages.Push(3, ALICE.public, 0, 7, 7, _16, b"body"),
+        "push": messages.Push(3, ALICE.public, 0, 7, 7, _16, b"body", []),
+        "push with a body": messages.Push(3, ALICE.public, 1, 0, 1, _16, b"body", [bytes(32) + b"\x80"]),
         "annexes wanted": messages.AnnexWant(3, 2, _32 * 2),
         "annexes": messages.Annexes(3, 2, True, [bytes(32) + b"\x80"]),
+        "presence": messages.PresenceShown(3, 1, ALICE.public, START_MS, bytes(64)),
         "fork wanted": messages.ForkWant(3, ALICE.public, 0),
         "fork": messages.Fork(3, ALICE.public, 0, b"proof"),
         "branch wanted": messages.BranchWant(3, 4, ALICE.public, 0, 5, 512),
@@ -81,7 +83,11 @@ def _sync_message() -> Document:
         "seq 2^40": _packed(4, 0, 0, False, _32, b"\x00", [2**40], [0]),
         "credit of nothing": _packed(6, 0),
         "credit of 65 MiB": _packed(6, 65 << 20),
-        "push of 8,193 bytes": _packed(7, 0, _32, 0, 0, 0, _16, bytes(8193)),
+        "push of 8,193 bytes": _packed(7, 0, _32, 0, 0, 0, _16, bytes(8193), []),
+        "push without a list of annexes": _packed(7, 0, _32, 0, 0, 0, _16, b"body"),
+        "push of 17 annexes": _packed(7, 0, _32, 0, 0, 0, _16, b"body", [bytes(32)] * 17),
+        "push of an annex of 31 bytes": _packed(7, 0, _32, 0, 0, 0, _16, b"body", [bytes(31)]),
+        "push of an annex of 8,193 bytes": _packed(7, 0, _32, 0, 0, 0, _16, b"body", [bytes(8193)]),
         "an annex without its random bytes": _packed(9, 0, 0, True, [bytes(31)]),
         "513 headers wanted": _packed(12, 0, 0, _32, 0, 0, 513),
         "more than a frame holds": bytes(messages.MESSAGE_BYTES_MAX + 1),
@@ -99,6 +105,8 @@ def _sync_message() -> Document:
         file.reject(name, _packed(3, 0, 0, columns), "sync.bad_heads")
     file.reject("wants of half an author", _packed(4, 0, 0, False, _16, b"", [], []), "sync.bad_column")
     file.reject("annexes of half a hash", _packed(8, 0, 0, _16), "sync.bad_column")
+    push = _packed(7, 0, _32, 0, 0, 0, _16, b"body", [bytes(4096), bytes(4097)])
+    file.reject("push of 8,193 bytes of annexes", push, "sync.bad_push")
     bound = author + b"\x00"
     for name, parts in {
         "a bound of 32 bytes": [[author, b"", False, None]],
