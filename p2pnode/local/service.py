@@ -417,9 +417,7 @@ class Service(EconomyCalls, Protocol):
     async def group(self, group: str) -> GroupDetail: ...
 
     async def found_group(self, name: str, template: str, my_name: str, charter: str | None) -> GroupDetail:
-        """Found a group from a charter template, or from a charter as TOML; my_name is for its members and
-        lives in an annex (J11).
-        """
+        """Found a group from a template, or from a charter as TOML; my_name lives in an annex (J11)."""
 
     async def offer_founding(self, my_name: str) -> FounderOffer:
         """What a founder hands to whoever writes the terms."""
