@@ -149,8 +149,7 @@ class GroupDetail(TypedDict):
 class Waiting(TypedDict):
     """How far a group has decided, and what its next block waits for; names of members are for people.
 
-    ask: the silent ones without oneself; level: what of the history behind a snapshot is still to be checked,
-    in words, or nothing.
+    ask: the silent ones without oneself; level: as in GroupSummary.
     """
 
     group: str

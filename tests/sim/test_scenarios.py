@@ -323,7 +323,8 @@ def test_20_two_of_five_are_gone_and_the_others_convene_again(is_returning: bool
     steps += [[29 * DAY_MS + hour * 3_600_000, "agree", name, LABEL] for hour in range(24) for name in there]
     if is_returning:
         steps.append([14 * DAY_MS + 3_600_000, "boot", "dave"])
-    world = world_of(5, steps, end_ms=31 * DAY_MS)
+    # While something waits, voters say every two deltas that they are there.
+    world = world_of(5, steps, settings={**SETTINGS, "delta_seconds": 600}, end_ms=31 * DAY_MS)
     before = height_at(world, 31 * DAY_MS - 1, *there)
     voters: dict[str, list[str]] = {}
     world.timeline.at(31 * DAY_MS - 1, lambda: voters.update(alice=voters_of(world)))
