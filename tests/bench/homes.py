@@ -127,7 +127,7 @@ class Author:
                 stored += answer.stored
                 if answer.refused or answer.suspect:
                     raise AssertionError(answer)
-            if not stored and not self._hand_over_bodies(group, receiver):
+            if not stored and not self._hand_over_bodies(group, receiver) and not receiver.settle(group):
                 raise AssertionError("no progress")
         reader.close()
 
@@ -147,11 +147,14 @@ class Author:
         ]
         return sorted(wants, key=lambda want: want.author != self.key.device_key)
 
-    def settle(self, group: bytes) -> None:
-        """Do everything that is left for spare time: views, and the blocks that so many entries call for."""
+    def settle(self, group: bytes) -> bool:
+        """Do everything that is left for spare time: views, and the blocks that so many entries call for.
+
+        Whether that led to a new final block.
+        """
         self.ask(CatchUp("bench", group))
         log = self.node.logs[group]
-        is_busy = True
+        first, is_busy = log.chain.tip.height, True
         while is_busy:
             before, now_ms = log.chain.tip.height, clock.wall_ms()
             effects = self.node.handle(Woke(), now_ms)
@@ -159,6 +162,7 @@ class Author:
             is_busy = before != log.chain.tip.height or any(
                 isinstance(effect, WakeAt) and effect.time_ms <= now_ms for effect in effects
             )
+        return log.chain.tip.height > first
 
     def close(self) -> None:
         self.node.close()
