@@ -220,8 +220,12 @@ def data_set(
         with tempfile.TemporaryDirectory(dir=folder.parent) as making:
             group = _make(Path(making), entries, authors, readers, has_near=has_near, **settings)
             (Path(making) / "group").write_text(group.hex())
-            Path(making).rename(folder)
-            Path(making).mkdir()
+            try:
+                Path(making).rename(folder)
+            except OSError:
+                pass  # made by another run meanwhile
+            else:
+                Path(making).mkdir()
     return DataSet(folder)
 
 
