@@ -30,6 +30,9 @@ from tests.integration.deciding import (
 )
 from tests.integration.nodes import Running, converge, eventually, nodes_in
 
+pytestmark = pytest.mark.xdist_group("five founders")
+"""One group plays all scenes, one after the other, whatever else runs beside them."""
+
 _NAMES = ("alice", "bob", "carol", "dave", "erin")
 _CHARTER = (
     QUICK
