@@ -194,6 +194,7 @@ class Daemon:
         self.port.on_banned = self._banned
         self.port.on_alert = self._alerted
         self.port.on_entry_wanted = self._want_entry
+        self.port.on_closed = self.leveller.lanes_closed
         self.port.answer_by = answers.Answerer(self.context).answer
 
     def stop(self) -> None:

@@ -82,6 +82,11 @@ class Leveller:
         """A peer has no connection any more: when it comes back, it may know of later blocks."""
         self._met = {place for place in self._met if place[0] != peer}
 
+    def lanes_closed(self, peer: bytes, group: bytes) -> None:
+        """A peer does not show a group's lanes any more: it is asked how far the group is."""
+        self._met.discard((peer, group))
+        self.peer_came()
+
     def _begin(self, nursery: trio.Nursery) -> None:
         for group in list(self._port.groups()):
             new = {(peer, group) for peer in self._members(group)} - self._met
@@ -109,6 +114,7 @@ class Leveller:
             await self._level(group)
         finally:
             self._running.discard(group)
+        self.peer_came()  # somebody may have come meanwhile
 
     async def _level(self, group: bytes) -> None:
         """Ask until this node is level with a group, history included."""

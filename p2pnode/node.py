@@ -15,6 +15,7 @@ from typing import NamedTuple
 from p2pnode import opening, views
 from p2pnode.authoring import check_items
 from p2pnode.chain import driving, leading
+from p2pnode.chain.parting import WORDS
 from p2pnode.consensus.format import BODY_BYTES_MAX
 from p2pnode.core.annex import annexes_named
 from p2pnode.core.crypto import SigningKey, is_signed, sha256
@@ -276,6 +277,13 @@ class Node:
                 " where our log ends",
                 "wait until a member is reachable (p2pnode peers list), or join again with a new key in "
                 "a new profile",
+            )
+        parting = log.level.parting
+        if parting is not None:
+            return UsageError(
+                "member.not_one",
+                f"this device writes nothing more in the group: {WORDS[parting.status]}",
+                "p2pnode why GROUP tells how you stand; a member can invite you: p2pnode invite",
             )
         is_needed = is_voting and self.key.public in log.chain.voting_keys
         if not is_needed and log.state.standing(self.key.public) in (None, "removed"):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from p2pnode import views
 from p2pnode.authoring import rows_of
+from p2pnode.chain.parting import alert_of
 from p2pnode.core.crypto import ZERO_HASH, sha256
 from p2pnode.core.entry import Entry, Header, check_alone, payload_fields, read_entry, sign_entry
 from p2pnode.core.errors import StoreError, UsageError
@@ -109,6 +110,8 @@ def _open(node: Node, group: bytes, membership: Membership, *, is_restored: bool
                 transaction.set_membership_state(group, "restored")
         message = "nothing is signed in this group until one of its members has confirmed where our log ends"
         effects.append(Alert("restore.unconfirmed", message, {"group": group.hex()}))
+    if log.level.parting is not None:
+        effects.append(alert_of(log, log.level.parting))
     return [*effects, *_introduce(log)]
 
 

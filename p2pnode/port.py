@@ -177,6 +177,7 @@ class LivePort:
         self.open_by: OpenStream | None = None
         self.on_banned: Callable[[bytes], None] = _ignore
         self.on_alert: Callable[[Alert], None] = _ignore
+        self.on_closed: Callable[[bytes, bytes], None] = _ignore_two
         self.on_failure: Callable[[BaseException], None] = _ignore
         self.on_entry_wanted: Callable[[bytes, bytes], None] = _ignore_two
         self.answer_by: Callable[[bytes, frozenset[bytes], Value], Awaitable[Value]] | None = None
@@ -366,6 +367,9 @@ class LivePort:
 
     def heard_out(self, peer: bytes, group: bytes) -> None:
         self.submit(HeardOut(group, peer))
+
+    def lanes_closed(self, peer: bytes, group: bytes) -> None:
+        self.on_closed(peer, group)
 
     def clock_heard(self, peer: bytes, offset_ms: int) -> None:
         self.submit(ClockHeard(peer, offset_ms))

@@ -153,6 +153,9 @@ class NodePort(Protocol):
     def heard_out(self, peer: bytes, group: bytes) -> None:
         """Everything of a group that a peer showed when it was met is durable here."""
 
+    def lanes_closed(self, peer: bytes, group: bytes) -> None:
+        """A peer stopped showing lane 0 of a group."""
+
     def clock_heard(self, peer: bytes, offset_ms: int) -> None:
         """A peer told its time. Units: its wall clock minus ours (J31)."""
 

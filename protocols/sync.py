@@ -171,7 +171,9 @@ class _Conversation:
             match effect:
                 case fx.Send(frame):
                     self._outbox.put(frame)
-                case fx.RememberCursor() | fx.HearOut() | fx.HearPresence() | fx.HearClock():
+                case (
+                    fx.RememberCursor() | fx.HearOut() | fx.HearClosed() | fx.HearPresence() | fx.HearClock()
+                ):
                     self._note(effect)
                 case fx.Blame(rule):
                     pass
@@ -187,7 +189,9 @@ class _Conversation:
             if isinstance(effect, fx.RememberCursor):
                 self._note(effect)
 
-    def _note(self, effect: fx.RememberCursor | fx.HearOut | fx.HearPresence | fx.HearClock) -> None:
+    def _note(
+        self, effect: fx.RememberCursor | fx.HearOut | fx.HearClosed | fx.HearPresence | fx.HearClock
+    ) -> None:
         match effect:
             case fx.RememberCursor(group, cursor, knows_us):
                 self._port.remember_cursor(self._peer, group, cursor)
@@ -195,6 +199,8 @@ class _Conversation:
                     self._port.heads_confirmed(self._peer, group)
             case fx.HearOut(group):
                 self._port.heard_out(self._peer, group)
+            case fx.HearClosed(group):
+                self._port.lanes_closed(self._peer, group)
             case fx.HearPresence(group, relays, presence):
                 self._port.presence_heard(self._peer, group, relays, presence)
             case fx.HearClock(offset_ms):

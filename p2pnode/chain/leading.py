@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from p2pnode.chain import levelling, replaying
+from p2pnode.chain.parting import alert_of
 from p2pnode.chain.schism import SETTING, SchismFound, encode_found
 from p2pnode.core.codec import Value
 from p2pnode.core.errors import FormatError
@@ -92,13 +93,20 @@ def _give_up(log: GroupLog, wanted: Wanted) -> list[Effect]:
 
 
 def _take_final(log: GroupLog, wanted: FinalWanted, answer: Value) -> list[Effect]:
+    before = log.level.parting
     with log.change() as change:
         schism = levelling.take_final(change, wanted, answer)
         if schism is not None:
             change.transaction.put_setting(SETTING, encode_found(schism))
     log.level.begin_reading()
+    log.level.read_again()
     log.chain.schism = log.chain.schism or schism
-    return [] if schism is None else [_schism(log, schism)]
+    if schism is not None:
+        return [_schism(log, schism)]
+    parting = log.level.parting
+    if parting is None or parting == before:
+        return []
+    return [alert_of(log, parting)]
 
 
 def _take_blocks(log: GroupLog, wanted: BlocksWanted, event: LevelAnswered) -> list[Effect]:

@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from p2pnode.chain.parting import Parting, encode_parting, read_parting, status_in
 from p2pnode.chain.schism import SchismFound, found_between
 from p2pnode.consensus.certificate import configuration_of_value
 from p2pnode.consensus.format import (
@@ -25,7 +26,7 @@ from p2pnode.consensus.format import (
     decode_header,
     encode_header,
 )
-from p2pnode.consensus.proof import Anchor, decode_proof
+from p2pnode.consensus.proof import Anchor, Proven, RowProof, decode_proof
 from p2pnode.consensus.rows import row_key
 from p2pnode.consensus.snapshot import SnapshotReader
 from p2pnode.core import codec
@@ -116,6 +117,7 @@ class Level:
         self.snapshot = _number(self._log.file.setting(_SNAPSHOT))
         self.replayed = self._log.file.level.replayed()
         self.difference = _decode_difference(self._log.file.setting(_FAULT))
+        self._parting = read_parting(self._log.file)
 
     # ---- what is wanted
 
@@ -165,6 +167,12 @@ class Level:
     # ---- how things stand
 
     @property
+    def parting(self) -> Parting | None:
+        """By what a final block beyond the own chain says that this device is gone."""
+        held = self._parting
+        return None if held is None or held.height <= self._log.chain.tip.height else held
+
+    @property
     def is_level(self) -> bool:
         """Whether this node has what it needs to judge blocks: only then it votes."""
         if self.difference is not None:
@@ -195,7 +203,7 @@ def take_final(change: Change, wanted: FinalWanted, answer: codec.Value) -> Schi
     """
     log, level = change.log, change.transaction.level
     data, is_more = final_in(answer)
-    coming = _verified(log, wanted, data, is_whole=not is_more)
+    proven, coming = _verified(log, wanted, data, is_whole=not is_more)
     for one in coming:
         other = _other_final(log, one.block)
         if other is not None:
@@ -203,6 +211,9 @@ def take_final(change: Change, wanted: FinalWanted, answer: codec.Value) -> Schi
             return found_between(configuration, *other)
     tip = log.chain.tip.height
     last = coming[-1].block.height
+    if proven.row is not None:
+        _part(change, proven, proven.row)
+        return None
     if is_more:
         level.put_coming(one for one in coming if one.block.height > tip)
         return None
@@ -216,15 +227,27 @@ def take_final(change: Change, wanted: FinalWanted, answer: codec.Value) -> Schi
     return None
 
 
-def _verified(log: GroupLog, wanted: FinalWanted, data: bytes, *, is_whole: bool) -> list[ComingBlock]:
-    """The final blocks in a proof that begins at the block that was named."""
+def _part(change: Change, proven: Proven, row: RowProof) -> None:
+    """Keep that this device is gone, as the last block says. Errors: FormatError level.other_row."""
+    parting = Parting(
+        proven.header.height, proven.header.time_ms, status_in(change.log, row, proven.configuration)
+    )
+    known = change.log.level.parting
+    if parting.height > change.log.chain.tip.height and (known is None or parting.height > known.height):
+        change.transaction.put_setting(*encode_parting(parting))
+
+
+def _verified(
+    log: GroupLog, wanted: FinalWanted, data: bytes, *, is_whole: bool
+) -> tuple[Proven, list[ComingBlock]]:
+    """What a proof shows that begins at the block that was named, and the final blocks in it."""
     proof = decode_proof(data)
     start = proof.start
     if isinstance(start, Anchor):
         is_named = start.header.id == wanted.block
     else:
         is_named = wanted.height == 0 and start.group == log.group
-    if not is_named or proof.outcome is not None or proof.row is not None:
+    if not is_named or proof.outcome is not None or (proof.row is not None and not is_whole):
         raise FormatError("level.other_start", "a way from another block than the one that was named")
     proven = verify_proof(data, wanted.block)
     if proven.group != log.group:
@@ -251,7 +274,7 @@ def _verified(log: GroupLog, wanted: FinalWanted, data: bytes, *, is_whole: bool
     if is_whole and heights[-2] != heights[-1] - 1:
         # Who leads the next height follows from who signed under the block before the last one.
         raise FormatError("level.no_parent", "the block below the last one is left out")
-    return coming
+    return proven, coming
 
 
 def _other_final(log: GroupLog, block: BlockRow) -> tuple[Certificate, Certificate] | None:

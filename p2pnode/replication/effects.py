@@ -145,6 +145,13 @@ class HearOut:
 
 
 @dataclass(frozen=True, slots=True)
+class HearClosed:
+    """The peer does not show us lane 0 of a group any more: our membership may have ended."""
+
+    group: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class HearPresence:
     """The peer says, or hands on, that a voter is there; its signature is still to be checked."""
 
@@ -188,6 +195,7 @@ Effect = (
     | OpenBulk
     | RememberCursor
     | HearOut
+    | HearClosed
     | HearPresence
     | HearClock
     | Blame

@@ -100,7 +100,8 @@ class Exchange:
     """The state of one group in one session; mutable, with one owner.
 
     Shapes: `lanes` are those that the peer may read; `announced` is our counter of head moves up to which
-    the peer was told, None before it offered the group itself; `told` is the same the other way round.
+    the peer was told, None before it offered the group itself; `told` is the same the other way round;
+    `is_closed` once the peer has stopped showing lane 0.
     """
 
     def __init__(self, view: GroupView, own_key: bytes, number: int, lanes: frozenset[int]) -> None:
@@ -121,6 +122,7 @@ class Exchange:
         self._held_back: dict[LaneKey, int] = {}
         self.is_reconciling = False
         self.is_heard_out = False
+        self.is_closed = False
         self._present: dict[bytes, int] = {}
         self._own_key = own_key
         self._their_epoch = _NO_EPOCH
@@ -169,7 +171,9 @@ class Exchange:
         whoever asked learn that its own entries arrived.
         """
         self.their_number = offered.number
-        self.their_lanes = lanes_of(offered.lanes)
+        lanes = lanes_of(offered.lanes)
+        self.is_closed |= Lane.LOCAL.value in self.their_lanes and Lane.LOCAL.value not in lanes
+        self.their_lanes = lanes
         if offered.epoch != self._their_epoch:
             # Its store of the group was made anew: positions in the old one mean nothing.
             self.told = self.recorded = NO_SEQ

@@ -19,7 +19,16 @@ from typing import Any, Protocol
 from p2pnode.core.errors import FormatError, PeerError
 from p2pnode.core.ids import Lane
 from p2pnode.core.presence import Presence
-from p2pnode.replication.effects import Blame, Effect, End, HearClock, HearOut, HearPresence, RememberCursor
+from p2pnode.replication.effects import (
+    Blame,
+    Effect,
+    End,
+    HearClock,
+    HearClosed,
+    HearOut,
+    HearPresence,
+    RememberCursor,
+)
 from p2pnode.replication.exchange import Cursor, Exchange, GroupView
 from p2pnode.replication.fetching import Fetching, hashes_of, wants_of
 from p2pnode.replication.fork import check_fork_proof
@@ -419,10 +428,13 @@ class Session:
         exchange = None if self._offering is None else self._offering.find(offered)
         if exchange is None or self._offering is None:
             return []
+        was_closed = exchange.is_closed
         owes_answer = exchange.take_offer(offered)
+        # Once a session: a peer that opens and closes lanes by turns makes nobody ask others by turns.
+        effects: list[Effect] = [HearClosed(exchange.group)] if exchange.is_closed and not was_closed else []
         if not exchange.is_open:
-            return []
-        effects = [self._offer([exchange], is_answer=False)] if is_answer and owes_answer else []
+            return effects
+        effects += [self._offer([exchange], is_answer=False)] if is_answer and owes_answer else []
         effects += self._offering.answer(exchange, offered)
         effects += self._fetching.ask(exchange, now_ms)
         return effects + self._fetching.want_annexes_again(exchange)

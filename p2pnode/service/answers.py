@@ -86,6 +86,12 @@ class Answerer:
         keys = keys | {peer}
         if name == "groups":
             return {"groups": [self._group_row(held, keys) for held in self._visible(keys)]}
+        wanted = wanted_of(question)
+        gone = self._gone(arguments, peer) if wanted is not None else None
+        if wanted is not None and gone is not None:
+            return await self._context.query(
+                gone, lambda queries: levels.answer_to_gone(queries, wanted, peer)
+            )
         held = self._held(arguments, keys)
         if name == "frontier":
             return self._frontier(held, keys)
@@ -95,7 +101,6 @@ class Answerer:
         if name == "addresses":
             self._require_member(held, keys)
             return {"peers": self._addresses(held)}
-        wanted = wanted_of(question)
         if wanted is not None:
             self._require_member(held, keys)
             return await self._context.query(held, lambda queries: levels.answer_to(queries, wanted))
@@ -118,9 +123,15 @@ class Answerer:
             raise UsageError("query.unknown_group", "this node tells nothing of that group")
         return held
 
+    def _gone(self, arguments: list[Value], peer: bytes) -> HeldGroup | None:
+        """The group of which a peer was a member, also a private one: that it was there is no news to it."""
+        group = arguments[0] if arguments else None
+        held = self._context.port.groups().get(group) if type(group) is bytes else None
+        return held if held is not None and held.state.standing(peer) == "removed" else None
+
     def _require_member(self, held: HeldGroup, keys: frozenset[bytes]) -> None:
         if not any(held.state.standing(key) in ("member", "provisional") for key in keys):
-            raise UsageError("query.members_only", "only members are told")
+            raise levels.members_only()
 
     def _group_row(self, held: HeldGroup, keys: frozenset[bytes]) -> Value:
         lanes = lanes_readable(held.state, keys)

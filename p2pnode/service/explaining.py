@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable
 from datetime import datetime
 
+from p2pnode.chain.parting import WORDS, parting_in
 from p2pnode.core.errors import UsageError
 from p2pnode.core.ids import Lane, peer_id_of
 from p2pnode.describing import is_start_of_id
@@ -117,6 +118,11 @@ def _own_standing(view: GroupView) -> tuple[str, str]:
         return _RECOVERING.format(
             member=view.name(whose)
         ), f"ask a member how far it is: p2pnode why {view.name(whose)}"
+    parting = parting_in(view.queries)
+    if parting is not None:
+        return _PARTED.format(
+            words=WORDS[parting.status], height=parting.height, day=_day(parting.time_ms)
+        ), _WAYS_BACK[parting.status]
     found = tables.member_of_device(view.rows, view.own_key)
     device = tables.device(view.rows, view.own_key)
     if found is None or device is None:
@@ -131,7 +137,7 @@ def _own_standing(view: GroupView) -> tuple[str, str]:
         return "this device was revoked; it signs nothing for you any more", "use another device of yours"
     if row.status in ("left", "removed"):
         words = "you have left" if row.status == "left" else "the group has removed you"
-        return f"{words}; what you hold stays readable here", "a member may invite you again: p2pnode invite"
+        return f"{words}; what you hold stays readable here", _BACK
     if tables.member_of_device(view.final, view.own_key) is None or row.status == "provisional":
         return "you are let in provisionally: no block has ordered your join yet", ""
     until_ms = tables.suspended_until_ms(view.final, member_id)
@@ -260,6 +266,17 @@ def _member_lines(view: GroupView, member_id: bytes) -> Explanation:
     return Explanation(subject=f"the member {view.name(member_id)}", lines=lines, remedy=remedy)
 
 
+_PARTED = (
+    "{words}: block {height} of {day} says so, and this node was not there; your history stays here, "
+    "what came after it is not for this device"
+)
+_BACK = "a member may invite you again: p2pnode invite"
+_WAYS_BACK = {
+    "left": _BACK,
+    "removed": _BACK,
+    "revoked": "use another device of yours",
+    "sealed": "join with a new key: p2pnode --profile NAME join LINK",
+}
 _RECOVERING = (
     "you have asked that this device replaces all devices of {member}; it does seven days after a block has "
     "ordered that, unless an old device objects"

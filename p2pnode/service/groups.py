@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import trio
 
+from p2pnode.chain.parting import Parting, parting_in
 from p2pnode.core.annex import annex_hash
 from p2pnode.core.entry import read_entry
 from p2pnode.core.errors import FormatError, PeerError, Unreachable, UsageError
@@ -49,17 +50,18 @@ class GroupsService:
         return await self._detail(self.context.held(group))
 
     async def _summary(self, held: HeldGroup) -> shapes.GroupSummary:
-        def read(queries: GroupQueries) -> tuple[int, int, int]:
-            return len(queries.undecided()), len(queries.wanted_annexes(1000)), len(queries.fork_proofs())
+        def read(queries: GroupQueries) -> tuple[int, int, int, Parting | None]:
+            wanted, forks = len(queries.wanted_annexes(1000)), len(queries.fork_proofs())
+            return len(queries.undecided()), wanted, forks, parting_in(queries)
 
         waiting = await waiting_of(self.context, held)
-        undecided, wanted, forks = await self.context.query(held, read)
+        undecided, wanted, forks, parting = await self.context.query(held, read)
         heads = held.frontier.heads.values()
         return shapes.GroupSummary(
             id=held.group.hex(),
             name=held.name,
             kind=held.state.charter.kind,
-            standing=held.state.standing(self.context.port.own_key) or "follower",
+            standing="removed" if parting else held.state.standing(self.context.port.own_key) or "follower",
             frontier=held.frontier.digest(frozenset({0, 1, 2})).hex(),
             entries=held.entry_count,
             authors=len({head.author for head in heads}),
@@ -98,7 +100,7 @@ class GroupsService:
 
     async def invite(self, group: str, uses: int, expires_ms: int) -> shapes.Invited:
         held = self.context.held(group)
-        if held.state.standing(self.context.port.own_key) != "member":
+        if held.state.standing(self.context.port.own_key) != "member" or await self._parting(held):
             raise UsageError(
                 "invite.not_member",
                 "only a member whose admission is final can invite",
@@ -149,7 +151,7 @@ class GroupsService:
             )
         annex = self.context.annex(name=my_name)
         held = self.context.port.groups().get(group)
-        if held is not None and held.state.standing(self.context.port.own_key) in (None, "removed"):
+        if held is not None and await self._is_outside(held):
             return await self._ask_back(held, parsed, annex)
         prepared: PreparedJoin = await self.context.port.ask(
             lambda request: PrepareJoin(request, link, self.context.recovery_commitment, annex)
@@ -191,7 +193,10 @@ class GroupsService:
             DeviceKey(self.context.port.own_key), self.context.recovery_commitment, annex_hash(annex)
         )
         payload = joining.encode(joining.join_by(link, inception))
-        rule = await self.context.view(held, lambda view: view.void_rule_of(joining.JOIN_TYPE, payload))
+        rule = None
+        if await self._parting(held) is None:
+            # Else the rows here are older than what is asked for, and say nothing about it.
+            rule = await self.context.view(held, lambda view: view.void_rule_of(joining.JOIN_TYPE, payload))
         if rule is not None and rule not in PETITION_RULES:
             raise refusal(rule)
         entry = (await self.context.append(held, (Item(joining.JOIN_TYPE, payload, annexes=(annex,)),)))[0]
@@ -204,6 +209,15 @@ class GroupsService:
             entries=held.entry_count,
             message=meaning,
         )
+
+    async def _is_outside(self, held: HeldGroup) -> bool:
+        """Whether this device belongs to nobody in a group that this node holds."""
+        standing = held.state.standing(self.context.port.own_key)
+        return standing in (None, "removed") or await self._parting(held) is not None
+
+    async def _parting(self, held: HeldGroup) -> Parting | None:
+        """By what this device is gone, as others have shown while the rows here do not say so yet."""
+        return await self.context.query(held, parting_in)
 
     def _petitioning(self, group: bytes, prepared: PreparedJoin, answer: JoinAnswer) -> shapes.Joined:
         """Where a request stands that waits for people; this node asks again from time to time."""

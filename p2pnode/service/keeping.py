@@ -14,6 +14,7 @@ import trio
 
 import p2pnode
 from p2pnode.backup import files_of, write_archive
+from p2pnode.chain import parting
 from p2pnode.core.errors import UsageError
 from p2pnode.core.events import Alert
 from p2pnode.core.ids import did_of, peer_id_of
@@ -29,6 +30,7 @@ _REMEDIES = {
     "key.forked": "join again with a new key: p2pnode --profile NAME join LINK",
     "convocation.asked": "p2pnode group convene {group} --yes, once you have tried to reach the others",
     "chain.schism": "the members talk, and found a new group that continues this one; p2pnode backup first",
+    parting.ALERT_RULE: "p2pnode why {group} tells more; a member may invite you again: p2pnode invite",
     "store.set_aside": "nothing: the group is being fetched again; the damaged file can be deleted later",
 }
 
@@ -154,9 +156,10 @@ class KeepingService(GroupsService):
 
 
 def _is_over(alert: Alert, heights: dict[str, int]) -> bool:
-    """Whether a question was overtaken by a block."""
+    """Whether this node's chain has come to the block that answers it."""
     group, height = alert.facts.get("group", ""), alert.facts.get("height")
-    return alert.rule == "convocation.asked" and height is not None and heights.get(group, 0) >= int(height)
+    is_question = alert.rule in ("convocation.asked", parting.ALERT_RULE)
+    return is_question and height is not None and heights.get(group, 0) >= int(height)
 
 
 def _never() -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from p2pnode.chain.parting import row_shown
 from p2pnode.consensus.format import decode_header
-from p2pnode.consensus.proof import Anchor, Link, Proof, encode_proof
+from p2pnode.consensus.proof import Anchor, Link, Proof, RowProof, encode_proof
 from p2pnode.consensus.snapshot import make_chunk
 from p2pnode.core import codec
 from p2pnode.core.codec import Value
@@ -39,8 +40,22 @@ def answer_to(queries: GroupQueries, wanted: Wanted) -> Value:
                 raise _gone("that state is not kept any more") from None
 
 
-def _final(queries: GroupQueries, wanted: FinalWanted) -> Value:
-    """A proof from the block that is known to the last one, or to the last that fits."""
+def answer_to_gone(queries: GroupQueries, wanted: Wanted, device_key: bytes) -> Value:
+    """What somebody whose membership is over is answered: the way to the last final block, and its own row
+    there. Errors: UsageError query.members_only, and those of `answer_to`."""
+    row = row_shown(queries, device_key) if isinstance(wanted, FinalWanted) else None
+    if row is None or not isinstance(wanted, FinalWanted):
+        raise members_only()
+    return _final(queries, wanted, row)
+
+
+def members_only() -> UsageError:
+    """The refusal of somebody who is no member."""
+    return UsageError("query.members_only", "only members are told")
+
+
+def _final(queries: GroupQueries, wanted: FinalWanted, row: RowProof | None = None) -> Value:
+    """A proof from the block that is known to the last one, with a row, or to the last that fits."""
     tip = queries.chain.tip()
     if tip is None or tip.height <= wanted.height:
         raise UsageError("level.nothing_newer", "this node knows no later block", _REMEDY)
@@ -52,7 +67,7 @@ def _final(queries: GroupQueries, wanted: FinalWanted) -> Value:
         if links and size > PROOF_BYTES_MAX and link.final.header.height < tip.height - 1:
             return {"more": True, "proof": encode_proof(Proof(start, tuple(links)))}
         links.append(link)
-    return {"more": False, "proof": encode_proof(Proof(start, tuple(links)))}
+    return {"more": False, "proof": encode_proof(Proof(start, tuple(links), None, row))}
 
 
 def _configuration_bytes(link: Link) -> int:

@@ -75,6 +75,11 @@ RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "this device speaks for no member of the group",
             "p2pnode why GROUP tells how you stand; a member can invite you: p2pnode invite",
         ),
+        "member.parted": (
+            "members have shown that this device writes no more in the group: while it was away, its member "
+            "left or was removed, or its key was struck",
+            "p2pnode why GROUP tells how you stand; a member can invite you: p2pnode invite",
+        ),
         "sponsor.no_petition": (
             "no newcomer of that name waits for sponsors",
             "p2pnode members shows who waits, and for what",

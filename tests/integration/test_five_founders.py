@@ -189,6 +189,35 @@ def test_who_is_removed_learns_it_and_keeps_what_it_holds(five: Five) -> None:
     assert secret not in held
 
 
+def test_who_was_away_when_it_was_removed_learns_it_when_it_comes_back(five: Five) -> None:
+    alice, bob, _, dave, _ = five.founders
+    standings = statuses(alice, five.group)
+    others = [node for node in five.everybody if node is not dave and standings[node.name] == "member"]
+    dave.stop()
+    decision = propose(alice, five.group, "remove", "dave", "--why", "while he is away")
+    decided(others, five.group, decision, "the vote is open")
+    for node in others:
+        node.done("vote", decision, "yes", "-g", five.group)
+    eventually("they know", lambda: all(statuses(n, five.group)["dave"] == "removed" for n in others))
+    secret = alice.contribute(five.group, "among ourselves")
+    decided(others, five.group, five.propose(bob, "Without dave"), "the others go on")
+    before = set(dave.start().entries(five.group))
+    notice = eventually("dave is told", lambda: dave.status()["notices"])[0]
+    assert notice["rule"] == "member.parted"
+    assert "removed" in notice["message"]
+    assert "p2pnode why orchard" in notice["remedy"]
+    assert dave.group(five.group)["standing"] == "removed"
+    told = dave.done("why", five.group)
+    assert "removed you" in told["lines"][0]
+    assert "invite" in told["remedy"]
+    ended = dave.command("contribute", "afterwards", "--effort", "1h", "-g", five.group)
+    assert ended.refusal["rule"] == "member.not_one"
+    assert before <= set(dave.entries(five.group))
+    assert secret not in dave.entries(five.group)
+    dave.stop()
+    assert [row["rule"] for row in dave.start().status()["notices"]] == ["member.parted"]
+
+
 def test_nobody_has_voted_twice(five: Five) -> None:
     """Whatever happened in the scenes before: of each voter all that the others hold fits together."""
     for node in five.everybody:

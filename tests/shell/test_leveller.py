@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from p2pnode.chain import levelling
 from p2pnode.core.errors import Unreachable, UsageError
@@ -167,3 +168,20 @@ async def test_who_has_nothing_is_not_blamed(council: Council, error: Exception,
     around, _, bob = await _levelled(council, failing)
     assert around.penalties == []
     assert bob.asked.count("chunk") == 1
+
+
+async def test_who_closes_its_lanes_is_asked_again_how_far_the_group_is(council: Council) -> None:
+    """Bob is level; nobody else would ever be asked again on the same connection (J23)."""
+    alice = Served(partial(answers, council["alice"], council.group))
+    async with trio.open_nursery() as nursery:
+        around = Neighbourhood(council["bob"], council.group, {council["alice"].key: alice}, nursery)
+        leveller = Leveller(around, around, around.open_stream)  # type: ignore[arg-type]
+        nursery.start_soon(leveller.run)
+        await wait_all_tasks_blocked()
+        leveller.peer_came()
+        await wait_all_tasks_blocked()
+        assert alice.asked == ["final"]
+        leveller.lanes_closed(council["alice"].key, council.group)
+        await wait_all_tasks_blocked()
+        assert alice.asked == ["final", "final"]
+        nursery.cancel_scope.cancel()

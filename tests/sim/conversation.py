@@ -181,6 +181,8 @@ class End:
                 machine.submit(PresenceHeard(group, peer, relays, presence))
             case wish.HearOut(group):
                 machine.submit(HeardOut(group, peer))
+            case wish.HearClosed():
+                pass  # who is asked because of it is the daemon's business
             case wish.HearClock(offset_ms):
                 self._their_clock_ms = offset_ms
                 self.tell_clock()

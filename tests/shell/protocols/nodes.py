@@ -96,6 +96,7 @@ class MemoryNode:
         self.penalties: list[tuple[bytes, str]] = []
         self.confirmed: list[bytes] = []
         self.heard: list[tuple[bytes, bytes]] = []
+        self.closed: list[tuple[bytes, bytes]] = []
         self.heard_there: list[tuple[int, Presence]] = []
         self.offsets_ms: list[int] = []
         self.wall_ahead_ms = 0
@@ -146,6 +147,9 @@ class MemoryNode:
 
     def heard_out(self, peer: bytes, group: bytes) -> None:
         self.heard.append((peer, group))
+
+    def lanes_closed(self, peer: bytes, group: bytes) -> None:
+        self.closed.append((peer, group))
 
     def clock_heard(self, peer: bytes, offset_ms: int) -> None:
         self.offsets_ms.append(offset_ms)

@@ -332,6 +332,22 @@ def test_a_reader_who_gains_lanes_is_shown_all_of_them() -> None:
     assert _are_equal(alice, bob)
 
 
+@pytest.mark.parametrize("public", [True, False])
+def test_j23_who_is_shown_lane_0_no_more_hears_it_once(public: bool) -> None:
+    alice, bob = _two(public=public)
+    alice.append(3)
+    pair = _met(alice, bob)
+    members = alice.racks[GROUP].members
+    for _ in range(2):
+        for change in (members.discard, members.add):
+            change(bob.own_key)
+            pair.left.perform(pair.left.session.regrouped(GROUP, pair.now_ms), pair.now_ms)
+            pair.settle()
+    closed = [effect for effect in pair.right.heard if isinstance(effect, fx.HearClosed)]
+    assert closed == [fx.HearClosed(GROUP)]
+    assert not [effect for effect in pair.left.heard if isinstance(effect, fx.HearClosed)]
+
+
 def test_unknown_authors_are_asked_for_a_little_of_lane_0_first() -> None:
     alice, bob = _two("carol")
     carol = key_of("carol")

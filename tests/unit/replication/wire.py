@@ -75,7 +75,7 @@ class Side:
             case fx.End():
                 self.is_over = True
                 return []
-            case fx.HearClock() | fx.HearOut() | fx.HearPresence():
+            case fx.HearClock() | fx.HearOut() | fx.HearClosed() | fx.HearPresence():
                 self.heard.append(effect)
                 return []
             case _:
