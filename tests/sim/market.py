@@ -12,6 +12,7 @@ from p2pnode.economy.measure import Measure
 from p2pnode.economy.recording import COUNTERSIGN, COUNTERSIGN_TYPE, Countersignature
 from p2pnode.governance.tables import members, scan, speaker_of
 from p2pnode.group_log import GroupLog
+from tests.sim.disk import SimulatedShelf, queries_of
 
 if TYPE_CHECKING:
     from tests.sim.machine import Machine
@@ -21,7 +22,8 @@ _KILOGRAM = Measure((1, 0), "kilogram")
 
 def market_item(machine: Machine, log: GroupLog, kind: str, number: int) -> Item | None:
     """Something to say, by what is final here; None where there is nothing to speak of."""
-    rows, now_ms = log.file.chain, machine.wall_ms
+    # Read beside the machine: what its person looks up is none of the statements after which its power goes.
+    rows, now_ms = queries_of(machine.disk, SimulatedShelf.path(log.group)).chain, machine.wall_ms
     speaker = speaker_of(rows, machine.key.public)
     if speaker is None:
         return None
