@@ -31,6 +31,15 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "delegate": ("voting", "delegate"),
     "codes": ("voting", "codes"),
     "contribute": ("entries", "contribute"),
+    "sign": ("economy", "sign"),
+    "attest": ("economy", "attest"),
+    "stock": ("economy", "stock"),
+    "balance": ("economy", "balance"),
+    "offer": ("planning", "offer"),
+    "need": ("planning", "need"),
+    "feed": ("planning", "feed"),
+    "take": ("planning", "take"),
+    "retract": ("planning", "end_intent"),
     "why": ("entries", "why"),
     "query": ("peers", "query"),
     "backup": ("keeping", "backup"),
@@ -48,10 +57,18 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "propose": ("proposing", "propose"),
     "decisions": ("deciding", "decisions"),
     "mandate": ("mandates", "mandate"),
+    "record": ("economy", "record"),
+    "promise": ("planning", "promise"),
+    "claim": ("planning", "claim"),
+    "agree": ("agreeing", "agree"),
+    "kind": ("planning", "kind"),
+    "process": ("planning", "process"),
+    "agent": ("planning", "agent"),
     "log": ("entries", "log"),
     "proof": ("proofs", "proof"),
     "peers": ("peers", "peers"),
     "import": ("importing", "importing"),
+    "export": ("exporting", "exporting"),
     "config": ("node", "config"),
 }
 """Every command, in the order of the help: its module, and there a function or a group of commands.
@@ -114,15 +131,22 @@ def program(names: Iterable[str]) -> typer.Typer:
 
 
 _MEANT = {
+    "agent": "list",
+    "agree": "list",
     "charter": "show",
     "config": "show",
     "decisions": "list",
     "device": "list",
     "group": "list",
+    "kind": "list",
     "log": "show",
     "mandate": "list",
     "members": "list",
+    "claim": "list",
     "peers": "list",
+    "process": "list",
+    "promise": "list",
+    "record": "list",
 }
 """What a group of commands does when it is called alone, or with options only."""
 

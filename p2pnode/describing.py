@@ -82,7 +82,9 @@ class Describer:
         return frozenset(sha256(header) for _, (header, _, _) in tables.scan(self._queries.chain, "parked"))
 
     def member_name(self, member_id: bytes) -> str:
-        """The name of a member, or the start of the id."""
+        """The name of a member or of the group, or the start of the id."""
+        if member_id == self._state.group:
+            return self._state.name
         member = self._state.members.get(MemberId(member_id))
         annex = None if member is None else member.inception.annex
         content = None if annex is None else self.annex(annex)

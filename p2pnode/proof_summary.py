@@ -14,6 +14,7 @@ from p2pnode.plain import plain
 from p2pnode.proving import verify_proof
 
 _DECISION_TABLE = row_key("decision")
+_EVENT_TABLE = row_key("event")
 
 
 def summary_of(data: bytes, trusted: bytes | None) -> dict[str, Any]:
@@ -52,13 +53,46 @@ def _row(row: RowProof) -> dict[str, Any]:
         "key": row.key.hex(),
         "value": None if row.value is None else row.value.hex(),
         "decision": None,
+        "record": None,
     }
+    if row.key.startswith(_EVENT_TABLE) and row.value is not None:
+        try:
+            shown["record"] = _record(row.key[len(_EVENT_TABLE) :], row.value)
+        except (FormatError, TypeError, ValueError):
+            pass  # a later version may write it otherwise; the bytes are proven all the same
     if row.key.startswith(_DECISION_TABLE) and row.value is not None:
         try:
             shown["decision"] = _decision(row.key[len(_DECISION_TABLE) :], row.value)
         except FormatError:
             pass  # a later version may write it otherwise; the bytes are proven all the same
     return shown
+
+
+def _record(record_id: bytes, value: bytes) -> dict[str, Any]:
+    from p2pnode.economy import event
+    from p2pnode.economy.labels import measure_text
+    from p2pnode.economy.tables import event_of_value
+
+    row = event_of_value(value)
+    said = event.decode(row.payload)
+    amounts = ((said.effort_quantity, row.effort_amount), (said.resource_quantity, row.resource_amount))
+    kind = said.resource_conforms_to
+    return {
+        "record": record_id.hex(),
+        "status": row.status,
+        "action": said.action,
+        "quantity": ", ".join(
+            measure_text(measure._replace(amount=amount))
+            for measure, amount in amounts
+            if measure is not None and amount is not None
+        ),
+        "kind": kind.hex() if isinstance(kind, bytes) else kind,
+        "provider": row.provider.hex(),
+        "receiver": row.receiver.hex(),
+        "signers": [signer.hex() for signer in row.signers],
+        "performed_ms": said.performed_ms,
+        "stream": said.stream,
+    }
 
 
 def _decision(proposal_id: bytes, value: bytes) -> dict[str, Any]:

@@ -13,14 +13,18 @@ from p2pnode.consensus.format import CERTIFICATE_TYPE, PROPOSAL_TYPE, VOTE_TYPE,
 from p2pnode.consensus.rows import State
 from p2pnode.core import acknowledgement
 from p2pnode.core.annex import annexes_named
+from p2pnode.core.codec import Value
 from p2pnode.core.entry import ACK_TYPE, FOUNDING_TYPE, Entry, Header
 from p2pnode.core.entry_type import EntryType, void_rule
+from p2pnode.core.errors import FormatError
 from p2pnode.core.ids import Lane
-from p2pnode.economy import batch, claim, contribution
+from p2pnode.economy import batch
 from p2pnode.economy.batch import BATCH_TYPE, Batch
-from p2pnode.economy.claim import CLAIM_TYPE
-from p2pnode.economy.contribution import CONTRIBUTION_TYPE
+from p2pnode.economy.economy_types import BATCHED_TYPES, ECONOMY_TYPES, PATIENT_ECONOMY_TYPES
+from p2pnode.economy.judging import DISPUTE_SUBJECT, carry_out_dispute
+from p2pnode.economy.record import NOT_BATCHED_RULE
 from p2pnode.governance import end_of_block, epoch_key, executing, founding, sealed
+from p2pnode.governance.carrying_out import apply_decision
 from p2pnode.governance.deciding import close_due
 from p2pnode.governance.deciding_types import DECIDING_TYPES, PATIENT_TYPES
 from p2pnode.governance.epoch_key import EPOCH_KEY_TYPE
@@ -44,9 +48,7 @@ ENTRY_TYPES: tuple[EntryType, ...] = (
     EntryType(ROLL_TYPE, _VOTES, convocation.decode_roll),
     EntryType(CLOSE_TYPE, _VOTES, convocation.decode_closing),
     EntryType(CERTIFICATE_TYPE, _VOTES, agreement.decode_certificate),
-    EntryType(BATCH_TYPE, _FACTS, batch.decode),
-    EntryType(CONTRIBUTION_TYPE, _FACTS, contribution.decode),
-    EntryType(CLAIM_TYPE, _FACTS, claim.decode),
+    *ECONOMY_TYPES,
 )
 
 TYPES: Mapping[str, EntryType] = MappingProxyType({entry_type.name: entry_type for entry_type in ENTRY_TYPES})
@@ -54,13 +56,8 @@ TYPES: Mapping[str, EntryType] = MappingProxyType({entry_type.name: entry_type f
 GOVERNED_TYPES = frozenset(entry_type.name for entry_type in ENTRY_TYPES if entry_type.governed)
 """Types whose entries are folded into the state of a group."""
 
-CALLING_TYPES = GOVERNED_TYPES - PATIENT_TYPES
+CALLING_TYPES = GOVERNED_TYPES - PATIENT_TYPES - PATIENT_ECONOMY_TYPES
 """Governed types whose entries call for a block at once."""
-
-BATCHED_TYPES = frozenset({CONTRIBUTION_TYPE, CLAIM_TYPE})
-"""Types whose records may travel in a batch."""
-
-NOT_BATCHED_RULE = "batch.other_type"
 
 
 def void_rule_of(header: Header, payload: bytes) -> str | None:
@@ -98,7 +95,21 @@ def execute_entry(state: State, entry: Entry, context: BlockContext) -> str | No
 
 def end_block(state: State, context: BlockContext) -> tuple[Outcome, ...]:
     """What the end of a block brings. Shapes: the outcomes of parked entries. Errors: LaterRules."""
-    return end_of_block.end_block(TYPES, close_due, state, context)
+    return end_of_block.end_block(TYPES, _close_due, state, context)
+
+
+def _close_due(state: State, context: BlockContext) -> None:
+    close_due(state, context, _apply)
+
+
+def _apply(state: State, context: BlockContext, subject: str, body: Value) -> str | None:
+    """Carry out a decision; what it does to the economy is the economy's."""
+    if subject == DISPUTE_SUBJECT:
+        try:
+            return carry_out_dispute(state, context, body)
+        except FormatError as error:
+            return error.rule
+    return apply_decision(state, context, subject, body)
 
 
 BLOCK_RULES = BlockRules(exec_seal, execute_entry, end_block)

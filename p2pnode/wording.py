@@ -16,6 +16,7 @@ from p2pnode.core.ids import did_of
 from p2pnode.economy.claim import Claim
 from p2pnode.economy.contribution import Contribution
 from p2pnode.economy.labels import label_of_unit
+from p2pnode.economy_wording import economy_sentence
 from p2pnode.governance.ballot import Ballot, Confirmation, Delegating
 from p2pnode.governance.devices import DEVICE_OBJECT_TYPE, KEY_ROTATE_TYPE, Add, Revoke
 from p2pnode.governance.joining import JOIN_TYPE
@@ -81,6 +82,8 @@ def _of_body(body: object, names: Names) -> str | None:
             return _contribution(body, names)
         case Claim():
             return _claim(body, names)
+        case _ if type(body).__module__.startswith("p2pnode.economy."):
+            return economy_sentence(body, names)
         case Proposal():
             return f"proposes: {_word(names, body.annex, 'title') or body.subject.replace('_', ' ')}"
         case Ballot():

@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-import re
-import time
 from typing import Annotated, Any
 
 import typer
 
+from p2pnode.commands.amounts import amount_of, date_ms
 from p2pnode.commands.invocation import GroupOption, Invocation, invocation_of
 from p2pnode.commands.keeping import verify
 from p2pnode.commands.terminal import clean, local_time, print_json, print_table, remark, say, sentence, short
 from p2pnode.core.errors import UsageError
 
 log = typer.Typer(help="The entries of your groups; alone, the newest ones.", no_args_is_help=True)
-
-_UNITS = {
-    "": "one",
-    "h": "hour",
-    "hours": "hour",
-    "min": "minute-Time",
-    "minutes": "minute-Time",
-    "d": "day",
-    "days": "day",
-    "weeks": "week",
-    "kg": "kilogram",
-    "g": "gram",
-    "t": "tonne",
-    "l": "litre",
-    "m": "metre",
-    "km": "kilometre",
-    "m2": "squareMetre",
-    "m3": "cubicMetre",
-    "ha": "hectare",
-    "Wh": "wattHour",
-    "kWh": "kilowattHour",
-    "MWh": "megawattHour",
-    "%": "percent",
-    "B": "byte",
-    "MB": "megabyte",
-    "GB": "gigabyte",
-}
-"""What people write for units of OM 2; any other word is taken as it is."""
 
 _TAIL_ROWS = 10
 
@@ -221,12 +192,12 @@ def contribute(
         "resource": what,
         "commons": commons,
         "stream": stream,
-        "performed_ms": None if when is None else _date_ms(when),
+        "performed_ms": None if when is None else date_ms(when),
     }
     if effort is not None:
-        body["effort"], body["effort_unit"] = _amount(effort)
+        body["effort"], body["effort_unit"] = amount_of(effort)
     if quantity is not None:
-        body["quantity"], body["quantity_unit"] = _amount(quantity)
+        body["quantity"], body["quantity_unit"] = amount_of(quantity)
     fields = {name: value for name, value in body.items() if value is not None}
     invocation = invocation_of(context)
     request = {"group": invocation.group(group), "body": fields, "note": note}
@@ -234,26 +205,6 @@ def contribute(
     invocation.answer(
         written, lambda answer: say(f"Recorded as entry {short(answer['entry'])}; it is safe on this disk.")
     )
-
-
-def _amount(text: str) -> tuple[str, str]:
-    """The number and the unit of an amount as people write it."""
-    match = re.fullmatch(r"\s*(\d+(?:[.,]\d+)?)\s*([^\s\d]\S*)?\s*", text)
-    if match is None:
-        raise UsageError(
-            "amount.bad_text", f"'{text}' is no amount.", "Write a number and a unit: 2h, '1.5 kg', 12."
-        )
-    unit = match[2] or ""
-    return match[1].replace(",", "."), _UNITS.get(unit, unit)
-
-
-def _date_ms(text: str) -> int:
-    for pattern in ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"):
-        try:
-            return int(time.mktime(time.strptime(text.strip(), pattern)) * 1000)
-        except (ValueError, OverflowError):
-            continue
-    raise UsageError("date.bad_text", f"'{text}' is no date.", "Write 2026-11-20 or '2026-11-20 18:30'.")
 
 
 def why(

@@ -10,6 +10,7 @@ import typer
 
 from p2pnode.commands.invocation import GroupOption, Invocation, invocation_of
 from p2pnode.commands.terminal import Progress, counted, progress, say
+from p2pnode.core.errors import UsageError
 
 if TYPE_CHECKING:
     from p2pnode.local.service import GitClaim
@@ -22,6 +23,9 @@ _MESSAGE_BYTES_AT_ONCE = 1024 * 1024
 """Keeps a request below what the API takes, however its characters are written in JSON."""
 
 _TIMEOUT_S = 600.0
+_OWN_ID = "urn:p2pnode:id:"
+_NAMED = frozenset({"corrects", "input_of", "output_of", "provider", "receiver", "resource_conforms_to"})
+"""Fields that name something else in the document."""
 
 
 @importing.callback()
@@ -119,3 +123,63 @@ def _show_result(result: dict[str, Any]) -> None:
     )
     if result["written"]:
         say("Each one counts once its author counter-signs it, or the group decides.")
+
+
+@importing.command()
+def valueflows(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="JSON-LD in the words of ValueFlows.")],
+    me: Annotated[
+        str | None, typer.Option("--me", metavar="NAME", help="Who you are in the document: name or id.")
+    ] = None,
+    group: GroupOption = None,
+) -> None:
+    """Record what a document of another application says was given and taken.
+
+    Members are found by their names; others become agents outside the group. What names another member waits
+    for their signature. Things in stock are not brought along: raise them with `p2pnode record raise`.
+
+    \b
+    Example:
+      p2pnode import valueflows bonfire.jsonld --me "Alice Example"
+    """
+    from p2pnode.commands.files import read_text
+    from p2pnode.exporters.valueflows import CONTEXT
+    from p2pnode.importers.valueflows import read_valueflows
+
+    invocation = invocation_of(context)
+    group_word = invocation.group(group)
+    said = read_valueflows(read_text(Path(file).expanduser()), CONTEXT)
+    known = {one["name"]: one["id"] for one in invocation.client.get("/members", group=group_word)}
+    own = invocation.client.get("/group", group=group_word)["summary"]
+    words = {_OWN_ID + identifier: identifier for identifier in (*known.values(), own["id"])}
+    refused: list[str] = []
+    written = 0
+    with progress("import", len(said), quiet=invocation.as_json) as bar:
+        for one in said:
+            bar.advance(1)
+            if one.what == "agent":
+                name = one.fields["name"]
+                if me is not None and me in (one.iri, name):
+                    words[one.iri] = "me"
+                elif name in known:
+                    words.setdefault(one.iri, known[name])
+                if one.iri in words:
+                    continue
+            fields = {
+                key: words.get(value, value) if key in _NAMED else value for key, value in one.fields.items()
+            }
+            body = {"group": group_word, "what": one.what, "said": fields, "note": one.note}
+            try:
+                words[one.iri] = invocation.client.post("/economy", body)["entry"]
+                written += 1
+            except UsageError as error:
+                refused.append(f"{one.iri}: {error.message}")
+    result = {"written": written, "refused": refused}
+    invocation.answer(result, _show_said)
+
+
+def _show_said(result: dict[str, Any]) -> None:
+    say(f"Recorded: {counted(result['written'], 'entry', 'entries')}.")
+    if result["refused"]:
+        say(f"Refused: {counted(len(result['refused']), 'record')}, among them:", *result["refused"][:5])

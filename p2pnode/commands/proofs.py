@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from p2pnode.commands.files import Trusted, id_of, read_bytes, write_bytes
-from p2pnode.commands.invocation import invocation_of
+from p2pnode.commands.invocation import GroupOption, invocation_of
 from p2pnode.commands.terminal import EXIT_NO, local_time, print_json, say, short, size_text
 from p2pnode.core.errors import FormatError
 
@@ -37,6 +37,36 @@ def show(
 
     invocation = invocation_of(context)
     answer = invocation.client.get("/proof", entry=entry, decision="true" if decision else None)
+    data = bytes.fromhex(answer["proof_hex"])
+    summary = {**summary_of(data, None), "path": None}
+    if output is not None:
+        path = Path(output).expanduser()
+        write_bytes(path, data)
+        summary["path"] = str(path)
+    invocation.answer(summary, _show_proof)
+
+
+@proof.command()
+def receipt(
+    context: typer.Context,
+    record: Annotated[str, typer.Argument(metavar="RECORD", help="What was given, by the start of its id.")],
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="FILE", help="Write the receipt into a file.")
+    ] = None,
+    group: GroupOption = None,
+) -> None:
+    """Write a receipt of what you gave: how much, with its corrections, who signed it, whether it stands.
+
+    It is yours: a stranger checks it with `p2pnode proof verify FILE`, without any network.
+
+    \b
+    Example:
+      p2pnode proof receipt 3f0a99c2 -o gardening.proof
+    """
+    from p2pnode.proof_summary import summary_of
+
+    invocation = invocation_of(context)
+    answer = invocation.client.get("/receipt", group=invocation.group(group), record=record)
     data = bytes.fromhex(answer["proof_hex"])
     summary = {**summary_of(data, None), "path": None}
     if output is not None:
@@ -102,6 +132,17 @@ def _show_proof(answer: dict[str, Any]) -> None:
             f"proposal  {decision['proposal']} on {decision['subject']}",
             f"result    {decision['result']}: {decision['yes']} yes, {decision['no']} no, "
             f"{decision['object']} objections, of {decision['voters']} who could vote",
+        )
+    elif row is not None and row["record"] is not None:
+        record = row["record"]
+        words = (record["action"], record["quantity"], record["kind"])
+        say(
+            f"record    {record['record']}, of {local_time(record['performed_ms'])}",
+            f"says      {' '.join(word for word in words if word)}",
+            f"given by  {record['provider']}",
+            f"taken by  {record['receiver']}",
+            f"signed by {', '.join(record['signers'])}",
+            f"state     {record['status']}",
         )
     elif row is not None:
         say(f"row       {row['key']}", f"value     {row['value'] or 'none: there is no such row'}")

@@ -64,6 +64,36 @@ def admit(
 
 
 @propose.command()
+def dispute(
+    context: typer.Context,
+    record: Annotated[str, typer.Argument(metavar="RECORD", help="The start of its id.")],
+    strike: Annotated[bool, typer.Option("--strike", help="It shall not count.")] = False,
+    stands: Annotated[bool, typer.Option("--stands", help="It shall count.")] = False,
+    provider: Annotated[
+        str | None, typer.Option("--by", metavar="MEMBER", help="Of an imported claim: who gave it.")
+    ] = None,
+    group: GroupOption = None,
+    title: TitleOption = "",
+    why: WhyOption = "",
+) -> None:
+    """Decide whether a record counts, or whose an imported claim is.
+
+    \b
+    Examples:
+      p2pnode propose dispute 3f0a99c2 --strike --why "nobody saw it"
+      p2pnode propose dispute 3f0a99c2 --by Carol
+    """
+    if [strike, stands, provider is not None].count(True) != 1:
+        raise UsageError(
+            "proposal.bad_field", "What shall the group decide?", "Add --strike, or --stands, or --by MEMBER."
+        )
+    body = (
+        {"event": record, "stands": stands} if provider is None else {"event": record, "provider": provider}
+    )
+    _propose(context, group, "dispute", body, title, why)
+
+
+@propose.command()
 def remove(
     context: typer.Context,
     member: Member,

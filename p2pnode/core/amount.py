@@ -66,3 +66,24 @@ def add(left: Amount, right: Amount) -> Amount:
     exponent = min(left[1], right[1])
     total = left[0] * 10 ** (left[1] - exponent) + right[0] * 10 ** (right[1] - exponent)
     return amount_of(total, exponent)
+
+
+def negated(amount: Amount) -> Amount:
+    """The amount with the other sign."""
+    return (-amount[0], amount[1])
+
+
+def times(amount: Amount, factor: int) -> Amount:
+    """The exact product with a whole number. Errors: FormatError amount.out_of_range."""
+    return amount_of(amount[0] * factor, amount[1])
+
+
+def scaled(amount: Amount, factor: int) -> Amount:
+    """The product with a whole number for comparing only: it has no normal form and no bound."""
+    return (amount[0] * factor, amount[1])
+
+
+def is_less(left: Amount, right: Amount) -> bool:
+    """Whether one amount is smaller than another."""
+    exponent = min(left[1], right[1])
+    return bool(left[0] * 10 ** (left[1] - exponent) < right[0] * 10 ** (right[1] - exponent))

@@ -2,7 +2,7 @@
 
 The commit is named by the repository's root commit and its own id; the first such claim in order wins. Who
 wrote it, with whom and what they said about it is personal text and stands in the annex. A claim becomes a
-contribution when the author counter-signs it or the group decides.
+contribution when the author counter-signs it (`event.countersign`) or the group decides.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ _LINES_MAX = 2**32 - 1
 class Claim:
     """One commit.
 
-    Shapes: root_commit and commit are git object ids of 20 or 32 bytes. Units: authored_ms is wall time.
+    Shapes: root_commit and commit are git object ids of 20 or 32 bytes; provider is the member who wrote it,
+    where the importer knows; then nobody else can counter-sign. Units: authored_ms is wall time.
     """
 
     root_commit: bytes
@@ -34,6 +35,7 @@ class Claim:
     lines_added: int
     lines_removed: int
     annex: bytes
+    provider: bytes | None = None
 
     @property
     def key(self) -> tuple[bytes, bytes]:
@@ -43,7 +45,8 @@ class Claim:
     @property
     def value(self) -> dict[str, Value]:
         """The map in payloads and, less what a batch shares, in its records."""
-        return {
+        said: dict[str, Value] = {} if self.provider is None else {"provider": self.provider}
+        return said | {
             "annex": self.annex,
             "authored_ms": self.authored_ms,
             "commit": self.commit,
@@ -66,6 +69,7 @@ def decode(payload: bytes) -> Claim:
         codec.decode(payload, bytes_max=PAYLOAD_BYTES_MAX),
         "claim",
         ("annex", "authored_ms", "commit", "files", "lines", "root"),
+        ("provider",),
     )
     lines = fields.items("lines", 2, least=2)
     if any(type(count) is not int or not 0 <= count <= _LINES_MAX for count in lines):
@@ -78,6 +82,7 @@ def decode(payload: bytes) -> Claim:
         lines[0],
         lines[1],
         fields.hash("annex"),
+        fields.optional_hash("provider"),
     )
 
 

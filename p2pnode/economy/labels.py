@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 
+from p2pnode.core.amount import amount_of_text, amount_text
 from p2pnode.core.errors import FormatError
-from p2pnode.economy.measure import UNITS
+from p2pnode.economy.measure import UNITS, Measure
 
 LABELS = MappingProxyType(
     {
@@ -41,6 +43,7 @@ LABELS = MappingProxyType(
         "%": "percent",
     }
 )
+_MEASURE = re.compile(r"\s*(-?\d+(?:[.,]\d+)?)\s*([^\s\d]\S*)?\s*")
 _SHORT = MappingProxyType(
     {"hour": "h", "minute-Time": "min", "one": ""} | {LABELS[k]: k for k in ("kg", "g", "l", "kWh")}
 )
@@ -56,6 +59,22 @@ def unit_of_label(label: str) -> str:
     if not text or not text.replace("-", "").isalnum() or not text[0].isalpha() or not text.isascii():
         raise FormatError("measure.bad_unit", f"a unit is a word such as h, kg, kWh or piece, not {label!r}")
     return text
+
+
+def measure_of_text(text: str, default_unit: str = "one") -> Measure:
+    """So much of a unit, as people write it: 2h, '1.5 kg', 12. Errors: FormatError amount.bad_text,
+    measure.bad_unit.
+    """
+    match = _MEASURE.fullmatch(text)
+    if match is None:
+        raise FormatError("amount.bad_text", f"write a number and a unit, such as 2h or 1.5 kg, not {text!r}")
+    unit = unit_of_label(match[2]) if match[2] else default_unit
+    return Measure(amount_of_text(match[1]), unit)
+
+
+def measure_text(measure: Measure) -> str:
+    """A measure as people read it."""
+    return f"{amount_text(measure.amount)} {label_of_unit(measure.unit)}".strip()
 
 
 def label_of_unit(unit: str) -> str:

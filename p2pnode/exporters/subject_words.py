@@ -25,6 +25,11 @@ def about_in_words(proposal: Proposal, name: Name) -> str:
             return (
                 f"Election of a council of {body['seats']} from {candidates}, for {_days(body['term_days'])}"
             )
+        case "dispute" if "provider" in body:
+            return f"Claimed record {body['event'].hex()[:8]} as a contribution of {name(body['provider'])}"
+        case "dispute":
+            answer = "stands" if body["stands"] else "does not stand"
+            return f"Record {body['event'].hex()[:8]} {answer}"
         case "lying_voters":
             return f"Tolerated faulty voters: {body['lying_voters']}"
         case "mandate" if "withdraw" in body:

@@ -23,6 +23,7 @@ from p2pnode.core.limits import MEMBERS_MAX
 from p2pnode.governance.decision_rule import (
     DEFAULT_RULES,
     DEFAULT_SUBJECT,
+    SUBJECTS,
     DecisionRule,
     check_rules,
     rule_of_value,
@@ -232,7 +233,7 @@ class Charter:
 
     def has_rule(self, subject: str) -> bool:
         """Whether the charter, or this rule version, has a rule of its own for a subject."""
-        return subject in self.setting("decisions") or subject in DEFAULT_RULES
+        return subject in self.setting("decisions") or subject in SUBJECTS
 
     def rule(self, subject: str) -> DecisionRule:
         """How the group decides on a subject; a name without a rule takes the default one."""

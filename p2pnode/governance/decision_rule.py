@@ -25,6 +25,7 @@ SUBJECTS = (
     "admit",
     "amend",
     "council",
+    "dispute",
     "lying_voters",
     "mandate",
     "reinstate",
@@ -36,7 +37,10 @@ SUBJECTS = (
     "text",
     "voting_role",
 )
-"""What this rule version carries out; a charter may name further subjects, which bind people alone."""
+"""What this rule version carries out; a charter may name further subjects, which bind people alone.
+
+A subject without a rule of its own in charter and defaults is decided by the group's default one.
+"""
 
 HOUR_MS = 3600 * 1000
 _SUBJECTS_MAX = 64

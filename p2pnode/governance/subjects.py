@@ -5,6 +5,7 @@
 | `admit` | {join: id of the entry that asks} |
 | `amend` | {charter: {setting: value}}, see `charter.amended` |
 | `council` | {candidates: [member id...], seats, term_days}: an election |
+| `dispute` | {event: record id, stands}, or {event, provider: member id} of an imported claim |
 | `lying_voters` | {lying_voters} |
 | `mandate` | {acts: [word...], days, holders: [member id...], name, needed}, or {withdraw: mandate id} |
 | `reinstate` | {member}: ends a suspension |
@@ -181,6 +182,16 @@ def _check_council(body: Value) -> None:
     fields.uint("term_days", TERM_DAYS_MAX, least=1)
 
 
+def _check_dispute(body: Value) -> None:
+    is_claim = type(body) is dict and "provider" in body
+    fields = Fields(body, PREFIX, ("event", "provider" if is_claim else "stands"))
+    fields.hash("event")
+    if is_claim:
+        fields.hash("provider")
+    else:
+        _bool(fields, "stands")
+
+
 def _check_lying_voters(body: Value) -> None:
     Fields(body, PREFIX, ("lying_voters",)).uint("lying_voters", MEMBERS_MAX)
 
@@ -214,6 +225,7 @@ _BODIES: Mapping[str, Callable[[Value], None]] = {
     "admit": _check_admit,
     "amend": _check_amend,
     "council": _check_council,
+    "dispute": _check_dispute,
     "lying_voters": _check_lying_voters,
     "mandate": _check_mandate,
     "reinstate": _check_member,

@@ -32,26 +32,28 @@ _GitId = Annotated[str, Field(pattern=r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$")]
 _Count = Annotated[int, Field(ge=0, le=_TIME_MS_MAX)]
 
 
-class _Request(BaseModel):
+class Request(BaseModel):
+    """A body of a request: closed, so that a misspelt field is an error."""
+
     # Strict and closed: a misspelt field is an error, never silently ignored.
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class Founding(_Request):
+class Founding(Request):
     name: Word
     template: Word = "circle"
     my_name: _Personal = ""
     charter: Annotated[str, Field(max_length=TEXT_CHARACTERS_MAX)] | None = None
 
 
-class FounderOfferBody(_Request):
+class FounderOfferBody(Request):
     format: Literal["p2pnode/offer/1"]
     inception_hex: _Hex
     annex_hex: _Hex
     addresses: Annotated[list[_Address], Field(max_length=16)]
 
 
-class OfferRequest(_Request):
+class OfferRequest(Request):
     my_name: _Personal = ""
 
 
@@ -59,7 +61,7 @@ class FoundingTogether(Founding):
     offers: Annotated[list[FounderOfferBody], Field(min_length=1, max_length=FOUNDERS_MAX)]
 
 
-class FoundingDraftBody(_Request):
+class FoundingDraftBody(Request):
     format: Literal["p2pnode/founding/1"]
     author: Word
     terms_hex: _Hex
@@ -68,31 +70,31 @@ class FoundingDraftBody(_Request):
     entry_hex: Annotated[list[_Hex], Field(max_length=3)]
 
 
-class DraftRequest(_Request):
+class DraftRequest(Request):
     draft: FoundingDraftBody
 
 
-class DraftsRequest(_Request):
+class DraftsRequest(Request):
     drafts: Annotated[list[FoundingDraftBody], Field(min_length=1, max_length=FOUNDERS_MAX)]
 
 
-class InvitationRequest(_Request):
+class InvitationRequest(Request):
     group: Word
     uses: Annotated[int, Field(ge=1, le=1000)] = 1
     expires_ms: Annotated[int, Field(ge=1, le=_TIME_MS_MAX)]
 
 
-class JoinRequest(_Request):
+class JoinRequest(Request):
     link: Annotated[str, Field(min_length=1, max_length=16384)]
     my_name: _Personal = ""
 
 
-class DeviceInvitationRequest(_Request):
+class DeviceInvitationRequest(Request):
     group: Word
     member: Word | None = None
 
 
-class DeviceInvitationBody(_Request):
+class DeviceInvitationBody(Request):
     format: Literal["p2pnode/device/1"]
     group: Word
     name: Annotated[str, Field(max_length=_NAME_CHARACTERS_MAX)]
@@ -103,41 +105,41 @@ class DeviceInvitationBody(_Request):
     addresses: Annotated[list[_Address], Field(max_length=16)]
 
 
-class DeviceAcceptance(_Request):
+class DeviceAcceptance(Request):
     invitation: DeviceInvitationBody
 
 
-class RecoveryRequest(_Request):
+class RecoveryRequest(Request):
     invitation: DeviceInvitationBody
     phrase: Annotated[str, Field(min_length=1, max_length=1024)]
 
 
-class DeviceAddition(_Request):
+class DeviceAddition(Request):
     group: Word
     answer: Annotated[str, Field(min_length=1, max_length=1024)]
 
 
-class DeviceRequest(_Request):
+class DeviceRequest(Request):
     group: Word
     device: Word
     phrase: Annotated[str, Field(max_length=1024)] | None = None
 
 
-class GroupRequest(_Request):
+class GroupRequest(Request):
     group: Word
 
 
-class RestRequest(_Request):
+class RestRequest(Request):
     group: Word
     lying_voters: Annotated[int, Field(ge=0, le=10_000)] | None = None
 
 
-class SponsorRequest(_Request):
+class SponsorRequest(Request):
     group: Word
     newcomer: Word
 
 
-class ProposalRequest(_Request):
+class ProposalRequest(Request):
     group: Word
     subject: Word
     body: dict[str, Any]
@@ -145,7 +147,7 @@ class ProposalRequest(_Request):
     text: _Words = ""
 
 
-class BallotRequest(_Request):
+class BallotRequest(Request):
     group: Word | None = None
     proposal: Word
     choice: Literal["yes", "no", "abstain", "object", "ranked"]
@@ -154,62 +156,62 @@ class BallotRequest(_Request):
     member: Word | None = None
 
 
-class ConfirmationRequest(_Request):
+class ConfirmationRequest(Request):
     group: Word | None = None
     proposal: Word
     member: Word | None = None
     code: Word | None = None
 
 
-class CodesRequest(_Request):
+class CodesRequest(Request):
     group: Word
     count: Annotated[int, Field(ge=1, le=CODES_MAX)]
 
 
-class MandateSigning(_Request):
+class MandateSigning(Request):
     group: Word
     mandate: Word
     entry: Word
     act: Word | None = None
 
 
-class DelegationRequest(_Request):
+class DelegationRequest(Request):
     group: Word | None = None
     to: Word | None = None
     proposal: Word | None = None
     subject: Word | None = None
 
 
-class WithdrawalRequest(_Request):
+class WithdrawalRequest(Request):
     group: Word | None = None
     proposal: Word
 
 
-class AnswerRequest(_Request):
+class AnswerRequest(Request):
     group: Word | None = None
     proposal: Word
     text: Annotated[str, Field(min_length=1, max_length=_WORDS_CHARACTERS_MAX)]
 
 
-class ExportRequest(_Request):
+class ExportRequest(Request):
     group: Word
     proposals: Annotated[list[Word], Field(max_length=1000)] = []
 
 
-class Departure(_Request):
+class Departure(Request):
     group: Word
     delete: bool = False
 
 
-class NewPeer(_Request):
+class NewPeer(Request):
     address: _Address
 
 
-class PeerRequest(_Request):
+class PeerRequest(Request):
     peer: Word
 
 
-class QuestionBody(_Request):
+class QuestionBody(Request):
     name: Literal["groups", "frontier", "log", "entry", "members"]
     group: Word | None = None
     author: Word | None = None
@@ -217,12 +219,12 @@ class QuestionBody(_Request):
     limit: Annotated[int, Field(ge=1, le=LOG_ROWS_MAX)] | None = None
 
 
-class QueryRequest(_Request):
+class QueryRequest(Request):
     peer: Word
     question: QuestionBody
 
 
-class ContributionFields(_Request):
+class ContributionFields(Request):
     action: Word
     resource: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
     quantity: _Decimal | None = None
@@ -234,19 +236,19 @@ class ContributionFields(_Request):
     stream: Literal["livelihood", "commons", "care"] | None = None
 
 
-class ContributionRequest(_Request):
+class ContributionRequest(Request):
     group: Word
     body: ContributionFields
     note: Annotated[str, Field(max_length=TEXT_CHARACTERS_MAX)] = ""
 
 
-class KnownClaimsRequest(_Request):
+class KnownClaimsRequest(Request):
     group: Word
     root: _GitId
     commits: Annotated[list[_GitId], Field(max_length=20 * CLAIMS_MAX)]
 
 
-class GitClaimBody(_Request):
+class GitClaimBody(Request):
     commit: _GitId
     authored_ms: Annotated[int, Field(ge=-_TIME_MS_MAX, le=_TIME_MS_MAX)]
     files: _Count
@@ -257,15 +259,15 @@ class GitClaimBody(_Request):
     message: Annotated[str, Field(max_length=TEXT_CHARACTERS_MAX)]
 
 
-class ClaimsRequest(_Request):
+class ClaimsRequest(Request):
     group: Word
     root: _GitId
     claims: Annotated[list[GitClaimBody], Field(max_length=CLAIMS_MAX)]
 
 
-class VerifyRequest(_Request):
+class VerifyRequest(Request):
     group: Word | None = None
 
 
-class BackupRequest(_Request):
+class BackupRequest(Request):
     path: Annotated[str, Field(min_length=1, max_length=4096)]

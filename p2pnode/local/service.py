@@ -71,6 +71,7 @@ from p2pnode.local.agreement_shapes import (
 from p2pnode.local.agreement_shapes import (
     Tally as Tally,
 )
+from p2pnode.local.economy_calls import EconomyCalls
 
 Standing = Literal["member", "provisional", "petitioner", "removed", "follower"]
 EntryState = Literal["signed", "acknowledged", "final", "void", "waiting"]
@@ -405,7 +406,7 @@ class Backup(TypedDict):
     groups: int
 
 
-class Service(Protocol):
+class Service(EconomyCalls, Protocol):
     """One running node. The daemon implements it; the HTTP API calls it and nothing else."""
 
     async def status(self) -> Status: ...
@@ -415,9 +416,7 @@ class Service(Protocol):
     async def group(self, group: str) -> GroupDetail: ...
 
     async def found_group(self, name: str, template: str, my_name: str, charter: str | None) -> GroupDetail:
-        """Found a group from a charter template, or from a charter as TOML; my_name is for its members and
-        lives in an annex (J11).
-        """
+        """Found a group from a template, or from a charter as TOML; my_name lives in an annex (J11)."""
 
     async def offer_founding(self, my_name: str) -> FounderOffer:
         """What a founder hands to whoever writes the terms."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from p2pnode.service.context import Context
 from p2pnode.service.devices import DevicesService
+from p2pnode.service.economy import EconomyService
 from p2pnode.service.founding import FoundingService
 from p2pnode.service.keeping import KeepingService
 from p2pnode.service.mandates import MandatesService
@@ -16,6 +17,12 @@ __all__ = ["Context", "LiveService"]
 
 
 class LiveService(
-    KeepingService, FoundingService, DevicesService, PeersService, ProofsService, MandatesService
+    EconomyService,
+    KeepingService,
+    FoundingService,
+    DevicesService,
+    PeersService,
+    ProofsService,
+    MandatesService,
 ):
     """One running node."""

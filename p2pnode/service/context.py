@@ -88,14 +88,16 @@ class Context:
 
         return await self.port.read(held.group, read)
 
-    async def view(self, held: HeldGroup, work: Callable[[GroupView], _Result]) -> _Result:
+    async def view(
+        self, held: HeldGroup, work: Callable[[GroupView], _Result], *, with_facts: bool = False
+    ) -> _Result:
         """Read a group with what is provisional in it, in a worker thread."""
         state, own, now_ms = held.state, self.port.own_key, self.port.now_ms()
 
         def read(reader: GroupReader) -> _Result:
             with reader.reading() as queries:
                 describer = Describer(queries, state, own)
-                return work(GroupView(held.group, queries, describer, own, now_ms))
+                return work(GroupView(held.group, queries, describer, own, now_ms, with_facts))
 
         return await self.port.read(held.group, read)
 
@@ -119,9 +121,17 @@ class Context:
             raise refusal(error.rule) if error.rule == "member.not_one" else error from error
         return written
 
-    async def say(self, held: HeldGroup, type_: str, payload: bytes, annex: bytes | None = None) -> Entry:
+    async def say(
+        self,
+        held: HeldGroup,
+        type_: str,
+        payload: bytes,
+        annex: bytes | None = None,
+        *,
+        with_facts: bool = False,
+    ) -> Entry:
         """Write an entry that would not be void as far as can be told. Errors: UsageError by its rule."""
-        rule = await self.view(held, lambda view: view.void_rule_of(type_, payload))
+        rule = await self.view(held, lambda view: view.void_rule_of(type_, payload), with_facts=with_facts)
         if rule is not None:
             raise refusal(rule)
         item = Item(type_, payload, annexes=() if annex is None else (annex,))

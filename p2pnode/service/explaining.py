@@ -17,6 +17,7 @@ from p2pnode.penalties import Conduct
 from p2pnode.port import HeldGroup
 from p2pnode.service.context import Context
 from p2pnode.service.devices import recovering_for
+from p2pnode.service.economy_why import economy_lines
 from p2pnode.service.mandates import said_by_mandates
 from p2pnode.service.naming_subjects import petition_of
 from p2pnode.service.rules import RULES
@@ -166,6 +167,7 @@ async def _explain_entry(context: Context, row: EntryRow) -> Explanation:
     held = context.held(row["group"])
     entry_id = bytes.fromhex(row["entry"])
     lines = [row["text"]] + await context.view(held, lambda view: said_by_mandates(view, entry_id))
+    lines += await context.view(held, lambda view: economy_lines(view, entry_id), with_facts=True)
     state, rule, remedy = row["state"], row["rule"], ""
     if state == "final":
         lines.append("final: a block of the group has ordered it; p2pnode proof show writes the proof")

@@ -6,7 +6,7 @@ from p2pnode.core.events import AgreeToClose
 from p2pnode.core.ids import did_of
 from p2pnode.exporters.statement import rule_in_words
 from p2pnode.governance import roles, sponsoring, tables
-from p2pnode.governance.decision_rule import DEFAULT_RULES
+from p2pnode.governance.decision_rule import DEFAULT_RULES, SUBJECTS
 from p2pnode.governance.tables import MemberRow, PetitionRow
 from p2pnode.local import service as shapes
 from p2pnode.service.deciding import DecidingService
@@ -40,7 +40,7 @@ class MembersService(DecidingService):
     async def charter(self, group: str) -> shapes.CharterDetail:
         held = self.context.held(group)
         charter = held.state.charter
-        subjects = sorted({*charter.setting("decisions"), *DEFAULT_RULES})
+        subjects = sorted({*charter.setting("decisions"), *DEFAULT_RULES, *SUBJECTS})
         rules = [(subject, charter.rule(subject)) for subject in subjects]
         return shapes.CharterDetail(
             group=held.group.hex(),

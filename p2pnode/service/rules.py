@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from p2pnode.core.errors import UsageError
+from p2pnode.service.economy_rules import ECONOMY_RULES
 
 RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
+        **ECONOMY_RULES,
         "lane.fork": (
             "two different entries were signed in one place of a lane; the key is sealed, its owner joins "
             "with a new one",

@@ -31,7 +31,8 @@ PROVISIONAL_MAX = 10_000
 @dataclass(slots=True)
 class GroupView:
     """Shapes: final are the rows of the last block, rows those with provisional entries on top; provisional
-    gives for each such entry the rule by which it would be void, or nothing.
+    gives for each such entry the rule by which it would be void, or nothing. Entries that call for no order
+    are on top only with_facts, since there may be many.
     """
 
     group: bytes
@@ -39,6 +40,7 @@ class GroupView:
     describer: Describer
     own_key: bytes
     now_ms: int
+    with_facts: bool = False
     final: ChainQueries = field(init=False)
     rows: State = field(init=False)
     provisional: dict[bytes, str] = field(init=False)
@@ -58,7 +60,13 @@ class GroupView:
     def _undecided(self) -> list[Entry]:
         lanes = {lane.number: lane for lane in self.queries.lanes()}
         found: list[Entry] = []
-        for item in self.queries.undecided():
+        if self.with_facts:
+            for lane in lanes.values():
+                if lane.lane != Lane.VOTES:
+                    last = min(lane.last_usable, lane.decided + PROVISIONAL_MAX)
+                    stored = self.queries.entries(lane.number, lane.decided + 1, last)
+                    found += [stored_entry(item) for item in stored if item.payload is not None]
+        for item in () if self.with_facts else self.queries.undecided():
             number, seq = number_and_seq(item.position)
             lane = lanes[number]
             if seq <= lane.last_usable and item.entry.payload is not None:
@@ -82,6 +90,11 @@ class GroupView:
         )
         entry = read_entry(encode_header(header), None, payload)
         return execute_entry(self.rows.overlay(), entry, self._above)
+
+    @property
+    def context(self) -> BlockContext:
+        """The block that would come next, for asking rules."""
+        return self._above
 
     # ---- who is who
 

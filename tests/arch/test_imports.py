@@ -74,7 +74,19 @@ _ROOMS = {
         standard=_PURE_STANDARD,
     ),
     "p2pnode.consensus": _pure("p2pnode.consensus"),
-    "p2pnode.economy": _pure("p2pnode.economy"),
+    # What is given and taken is executed on the rows of consensus, and asks who is a member of good standing.
+    "p2pnode.economy": Room(
+        own=(
+            "p2pnode.consensus.execution",
+            "p2pnode.consensus.rows",
+            "p2pnode.core",
+            "p2pnode.economy",
+            "p2pnode.governance.mandate",
+            "p2pnode.governance.tables",
+        ),
+        others=("msgpack", "msgspec"),
+        standard=_PURE_STANDARD,
+    ),
     "p2pnode.federation": _pure("p2pnode.federation"),
     # nacl seals boxes (J12), tomllib reads a charter as people write it. What a group decides is what
     # consensus agrees on: its entries are executed on consensus rows.
@@ -117,7 +129,9 @@ _ROOMS = {
         never=frozenset({"asyncio", "random", "sqlite3"}),
     ),
     "p2pnode.importers": Room(
-        own=("p2pnode.core", "p2pnode.importers", "p2pnode.local.service"), never=frozenset({"sqlite3"})
+        own=("p2pnode.core", "p2pnode.importers", "p2pnode.local.service"),
+        others=("rdflib",),
+        never=frozenset({"sqlite3"}),
     ),
     "p2pnode.exporters": Room(
         # An export is checked by the rules themselves, on a machine that has neither network nor database.

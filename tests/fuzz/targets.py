@@ -15,7 +15,20 @@ from p2pnode.consensus import convocation, faults
 from p2pnode.consensus import format as agreement
 from p2pnode.core import acknowledgement, amount, annex, codec, entry, ids
 from p2pnode.core.errors import FormatError, UsageError
-from p2pnode.economy import batch, claim, contribution
+from p2pnode.economy import (
+    agreement as terms,
+)
+from p2pnode.economy import (
+    batch,
+    claim,
+    contribution,
+    event,
+    judging,
+    promising,
+    recording,
+    things,
+)
+from p2pnode.economy import tables as economy_tables
 from p2pnode.exporters import decisions_export
 from p2pnode.governance import (
     ballot,
@@ -289,6 +302,32 @@ TARGETS: dict[str, Target] = {
     ),
     "contribution": Target(contribution.decode, contribution.encode),
     "contribution.claim": Target(claim.decode, claim.encode),
+    "event.record": Target(event.decode, event.encode),
+    "event_row": Target(economy_tables.event_of_value, facts=lambda row: {"status": row.status}),
+    "agreement.propose": Target(
+        terms.TERMS.decode, terms.TERMS.encode, lambda read: {"terms_hash": read.hash.hex()}
+    ),
+    **{
+        name: Target(form.decode, form.encode)
+        for name, form in (
+            ("agent.describe", things.AGENT),
+            ("agreement.answer", terms.ANSWER),
+            ("agreement.close", terms.CLOSE),
+            ("agreement.reduce", terms.REDUCE),
+            ("agreement.withdraw", terms.WITHDRAW),
+            ("attestation.give", judging.ATTESTATION),
+            ("claim.close", promising.CLAIM_CLOSE),
+            ("claim.raise", promising.CLAIM),
+            ("commitment.make", promising.COMMITMENT),
+            ("commitment.release", promising.RELEASE),
+            ("event.countersign", recording.COUNTERSIGN),
+            ("intent.close", promising.INTENT_CLOSE),
+            ("intent.publish", promising.INTENT),
+            ("process.begin", things.PROCESS),
+            ("process.finish", things.FINISH),
+            ("spec.define", things.SPEC),
+        )
+    },
     "type": Target(_void_rule),
     "block_header": Target(
         agreement.decode_header, agreement.encode_header, lambda header: {"id": header.id.hex()}

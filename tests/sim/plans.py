@@ -14,7 +14,10 @@ HONEST = ("alice", "bob", "carol", "dave", "erin", "frank", "grace")
 LIARS = ("mallory", "trudy")
 CHAOS_MS = 180_000
 _HOUR_MS = 60 * 60 * 1000
-_KINDS = ("work", "work", "open", "note", "claim", "batch", "unknown", "large")
+_KINDS = (
+    "work", "work", "open", "note", "claim", "batch", "unknown", "large",
+    "make", "give", "give", "sign", "sign", "use",
+)  # fmt: skip
 _QUIET_LIES = tuple(LIES)
 _VOTING_LIES = tuple(VOTING_LIES)
 _FOUNDERS = (1, 1, 1, 1, 1, 2, 2, 3, 3, 4, 4)

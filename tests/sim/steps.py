@@ -20,6 +20,7 @@ from tests.sim.assembly import agree, ballot, found, propose, voter
 from tests.sim.keys import add_device, object_to, recover, revoke, rotate
 from tests.sim.levelling import level, level_lie
 from tests.sim.lies import lie
+from tests.sim.market import market_item
 from tests.sim.timeline import EPOCH_MS
 
 if TYPE_CHECKING:
@@ -62,6 +63,12 @@ def _append(world: World, name: str, label: str, kind: str, count: int) -> None:
     if group is None or machine.node is None or group not in machine.views:
         return
     world.serial += 1
+    if kind in _MARKET:
+        found = [market_item(machine, machine.node.logs[group], kind, world.serial + n) for n in range(count)]
+        items = tuple(item for item in found if item is not None)
+        if items:
+            machine.append(group, items)
+        return
     items = tuple(_item(world, machine, kind, index) for index in range(count))
     machine.append(group, items)
 
@@ -99,6 +106,7 @@ def _claim(number: int) -> Claim:
     return Claim(bytes(20), number.to_bytes(20, "big"), EPOCH_MS, 1, 2, 3, _SHARED_HASH)
 
 
+_MARKET = frozenset({"give", "make", "sign", "use"})
 _SHARED = encode_annex(bytes(32), {"author": "somebody"})
 _SHARED_HASH = annex_hash(_SHARED)
 

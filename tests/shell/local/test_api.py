@@ -150,6 +150,17 @@ CALLS: list[tuple[str, str, Any, str, tuple[Any, ...]]] = [
     ("GET", "/entry?entry=ab", None, "entry", ("ab",)),
     ("POST", "/verify", {}, "verify", (None,)),
     ("GET", "/why?word=x", None, "why", ("x",)),
+    (
+        "POST",
+        "/economy",
+        {"group": "g", "what": "event", "said": {"action": "work"}, "note": "n"},
+        "record",
+        ("g", "event", {"action": "work"}, "n"),
+    ),
+    ("GET", "/economy?group=g&about=to-sign&who=me", None, "economy", ("g", "to-sign", "me")),
+    ("GET", "/economy/export?group=g", None, "export_economy", ("g",)),
+    ("GET", "/receipt?group=g&record=ab", None, "receipt", ("g", "ab")),
+    ("GET", "/agreement?group=g&agreement=boxes", None, "agreement", ("g", "boxes")),
     ("GET", "/disk", None, "disk", ()),
     ("POST", "/backup", {"path": "/b"}, "backup", ("/b",)),
 ]

@@ -52,6 +52,7 @@ def bodies() -> dict[str, codec.Value]:
         "admit": {"join": _ENTRY},
         "amend": {"charter": {"decisions": {"text": {"rule": "consent"}}, "purpose": "to share"}},
         "council": {"candidates": [_MEMBER, _OTHER], "seats": 1, "term_days": 365},
+        "dispute": {"event": _ENTRY, "stands": False},
         "lying_voters": {"lying_voters": 1},
         "mandate": _MANDATE_BODY,
         "reinstate": {"member": _MEMBER},
@@ -70,6 +71,8 @@ def _open() -> Document:
     good = bodies()
     for subject, body in good.items():
         file.accept(subject, proposal.encode_open(Proposal(subject, body)))
+    given = {"event": _ENTRY, "provider": _MEMBER}
+    file.accept("say whose a claim is", proposal.encode_open(Proposal("dispute", given)))
     file.accept("withdraw a mandate", proposal.encode_open(Proposal("mandate", {"withdraw": _PROPOSAL})))
     file.accept("a text in the annex", proposal.encode_open(Proposal("text", {}, _ANNEX)))
     file.accept("a subject of the group's own", proposal.encode_open(Proposal("picnic", {"where": "lake"})))
@@ -82,6 +85,11 @@ def _open() -> Document:
             ("no candidate", {**good["council"], "candidates": []}),
             ("a candidate as text", {**good["council"], "candidates": ["alice"]}),
             ("no term", {**good["council"], "term_days": 0}),
+        ],
+        "dispute": [
+            ("both answers", {"event": _ENTRY, "provider": _MEMBER, "stands": True}),
+            ("no answer", {"event": _ENTRY}),
+            ("a number", {"event": _ENTRY, "stands": 1}),
         ],
         "lying_voters": [("below none", {"lying_voters": -1})],
         "mandate": [

@@ -88,6 +88,7 @@ def _claim() -> Document:
     value = CLAIM.value
     file.accept("SHA-1 repository", claim.encode(CLAIM))
     file.accept("SHA-256 repository", _changed(value, root=b"\x25" * 32, commit=b"\x26" * 32))
+    file.accept("a member's", _changed(value, provider=b"\x27" * 32))
     file.accept("an empty commit", _changed(value, files=0, lines=[0, 0], authored_ms=0))
     for name in sorted(value):
         file.reject(f"without {name}", _without(value, name), "claim.bad_field")
@@ -99,6 +100,7 @@ def _claim() -> Document:
         "lines as bools": {"lines": [True, False]},
         "2^32 files": {"files": 2**32},
         "the author in the open": {"author": "Alice"},
+        "a member by name": {"provider": "Alice"},
     }.items():
         file.reject(name, _changed(value, **changes), "claim.bad_field")
     file.reject("not a map", codec.encode([]), "claim.bad_field")

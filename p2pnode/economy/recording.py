@@ -1,0 +1,419 @@
+"""Executing events: `event.record`, `event.countersign`, and the short form `contribution`.
+
+Anyone records what they give to the group. What names another member waits for that member's signature and
+changes nothing until then, unless they have agreed to it before by an agreement or by an offer taken up. Then
+all that follows from an event happens at once: resources, accounts, promises, claims, agreements.
+
+Source: J27.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from p2pnode.consensus.execution import BlockContext
+from p2pnode.consensus.rows import Rows, State, row_key
+from p2pnode.core.amount import Amount, add, is_less, negated
+from p2pnode.core.fields import Fields
+from p2pnode.economy import agents, agreement_flows, contribution, event, form, inventory, promising, tables
+from p2pnode.economy.actions import ACTIONS, FLOWING, GIVING_AWAY
+from p2pnode.economy.event import Event
+from p2pnode.economy.form import Form
+from p2pnode.economy.measure import Measure
+from p2pnode.economy.record import Record
+from p2pnode.economy.tables import DECLINED, FULFILLED, OPEN, STANDING, STRUCK, WAITING, ZERO, EventRow
+from p2pnode.governance import mandate as mandates
+from p2pnode.governance import tables as members
+
+COUNTERSIGN_TYPE = "event.countersign"
+WAITING_MAX = 500
+"""What one member may leave waiting for others, so that nobody buries them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Countersignature:
+    """Whether what somebody recorded with the author's name in it is right.
+
+    Shapes: mandate is given by who signs for the group.
+    """
+
+    event: bytes
+    agrees: bool
+    mandate: bytes | None = None
+
+
+def _bool(fields: Fields, name: str) -> bool:
+    value = fields.value(name)
+    if type(value) is not bool:
+        raise fields.refuse(name, "neither true nor false")
+    return value
+
+
+COUNTERSIGN: Form[Countersignature] = Form(
+    "countersign", Countersignature, {"agrees": _bool, "event": form.an_id}, {"mandate": form.an_id}
+)
+
+
+def record_event(state: State, record: Record, context: BlockContext) -> str | None:
+    """Let an event stand, or wait for whom it names."""
+    return _record(state, record, context, event.decode(record.payload), record.payload)
+
+
+def record_contribution(state: State, record: Record, context: BlockContext) -> str | None:
+    """Let a contribution stand: an event by which its author gives something to the group."""
+    said = contribution.decode(record.payload)
+    given = Event(
+        action=said.action,
+        performed_ms=said.performed_ms,
+        annex=said.annex,
+        effort_quantity=said.effort_quantity,
+        in_scope_of=said.in_scope_of,
+        receiver=context.group,
+        resource_conforms_to=said.resource_conforms_to,
+        resource_quantity=said.resource_quantity,
+        stream=said.stream,
+    )
+    return _record(state, record, context, given, event.encode(given))
+
+
+def _record(state: State, record: Record, context: BlockContext, said: Event, payload: bytes) -> str | None:
+    provider = said.provider or record.author
+    receiver = said.receiver or provider
+    rule = _void_rule(state, record, context, said, provider, receiver)
+    if rule is not None:
+        return rule
+    row = EventRow(
+        status=WAITING,
+        author=record.author,
+        provider=provider,
+        receiver=receiver,
+        signers=(record.author,),
+        payload=payload,
+        entry=record.entry,
+        item=record.item,
+        time_ms=record.time_ms,
+        resource_amount=None if said.resource_quantity is None else said.resource_quantity.amount,
+        effort_amount=None if said.effort_quantity is None else said.effort_quantity.amount,
+    )
+    missing = missing_signers(state, row, said, context)
+    if not missing:
+        return _let_stand(state, record.id, row, said)
+    if tables.count(state, "waiting", record.author) >= WAITING_MAX:
+        return "event.too_many_waiting"
+    tables.put(state, "event", record.id, row)
+    _note_waiting(state, record.id, row, said, context)
+    return None
+
+
+def _void_rule(
+    rows: Rows, record: Record, context: BlockContext, said: Event, provider: bytes, receiver: bytes
+) -> str | None:
+    """Why an event cannot hold whoever signs it, or None."""
+    kinds = [agents.kind_of(rows, named, context) for named in (provider, receiver)]
+    if None in kinds:
+        return "event.no_such_agent"
+    # Where nobody's name is used, any member may say what happened to the group's things.
+    if set(kinds) == {agents.OUTSIDE}:
+        return "event.not_yours"
+    rule = promising.void_rule_of_kind(rows, said.resource_conforms_to)
+    rule = rule or promising.void_rule_of_processes(rows, said.input_of, said.output_of)
+    rule = rule or _void_rule_of_correction(rows, record, said, provider, receiver)
+    rule = rule or _void_rule_of_fulfilment(rows, said, provider, receiver)
+    if rule is None and said.settles is not None:
+        claim = tables.claim(rows, said.settles)
+        if claim is None or claim.status not in ((OPEN,) if said.corrects is None else (OPEN, FULFILLED)):
+            return "claim.unknown"
+        if (provider, receiver) != (claim.provider, claim.receiver):
+            return "claim.other_parties"
+        if said.quantity.unit != claim.quantity.unit:
+            return "claim.other_unit"
+    return rule
+
+
+def _void_rule_of_correction(
+    rows: Rows, record: Record, said: Event, provider: bytes, receiver: bytes
+) -> str | None:
+    """Why an event cannot correct another, or None: it repeats it with the difference."""
+    if said.corrects is None:
+        return None
+    before = tables.event(rows, said.corrects)
+    if before is None or before.status != STANDING:
+        return "event.corrects_nothing"
+    original = event.decode(before.payload)
+    if original.corrects is not None:
+        return "event.corrects_correction"
+    if record.author not in (before.author, provider, receiver):
+        return "event.not_yours"
+    if (provider, receiver) != (before.provider, before.receiver) or _fixed(said) != _fixed(original):
+        return "event.corrects_another"
+    if (said.resource_inventoried_as, said.to_resource_inventoried_as) != resources_of(
+        said.corrects, original
+    ):
+        return "event.corrects_another"
+    for change, total in (
+        (said.resource_quantity, before.resource_amount),
+        (said.effort_quantity, before.effort_amount),
+    ):
+        if change is not None and is_less(add(total or ZERO, change.amount), ZERO):
+            return "event.corrects_too_much"
+    return None
+
+
+def _fixed(said: Event) -> tuple[object, ...]:
+    """What a correction repeats: all but the quantities, the time and the words."""
+    measures = (said.resource_quantity, said.effort_quantity)
+    return (
+        said.action,
+        said.fulfills,
+        said.settles,
+        said.realization_of,
+        said.in_scope_of,
+        said.input_of,
+        said.output_of,
+        said.resource_conforms_to,
+        said.stream,
+        tuple(None if measure is None else measure.unit for measure in measures),
+    )
+
+
+def resources_of(record_id: bytes, said: Event) -> tuple[bytes | None, bytes | None]:
+    """The resources that an event changed, the one that it made included."""
+    source, target = said.resource_inventoried_as, said.to_resource_inventoried_as
+    if said.creates is None:
+        return source, target
+    return (record_id, target) if ACTIONS[said.action].creates == "optional" else (source, record_id)
+
+
+def _void_rule_of_fulfilment(rows: Rows, said: Event, provider: bytes, receiver: bytes) -> str | None:
+    """Why an event cannot fulfil the promise that it names, or None."""
+    if said.fulfills is None:
+        return agreement_flows.void_rule_of_parties(rows, said.realization_of, provider, receiver)
+    row = tables.commitment(rows, said.fulfills)
+    if row is None:
+        return "commitment.unknown"
+    if row.status not in (OPEN, FULFILLED):
+        return "commitment.closed"
+    if provider != row.provider or row.receiver not in (None, receiver):
+        return "commitment.other_parties"
+    if said.action != row.action or said.resource_conforms_to != row.kind:
+        return "commitment.something_else"
+    if said.quantity.unit != row.unit:
+        return "commitment.other_unit"
+    if said.realization_of not in (None, row.clause_of):
+        return "commitment.other_agreement"
+    return agreement_flows.void_rule_of_parties(rows, row.clause_of, provider, receiver)
+
+
+# ---- who has to sign
+
+
+def missing_signers(rows: Rows, row: EventRow, said: Event, context: BlockContext) -> tuple[bytes, ...]:
+    """The members, and the group, whose signature an event still needs, ascending."""
+    named = sorted({row.provider, row.receiver})
+    missing = []
+    for agent_id in named:
+        if agent_id in row.signers:
+            continue
+        if agent_id == context.group:
+            is_given_away = agent_id == row.provider and said.action in GIVING_AWAY
+            if is_given_away and not _has_group_signed(rows, row, said):
+                missing.append(agent_id)
+        elif agents.is_present(rows, agent_id) and not _is_bound(rows, row, said, agent_id):
+            missing.append(agent_id)
+    return tuple(missing)
+
+
+def _is_bound(rows: Rows, row: EventRow, said: Event, agent_id: bytes) -> bool:
+    """Whether somebody agreed before to receive just this, at most as much as was agreed."""
+    if said.fulfills is None or agent_id != row.receiver:
+        return False
+    promise = tables.commitment(rows, said.fulfills)
+    if promise is None or agent_id not in promise.signers:
+        return False
+    return agreement_flows.is_expected(rows, promise, add(promise.fulfilled, said.quantity.amount))
+
+
+def _has_group_signed(rows: Rows, row: EventRow, said: Event) -> bool:
+    """Whether enough holders of a mandate have signed that the group gives something away."""
+    if row.mandate is None:
+        return False
+    held = mandates.mandate(rows, row.mandate)
+    if held is None or said.action not in held.acts:
+        return False
+    signers = [signer for signer in row.signers if signer in held.holders]
+    return sum(members.is_in_good_standing(rows, signer) for signer in signers) >= held.needed
+
+
+def countersign(state: State, record: Record, context: BlockContext) -> str | None:
+    """Add a signature to an event, or decline it; who recorded it may take it back."""
+    said = COUNTERSIGN.decode(record.payload)
+    row = tables.event(state, said.event)
+    if row is None:
+        return _countersign_claim(state, record, context, said)
+    if row.status != WAITING:
+        return "countersign.not_waiting"
+    recorded = event.decode(row.payload)
+    missing = missing_signers(state, row, recorded, context)
+    is_holder = said.mandate is not None and context.group in missing
+    if is_holder:
+        held = mandates.mandate(state, said.mandate or b"")
+        if held is None or record.author not in held.holders:
+            return "mandate.no_holder"
+        if context.time_ms > held.until_ms:
+            return "mandate.over"
+        if recorded.action not in held.acts:
+            return "mandate.other_act"
+        if row.mandate not in (None, said.mandate):
+            return "countersign.other_mandate"
+    elif record.author not in missing and (said.agrees or record.author != row.author):
+        return "countersign.not_asked"
+    _forget_waiting(state, said.event, row, recorded, context)
+    if not said.agrees:
+        tables.put(state, "event", said.event, replace(row, status=DECLINED))
+        return None
+    signers = tuple(sorted({*row.signers, record.author}))
+    row = replace(row, signers=signers, mandate=said.mandate if is_holder else row.mandate)
+    if not missing_signers(state, row, recorded, context):
+        provider, receiver = row.provider, row.receiver
+        rule = _void_rule_of_fulfilment(state, recorded, provider, receiver)
+        return rule or _let_stand(state, said.event, row, recorded)
+    tables.put(state, "event", said.event, row)
+    _note_waiting(state, said.event, row, recorded, context)
+    return None
+
+
+def _note_waiting(state: State, record_id: bytes, row: EventRow, said: Event, context: BlockContext) -> None:
+    for member_id in missing_signers(state, row, said, context):
+        members.write(state, row_key("to_sign", member_id, record_id), None)
+    members.write(state, row_key("waiting", row.author, record_id), None)
+
+
+def _forget_waiting(
+    state: State, record_id: bytes, row: EventRow, said: Event, context: BlockContext
+) -> None:
+    for member_id in missing_signers(state, row, said, context):
+        state.delete(row_key("to_sign", member_id, record_id))
+    state.delete(row_key("waiting", row.author, record_id))
+
+
+def _countersign_claim(
+    state: State, record: Record, context: BlockContext, said: Countersignature
+) -> str | None:
+    """Make an imported claim a contribution of who says that it is theirs (J27)."""
+    value = members.read(state, row_key("git_claim", said.event))
+    if value is None:
+        return "countersign.unknown"
+    importer, provider, payload, entry, item, time_ms = value
+    if provider is not None and record.author != provider:
+        return "countersign.not_asked"
+    if not said.agrees:
+        if provider is None:
+            return "countersign.not_asked"
+        state.delete(row_key("git_claim", said.event))
+        return None
+    given = event.decode(payload)
+    row = EventRow(
+        status=WAITING,
+        author=importer,
+        provider=record.author,
+        receiver=context.group,
+        signers=tuple(sorted({importer, record.author})),
+        payload=payload,
+        entry=entry,
+        item=item,
+        time_ms=time_ms,
+        resource_amount=(1, 0),
+        effort_amount=None,
+    )
+    state.delete(row_key("git_claim", said.event))
+    return _let_stand(state, said.event, row, given)
+
+
+# ---- what follows
+
+
+def _let_stand(state: State, record_id: bytes, row: EventRow, said: Event) -> str | None:
+    """Carry out all that follows from an event that everybody signed.
+
+    Errors: FormatError amount.out_of_range.
+    """
+    rule = inventory.apply_event(state, record_id, said, row.provider, row.receiver)
+    if rule is not None:
+        return rule
+    rule = count(state, row, said, said.quantity)
+    if rule is not None:
+        return rule
+    tables.put(state, "event", record_id, replace(row, status=STANDING))
+    if said.corrects is not None:
+        _correct(state, said)
+    return None
+
+
+def _correct(state: State, said: Event) -> None:
+    before = tables.event(state, said.corrects or b"")
+    assert before is not None
+    after = replace(
+        before,
+        resource_amount=_sum(before.resource_amount, said.resource_quantity),
+        effort_amount=_sum(before.effort_amount, said.effort_quantity),
+    )
+    tables.put(state, "event", said.corrects or b"", after)
+
+
+def _sum(total: Amount | None, change: Measure | None) -> Amount | None:
+    return total if change is None else add(total or ZERO, change.amount)
+
+
+def count(state: State, row: EventRow, said: Event, flow: Measure, *, is_checked: bool = True) -> str | None:
+    """Count what flowed on all accounts that it concerns. Shapes: unchecked, limits are not asked.
+
+    Errors: FormatError amount.out_of_range.
+    """
+    agreement = said.realization_of
+    if said.fulfills is not None:
+        promise = tables.commitment(state, said.fulfills)
+        assert promise is not None
+        agreement = promise.clause_of
+        promising.fulfil(state, said.fulfills, flow.amount)
+    if said.settles is not None:
+        promising.settle(state, said.settles, flow)
+    if said.action in FLOWING and row.provider != row.receiver:
+        tables.add_flow(state, row.provider, row.receiver, flow)
+        if agreement is not None:
+            rule = agreement_flows.note_flow(state, agreement, row.provider, row.receiver, flow)
+            if rule is not None and is_checked:
+                return rule
+    if said.stream is not None and agents.is_present(state, row.provider):
+        tables.add_contribution(state, row.provider, said.stream, flow)
+    return None
+
+
+def strike(state: State, record_id: bytes) -> str | None:
+    """Take an event and its corrections off all accounts: the group decided that it does not stand.
+
+    Shapes: things stay where they are; who finds them elsewhere records it. Errors: FormatError
+    amount.out_of_range.
+    """
+    row = tables.event(state, record_id)
+    if row is None or row.status != STANDING:
+        return "dispute.no_event"
+    said = event.decode(row.payload)
+    if said.corrects is not None:
+        return "dispute.correction"
+    amount = row.effort_amount if said.effort_quantity is not None else row.resource_amount
+    flow = Measure(negated(amount or ZERO), said.quantity.unit)
+    count(state, row, said, flow, is_checked=False)
+    tables.put(state, "event", record_id, replace(row, status=STRUCK))
+    return None
+
+
+def restore(state: State, record_id: bytes) -> str | None:
+    """Let a struck event stand again. Errors: FormatError amount.out_of_range."""
+    row = tables.event(state, record_id)
+    if row is None or row.status != STRUCK:
+        return "dispute.no_event"
+    said = event.decode(row.payload)
+    amount = row.effort_amount if said.effort_quantity is not None else row.resource_amount
+    count(state, row, said, Measure(amount or ZERO, said.quantity.unit), is_checked=False)
+    tables.put(state, "event", record_id, replace(row, status=STANDING))
+    return None

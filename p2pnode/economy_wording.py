@@ -1,0 +1,114 @@
+"""What an entry about giving or taking says, in one plain sentence."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from p2pnode.economy.agreement import GIFT, Answer, Clause, Reduction, Terms
+from p2pnode.economy.agreement import Reference as AgreementReference
+from p2pnode.economy.event import Event
+from p2pnode.economy.form import Kind
+from p2pnode.economy.judging import Attestation
+from p2pnode.economy.labels import measure_text
+from p2pnode.economy.measure import Measure
+from p2pnode.economy.promising import Claim, Commitment, Intent
+from p2pnode.economy.recording import Countersignature
+from p2pnode.economy.things import Agent, Finish, Process, Spec
+
+_ID_CHARACTERS = 8
+
+
+class Names(Protocol):
+    """Who people are, as far as it is known here."""
+
+    def member_name(self, member_id: bytes) -> str:
+        """The name of a member, or the start of the id."""
+        ...
+
+    def annex(self, annex_hash: bytes, /) -> dict[str, Any] | None:
+        """The content of an annex that is here."""
+        ...
+
+
+def economy_sentence(body: object, names: Names) -> str | None:
+    """The sentence about a body, or None where its type alone says it."""
+    match body:
+        case Event():
+            corrected = "" if body.corrects is None else f", correcting {_short(body.corrects)}"
+            return _flow(body, names) + corrected + _note(body.annex, names)
+        case Countersignature():
+            return f"{'signs' if body.agrees else 'declines'} event {_short(body.event)}"
+        case Attestation():
+            competence = "" if body.competence is None else f" by competence in {body.competence}"
+            return f"{body.verdict}s {_short(body.event)}{competence}" + _note(body.annex, names)
+        case Intent():
+            wanted = "" if body.reciprocal is None else f", hoping for {body.reciprocal}"
+            said = "offers" if body.purpose == "offer" else "needs"
+            return f"{said}: {_what(body)}{wanted}" + _note(body.annex, names)
+        case Commitment():
+            return f"promises: {_flow(body, names)}" + _note(body.annex, names)
+        case Claim():
+            return f"asks {names.member_name(body.provider)} for {_what(body)}" + _note(body.annex, names)
+        case Terms():
+            kind = "a gift" if body.mode == GIFT else "an agreement"
+            clauses = "; ".join(_clause(clause, names) for clause in body.clauses[:3])
+            more = "; ..." if len(body.clauses) > 3 else ""
+            return f"proposes {kind}, {body.name}: {clauses}{more}"
+        case Answer():
+            return f"{'accepts' if body.accepts else 'declines'} the agreement {_short(body.agreement)}"
+        case Reduction():
+            left = measure_text(body.quantity)
+            return f"leaves {left} of clause {body.clause + 1} of {_short(body.agreement)}" + _note(
+                body.annex, names
+            )
+        case AgreementReference():
+            return f"ends the agreement {_short(body.agreement)}" + _note(body.annex, names)
+        case Agent():
+            name = body.name or _word(body.annex, "name", names) or "a person"
+            return f"describes {name}, outside the group"
+        case Spec():
+            return f"defines what {body.name} is"
+        case Process():
+            return f"begins {body.name}" + _note(body.annex, names)
+        case Finish():
+            return f"ends the process {_short(body.process)}"
+    return None
+
+
+def _flow(body: Event | Commitment, names: Names) -> str:
+    provider = "" if body.provider is None else f" from {names.member_name(body.provider)}"
+    receiver = "" if body.receiver is None else f" to {names.member_name(body.receiver)}"
+    return _what(body) + provider + receiver
+
+
+def _clause(clause: Clause, names: Names) -> str:
+    times = "" if clause.times is None else f", {clause.times} times"
+    provider, receiver = names.member_name(clause.provider), names.member_name(clause.receiver)
+    return f"{provider} gives {receiver} {_what(clause)}{times}"
+
+
+def _what(body: Event | Commitment | Intent | Claim | Clause) -> str:
+    measures: tuple[Measure | None, ...] = (body.effort_quantity, body.resource_quantity)
+    amounts = [measure_text(measure) for measure in measures if measure is not None]
+    return " ".join([body.action, *amounts, *_kind(body.resource_conforms_to)])
+
+
+def _kind(kind: Kind | None) -> tuple[str, ...]:
+    if kind is None:
+        return ()
+    return (kind if isinstance(kind, str) else f"of kind {_short(kind)}",)
+
+
+def _note(annex: bytes | None, names: Names) -> str:
+    text = _word(annex, "note", names)
+    return f": {text}" if text else ""
+
+
+def _word(annex: bytes | None, name: str, names: Names) -> str:
+    content = None if annex is None else names.annex(annex)
+    text = "" if content is None else content.get(name, "")
+    return text if isinstance(text, str) else ""
+
+
+def _short(identifier: bytes) -> str:
+    return identifier.hex()[:_ID_CHARACTERS]

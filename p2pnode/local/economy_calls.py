@@ -1,0 +1,62 @@
+"""What the service offers about giving and taking. Types only, no behaviour.
+
+`service.py` says what the values mean in general. Amounts are texts with their unit, such as "20 kg".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol
+
+# The API's schema is made from these types, and pydantic reads only this TypedDict before Python 3.12.
+from typing_extensions import TypedDict
+
+from p2pnode.local.agreement_shapes import Document, ProofFile
+
+About = Literal[
+    "agents",
+    "agreements",
+    "balances",
+    "claims",
+    "events",
+    "intents",
+    "kinds",
+    "processes",
+    "promises",
+    "resources",
+    "to-sign",
+]
+"""What can be listed."""
+
+EconomyRow = dict[str, Any]
+"""One row of a list: `id` and the columns of its kind, all ready for JSON."""
+
+
+class Recorded(TypedDict):
+    """An entry about giving or taking that is durable here. waits_for: who still has to sign, by name."""
+
+    entry: str
+    group: str
+    text: str
+    waits_for: list[str]
+
+
+class EconomyCalls(Protocol):
+    """The part of a running node about giving and taking."""
+
+    async def record(self, group: str, what: str, said: Mapping[str, Any], note: str) -> Recorded:
+        """Say something about giving or taking: what is a word of `service/naming_economy.py`, said the
+        fields of its form with people and things by name.
+        """
+
+    async def economy(self, group: str, about: About, who: str | None) -> list[EconomyRow]:
+        """A list, of everybody or of what concerns one agent; what is provisional is in it."""
+
+    async def export_economy(self, group: str) -> Document:
+        """Everything about giving and taking as JSON-LD in the words of ValueFlows."""
+
+    async def receipt(self, group: str, record: str) -> ProofFile:
+        """What the group's final rows say about a record, as a file that a stranger checks."""
+
+    async def agreement(self, group: str, agreement: str) -> EconomyRow:
+        """One agreement with its terms, answers, balances and what remains."""

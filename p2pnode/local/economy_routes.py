@@ -1,0 +1,49 @@
+"""The API's routes about giving and taking."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from p2pnode.local.agreement_shapes import Document, ProofFile
+from p2pnode.local.economy_calls import About, EconomyRow, Recorded
+from p2pnode.local.requests import Request, Word
+from p2pnode.local.routes import Service, answers
+
+economy_routes = APIRouter()
+_NOTE_CHARACTERS_MAX = 8000
+_FIELDS_MAX = 32
+
+
+class RecordRequest(Request):
+    group: Word
+    what: Word
+    said: Annotated[dict[str, Any], Field(max_length=_FIELDS_MAX)]
+    note: Annotated[str, Field(max_length=_NOTE_CHARACTERS_MAX)] = ""
+
+
+@economy_routes.post("/economy", responses=answers(Recorded))
+async def record(service: Service, request: RecordRequest) -> Any:
+    return await service.record(request.group, request.what, request.said, request.note)
+
+
+@economy_routes.get("/economy", responses=answers(list[EconomyRow]))
+async def economy(service: Service, group: Word, about: About, who: Word | None = None) -> Any:
+    return await service.economy(group, about, who)
+
+
+@economy_routes.get("/economy/export", responses=answers(Document))
+async def export_economy(service: Service, group: Word) -> Any:
+    return await service.export_economy(group)
+
+
+@economy_routes.get("/receipt", responses=answers(ProofFile))
+async def receipt(service: Service, group: Word, record: Word) -> Any:
+    return await service.receipt(group, record)
+
+
+@economy_routes.get("/agreement", responses=answers(EconomyRow))
+async def agreement(service: Service, group: Word, agreement: Word) -> Any:
+    return await service.agreement(group, agreement)

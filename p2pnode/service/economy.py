@@ -1,0 +1,104 @@
+"""Giving and taking: what a member says about it, and lists of what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from p2pnode.core.annex import annex_hash
+from p2pnode.core.errors import UsageError
+from p2pnode.economy import event, recording, tables
+from p2pnode.exporters.valueflows import write_valueflows
+from p2pnode.local import service as shapes
+from p2pnode.local.economy_calls import About, EconomyRow, Recorded
+from p2pnode.service.context import Context
+from p2pnode.service.economy_derived import DERIVED
+from p2pnode.service.economy_export import exported
+from p2pnode.service.economy_rows import LISTS, agreement_shown
+from p2pnode.service.evidence import row_proof
+from p2pnode.service.history import History
+from p2pnode.service.naming_economy import FORMS, agent_of, agreement_of, event_of, payload_of
+from p2pnode.service.viewing import GroupView
+
+
+class EconomyService:
+    """The part of the service about giving and taking."""
+
+    context: Context
+
+    async def record(self, group: str, what: str, said: Mapping[str, Any], note: str) -> Recorded:
+        held = self.context.held(group)
+        if what not in FORMS and what not in DERIVED:
+            words = ", ".join([*FORMS, *DERIVED])
+            raise UsageError("economy.unknown", f"nothing is called {what!r}", f"one of {words}")
+        said = dict(said)
+        # The name of somebody outside the group is personal: it stays erasable.
+        name = said.pop("name", "") if what == "agent" and said.get("kind") == "person" else ""
+        annex = self.context.annex(note=note, name=name) if note or name else None
+        digest = None if annex is None else annex_hash(annex)
+        type_, _ = DERIVED[what] if what in DERIVED else FORMS[what]
+
+        def write_out(view: GroupView) -> bytes:
+            return (
+                DERIVED[what][1](view, said, digest)
+                if what in DERIVED
+                else payload_of(view, what, said, digest)
+            )
+
+        payload = await self.context.view(held, write_out, with_facts=True)
+        entry = await self.context.say(held, type_, payload, annex, with_facts=True)
+
+        def tell(view: GroupView) -> Recorded:
+            subject = bytes(entry.id)
+            if what == "signature":
+                subject = recording.COUNTERSIGN.decode(payload).event
+            return Recorded(
+                entry=entry.id.hex(),
+                group=held.group.hex(),
+                text=view.describer.sentence(entry),
+                waits_for=waits_for(view, subject),
+            )
+
+        return await self.context.view(held, tell, with_facts=True)
+
+    async def economy(self, group: str, about: About, who: str | None) -> list[EconomyRow]:
+        def read(view: GroupView) -> list[EconomyRow]:
+            return LISTS[about](view, None if who is None else agent_of(view, who))
+
+        return await self.context.view(self.context.held(group), read, with_facts=True)
+
+    async def export_economy(self, group: str) -> shapes.Document:
+        held = self.context.held(group)
+        text = await self.context.view(held, lambda view: write_valueflows(exported(view)), with_facts=True)
+        return shapes.Document(name=held.name, text=text)
+
+    async def receipt(self, group: str, record: str) -> shapes.ProofFile:
+        def read(view: GroupView) -> shapes.ProofFile:
+            record_id = event_of(view, record)
+            tip = view.final.tip()
+            key = tables.event_key(record_id)
+            data = None if view.final.get(key) is None else row_proof(view, key, History(view.queries))
+            if tip is None or data is None:
+                raise UsageError(
+                    "receipt.not_final",
+                    "no block has ordered this record yet, so there is nothing to prove",
+                    f"p2pnode why {record_id.hex()[:8]} tells what it waits for",
+                )
+            return shapes.ProofFile(entry=record_id.hex(), height=tip.height, proof_hex=data.hex())
+
+        return await self.context.view(self.context.held(group), read, with_facts=True)
+
+    async def agreement(self, group: str, agreement: str) -> EconomyRow:
+        def read(view: GroupView) -> EconomyRow:
+            return agreement_shown(view, agreement_of(view, agreement))
+
+        return await self.context.view(self.context.held(group), read, with_facts=True)
+
+
+def waits_for(view: GroupView, record_id: bytes) -> list[str]:
+    """Who still has to sign an event, by name."""
+    row = tables.event(view.rows, record_id)
+    if row is None or row.status != tables.WAITING:
+        return []
+    missing = recording.missing_signers(view.rows, row, event.decode(row.payload), view.context)
+    return [view.describer.group_name if one == view.group else view.name(one) for one in missing]

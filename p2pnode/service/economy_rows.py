@@ -1,0 +1,354 @@
+"""Lists of what there is in a group's economy, ready for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from p2pnode.core.amount import Amount
+from p2pnode.economy import agreeing, event, promising, recording, tables
+from p2pnode.economy.agreement import AgreementRow, Clause, agreement, agreements, clause_id, status_at
+from p2pnode.economy.agreement_flows import balances
+from p2pnode.economy.event import Event
+from p2pnode.economy.form import Kind, Place
+from p2pnode.economy.labels import measure_text
+from p2pnode.economy.measure import Measure
+from p2pnode.economy.promising import INTENT
+from p2pnode.governance.tables import members, scan
+from p2pnode.local.economy_calls import EconomyRow
+from p2pnode.service.viewing import GroupView
+
+ROWS_MAX = 500
+"""Rows of a list: what a person looks at."""
+
+_DEGREE = 1_000_000
+
+
+def agent_name(view: GroupView, agent_id: bytes | None) -> str:
+    """What an agent is called, or the start of the id."""
+    if agent_id is None:
+        return ""
+    if agent_id == view.group:
+        return view.describer.group_name
+    outside = tables.agent(view.rows, agent_id)
+    if outside is not None:
+        return outside.name or view.text(outside.annex, "name") or agent_id.hex()[:8]
+    return view.name(agent_id)
+
+
+def kind_name(view: GroupView, kind: Kind | None) -> str:
+    """What something is, in words."""
+    if not isinstance(kind, bytes):
+        return kind or ""
+    spec = tables.spec(view.rows, kind)
+    return kind.hex()[:8] if spec is None else spec.name
+
+
+def place_text(place: Place | None) -> str:
+    """A place in words or degrees."""
+    if isinstance(place, tuple):
+        return ", ".join(measure_text(Measure((part, -6), "one")) for part in place)
+    return place or ""
+
+
+def amount(value: Amount, unit: str) -> str:
+    """An amount with its unit."""
+    return measure_text(Measure(value, unit))
+
+
+def _quantities(said: Event | Clause) -> str:
+    measures = (said.effort_quantity, said.resource_quantity)
+    return ", ".join(measure_text(measure) for measure in measures if measure is not None)
+
+
+def _resources(view: GroupView, who: bytes | None) -> list[EconomyRow]:
+    return [
+        {
+            "id": key.hex(),
+            "name": row.name,
+            "kind": kind_name(view, row.kind),
+            "accounting": amount(row.accounting, row.unit),
+            "onhand": amount(row.onhand, row.unit),
+            "accountable": agent_name(view, row.accountable),
+            "custodian": agent_name(view, row.custodian),
+            "location": place_text(row.location),
+            "contained_in": "" if row.contained_in is None else row.contained_in.hex(),
+            "stage": row.stage or "",
+            "state": row.state or "",
+            "tracking_identifier": row.tracking_identifier or "",
+        }
+        for key, row in tables.rows_of(view.rows, tables.ResourceRow, "resource")
+        if who in (None, row.accountable, row.custodian)
+    ][:ROWS_MAX]
+
+
+def _events(view: GroupView, who: bytes | None) -> list[EconomyRow]:
+    found = [
+        (row.time_ms, key, row)
+        for key, row in tables.rows_of(view.rows, tables.EventRow, "event")
+        if who in (None, row.provider, row.receiver)
+    ]
+    newest = sorted(found, key=lambda item: item[:2], reverse=True)[:ROWS_MAX]
+    return [event_shown(view, key, row) for _, key, row in newest]
+
+
+def _to_sign(view: GroupView, who: bytes | None) -> list[EconomyRow]:
+    member_id = view.me[0] if who is None else who
+    ids = [key for key, _ in scan(view.rows, "to_sign", member_id)]
+    found = [(key, tables.event(view.rows, key)) for key in ids[:ROWS_MAX]]
+    return [event_shown(view, key, row) for key, row in found if row is not None]
+
+
+def event_shown(view: GroupView, record_id: bytes, row: tables.EventRow) -> EconomyRow:
+    """One event with what became of it and how it was judged."""
+    said = event.decode(row.payload)
+    missing = (
+        recording.missing_signers(view.rows, row, said, view.context) if row.status == tables.WAITING else ()
+    )
+    judged = tables.rows_of(view.rows, tables.AttestationRow, "attestation", record_id)
+    return {
+        "id": record_id.hex(),
+        "entry": row.entry.hex() if row.entry == record_id else f"{row.entry.hex()}#{row.item}",
+        "status": row.status,
+        "waits_for": [agent_name(view, one) for one in missing],
+        "action": said.action,
+        "quantity": _quantities(said),
+        "kind": kind_name(view, said.resource_conforms_to),
+        "provider": agent_name(view, row.provider),
+        "receiver": agent_name(view, row.receiver),
+        "author": agent_name(view, row.author),
+        "performed_ms": said.performed_ms,
+        "stream": said.stream or "",
+        "in_scope_of": said.in_scope_of or "",
+        "corrects": "" if said.corrects is None else said.corrects.hex(),
+        "fulfills": "" if said.fulfills is None else said.fulfills.hex(),
+        "note": view.text(said.annex, "note"),
+        "attestations": [
+            {
+                "member": agent_name(view, member_id),
+                "verdict": judgement.verdict,
+                "competence": judgement.competence or "",
+                "reason": view.text(judgement.annex, "note"),
+            }
+            for member_id, judgement in judged
+        ],
+    }
+
+
+def _intents(view: GroupView, who: bytes | None) -> list[EconomyRow]:
+    found: list[EconomyRow] = []
+    for key, row in tables.rows_of(view.rows, tables.IntentRow, "intent"):
+        if who not in (None, row.author) or len(found) >= ROWS_MAX:
+            continue
+        said = INTENT.decode(row.payload)
+        measure = said.quantity
+        found.append(
+            {
+                "id": key.hex(),
+                "status": row.status,
+                "purpose": said.purpose,
+                "action": said.action,
+                "quantity": "" if measure is None else measure_text(measure),
+                "taken": "" if measure is None else amount(row.taken, measure.unit),
+                "kind": kind_name(view, said.resource_conforms_to),
+                "author": agent_name(view, row.author),
+                "reciprocal": said.reciprocal or "",
+                "due_ms": said.due_ms,
+                "place": place_text(said.eligible_location),
+                "reach_km": said.reach_km,
+                "note": view.text(said.annex, "note"),
+            }
+        )
+    return found
+
+
+def _promises(view: GroupView, who: bytes | None) -> list[EconomyRow]:
+    return [
+        promise_shown(view, key, row)
+        for key, row in tables.rows_of(view.rows, tables.CommitmentRow, "commitment")
+        if who in (None, row.provider, row.receiver)
+    ][:ROWS_MAX]
+
+
+def promise_shown(view: GroupView, key: bytes, row: tables.CommitmentRow) -> EconomyRow:
+    """One promise or clause."""
+    return {
+        "id": key.hex(),
+        "status": row.status,
+        "action": row.action,
+        "kind": kind_name(view, row.kind),
+        "promised": amount(row.promised, row.unit),
+        "fulfilled": amount(row.fulfilled, row.unit),
+        "provider": agent_name(view, row.provider),
+        "receiver": agent_name(view, row.receiver),
+        "due_ms": row.due_ms,
+        "agreement": "" if row.clause_of is None else row.clause_of.hex(),
+    }
+
+
+def _claims(view: GroupView, who: bytes | None) -> list[EconomyRow]:
+    return [
+        {
+            "id": key.hex(),
+            "status": row.status,
+            "provider": agent_name(view, row.provider),
+            "receiver": agent_name(view, row.receiver),
+            "quantity": measure_text(row.quantity),
+            "settled": amount(row.settled, row.quantity.unit),
+            "kind": kind_name(view, promising.CLAIM.decode(row.payload).resource_conforms_to),
+            "triggered_by": row.triggered_by.hex(),
+        }
+        for key, row in tables.rows_of(view.rows, tables.ClaimRow, "claim")
+        if who in (None, row.provider, row.receiver)
+    ][:ROWS_MAX]
+
+
+def _agreements(view: GroupView, who: bytes | None) -> list[EconomyRow]:
+    return [
+        _agreement_row(view, key, row)
+        for key, row in agreements(view.rows)
+        if who is None or who in row.terms.parties
+    ][:ROWS_MAX]
+
+
+def _agreement_row(view: GroupView, key: bytes, row: AgreementRow) -> EconomyRow:
+    terms = row.terms
+    status = status_at(row, view.now_ms)
+    return {
+        "id": key.hex(),
+        "name": terms.name,
+        "status": status,
+        "mode": terms.mode,
+        "parties": [agent_name(view, party) for party in terms.parties],
+        "waits_for": [agent_name(view, party) for party in terms.parties if party not in row.signers]
+        if status == "proposed"
+        else [],
+        "answer_until_ms": terms.answer_until_ms,
+        "review_ms": terms.review_ms,
+        "end_ms": terms.end_ms,
+        "ended_by": agent_name(view, row.ended_by),
+    }
+
+
+def agreement_shown(view: GroupView, agreement_id: bytes) -> EconomyRow:
+    """One agreement with its clauses, limits, balances and what remains."""
+    row = agreement(view.rows, agreement_id)
+    assert row is not None, "named before"
+    terms = row.terms
+    ids = [clause_id(agreement_id, index) for index in range(len(terms.clauses))]
+    promises = [tables.commitment(view.rows, one) for one in ids]
+    return _agreement_row(view, agreement_id, row) | {
+        "terms": terms.hash.hex(),
+        "tolerance": "" if terms.tolerance is None else "/".join(map(str, terms.tolerance)),
+        "shared_risk": "" if terms.shared_risk is None else "/".join(map(str, terms.shared_risk)),
+        "clauses": [
+            {
+                "number": index + 1,
+                "id": clause_id(agreement_id, index).hex(),
+                "action": clause.action,
+                "quantity": _quantities(clause),
+                "kind": kind_name(view, clause.resource_conforms_to),
+                "provider": agent_name(view, clause.provider),
+                "receiver": agent_name(view, clause.receiver),
+                "times": clause.times or 1,
+                "every_days": clause.every_days,
+                "due_ms": clause.due_ms,
+                "promised": "" if promise is None else amount(promise.promised, promise.unit),
+                "fulfilled": "" if promise is None else amount(promise.fulfilled, promise.unit),
+                "status": "" if promise is None else promise.status,
+            }
+            for index, (clause, promise) in enumerate(zip(terms.clauses, promises, strict=True))
+        ],
+        "limits": [
+            {
+                "party": agent_name(view, limit.party),
+                "given": "" if limit.given is None else measure_text(limit.given),
+                "taken": "" if limit.taken is None else measure_text(limit.taken),
+            }
+            for limit in terms.limits
+        ],
+        "balances": [
+            {"party": agent_name(view, party), "given": amount(given, unit), "taken": amount(taken, unit)}
+            for party, unit, given, taken in balances(view.rows, agreement_id)
+        ],
+        "remainder": [
+            {"clause": index + 1, "left": measure_text(left)}
+            for index, left in agreeing.remainder(view.rows, agreement_id, terms)
+        ],
+    }
+
+
+def _processes(view: GroupView, who: bytes | None) -> list[EconomyRow]:
+    return [
+        {
+            "id": key.hex(),
+            "name": row.name,
+            "based_on": row.based_on or "",
+            "in_scope_of": row.in_scope_of or "",
+            "author": agent_name(view, row.author),
+            "status": "finished" if row.is_finished else "running",
+        }
+        for key, row in tables.rows_of(view.rows, tables.ProcessRow, "process")
+        if who in (None, row.author)
+    ][:ROWS_MAX]
+
+
+def _kinds(view: GroupView, who: bytes | None) -> list[EconomyRow]:
+    return [
+        {
+            "id": key.hex(),
+            "name": row.name,
+            "unit": row.unit_of_resource or row.unit_of_effort or "",
+            "medium_of_exchange": row.is_medium_of_exchange,
+        }
+        for key, row in tables.rows_of(view.rows, tables.SpecRow, "spec")
+        if who in (None, row.author)
+    ][:ROWS_MAX]
+
+
+def _agents(view: GroupView, _: bytes | None) -> list[EconomyRow]:
+    return [
+        {"id": key.hex(), "kind": row.kind, "name": agent_name(view, key)}
+        for key, row in tables.rows_of(view.rows, tables.AgentRow, "agent")
+    ][:ROWS_MAX]
+
+
+def _balances(view: GroupView, who: bytes | None) -> list[EconomyRow]:
+    """What each gave and took, by the other side and the unit; contributions by their stream."""
+    everybody = [member_id for member_id, _ in members(view.rows)] if who is None else [who]
+    found: list[EconomyRow] = []
+    for agent_id in everybody:
+        sums: dict[tuple[bytes, str], list[str]] = {}
+        for place, table in enumerate(("given", "taken")):
+            for other, measure in tables.flows(view.rows, table, agent_id):
+                sums.setdefault((other, measure.unit), ["", ""])[place] = measure_text(measure)
+        contributed = ", ".join(
+            f"{measure_text(measure)} {stream}"
+            for stream, measure in tables.contributions(view.rows, agent_id)
+        )
+        for (other, _), (given, taken) in sums.items():
+            found.append(
+                {
+                    "agent": agent_name(view, agent_id),
+                    "other": agent_name(view, other),
+                    "given": given,
+                    "taken": taken,
+                    "contributed": contributed if other == view.group else "",
+                }
+            )
+    return found[:ROWS_MAX]
+
+
+LISTS: Mapping[str, Callable[[GroupView, bytes | None], list[EconomyRow]]] = {
+    "agents": _agents,
+    "agreements": _agreements,
+    "balances": _balances,
+    "claims": _claims,
+    "events": _events,
+    "intents": _intents,
+    "kinds": _kinds,
+    "processes": _processes,
+    "promises": _promises,
+    "resources": _resources,
+    "to-sign": _to_sign,
+}
+"""What can be listed, and how."""

@@ -1,0 +1,116 @@
+"""What the rules of giving and taking mean for people, and what to do about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+_STOCK = "p2pnode stock shows what there is, whose it is and in which unit"
+_AGREE = "p2pnode agree list shows each agreement and its state"
+_PROMISES = "p2pnode promise list shows what was promised"
+_RECORDS = "p2pnode record list shows the ids"
+
+ECONOMY_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "event.no_such_agent": ("who gives or takes is nobody whom the group knows", "p2pnode members"),
+        "event.not_yours": ("neither you nor the group has a part in it", "the people it names record it"),
+        "event.too_many_waiting": (
+            "five hundred records of yours wait for others to sign",
+            "ask them: p2pnode record list shows for whom each waits",
+        ),
+        "event.corrects_nothing": ("there is no standing record to be corrected", _RECORDS),
+        "event.corrects_correction": ("a correction cannot be corrected", "correct the first record again"),
+        "event.corrects_another": (
+            "a correction repeats the record with the difference alone",
+            "p2pnode record correct ENTRY AMOUNT does it for you",
+        ),
+        "event.corrects_too_much": ("more would be taken back than was recorded", _RECORDS),
+        "resource.unknown": ("there is no such thing here", _STOCK),
+        "resource.too_little": ("there is not so much of it", _STOCK),
+        "resource.other_unit": ("it is counted in another unit", _STOCK),
+        "resource.other_kind": ("that is another kind of thing", _STOCK),
+        "resource.not_accountable": ("it belongs to somebody else", _STOCK),
+        "resource.not_custodian": ("it neither belongs to who gives it, nor is it there", _STOCK),
+        "resource.other_accountable": ("what arrives there belongs to somebody else", _STOCK),
+        "resource.inside_itself": ("nothing stands inside itself", _STOCK),
+        "resource.too_deep": ("things stand inside each other eight deep at most", _STOCK),
+        "spec.unknown": ("nobody defined such a kind of thing", "p2pnode kind list"),
+        "process.unknown": ("there is no such process", "p2pnode process list"),
+        "process.finished": ("the process is over", "p2pnode process begin NAME starts another"),
+        "process.not_yours": ("only who began a process ends it", "p2pnode process list"),
+        "intent.unknown": ("there is no such offer or need", "p2pnode feed"),
+        "intent.closed": ("the offer or need is closed", "p2pnode feed shows what is open"),
+        "intent.not_yours": ("only who published it closes it", "p2pnode feed"),
+        "intent.other_side": ("that offer or need is somebody else's", "p2pnode feed"),
+        "intent.something_else": ("the offer or need is about something else", "p2pnode feed"),
+        "intent.other_unit": ("it is offered in another unit", "p2pnode feed"),
+        "intent.taken": ("others have taken it up before, or there is less of it", "p2pnode feed"),
+        "commitment.no_such_agent": ("who promises or receives is nobody we know", "p2pnode members"),
+        "commitment.not_yours": (
+            "nobody promises for another",
+            "publish what you need: p2pnode need AMOUNT WHAT",
+        ),
+        "commitment.unknown": ("there is no such promise", _PROMISES),
+        "commitment.closed": ("the promise was given back, or its agreement is over", _PROMISES),
+        "commitment.other_parties": ("the promise is between others", _PROMISES),
+        "commitment.something_else": ("something else was promised", _PROMISES),
+        "commitment.other_unit": ("it was promised in another unit", _PROMISES),
+        "commitment.other_agreement": ("the promise belongs to another agreement", _PROMISES),
+        "commitment.in_agreement": ("it is a clause of an agreement", "p2pnode agree close ends it"),
+        "commitment.receiver_releases": (
+            "who should receive gives a promise back",
+            "ask them to run p2pnode promise release",
+        ),
+        "claim.unknown": ("there is no such open claim", "p2pnode claim list"),
+        "claim.closed": ("the claim is settled or taken back", "p2pnode claim list"),
+        "claim.not_yours": ("only who claims takes it back", "p2pnode claim list"),
+        "claim.no_event": ("a claim follows from a standing record", _RECORDS),
+        "claim.no_such_agent": ("nobody whom the group knows is asked", "p2pnode members"),
+        "claim.not_a_party": ("only the two of the record claim from each other", _RECORDS),
+        "claim.other_parties": ("the claim is between others", "p2pnode claim list"),
+        "claim.other_unit": ("it is claimed in another unit", "p2pnode claim list"),
+        "countersign.unknown": ("there is no such record", "p2pnode sign shows what waits for you"),
+        "countersign.not_waiting": ("nobody's signature is missing", "p2pnode sign shows what waits for you"),
+        "countersign.not_asked": ("it does not wait for you", "p2pnode sign shows what waits for you"),
+        "countersign.other_mandate": ("others sign it by another mandate", "p2pnode mandate list"),
+        "attestation.no_event": ("only what stands is judged", _RECORDS),
+        "attestation.own": ("others judge what you gave", "ask somebody who knows the work"),
+        "attestation.correction": ("the record is judged, not its correction", _RECORDS),
+        "dispute.no_event": ("there is no such record to decide about", _RECORDS),
+        "dispute.correction": ("the record is decided about, not its correction", _RECORDS),
+        "agreement.unknown": ("there is no such agreement", _AGREE),
+        "agreement.no_such_member": ("a party is no member", "p2pnode members"),
+        "agreement.not_a_party": ("that is no party of the agreement", _AGREE),
+        "agreement.not_yours": ("only who wrote it does that", _AGREE),
+        "agreement.one_sided": (
+            "every party of an agreement gives something",
+            "say that it is a gift: --gift",
+        ),
+        "agreement.proposed_already": (
+            "the same terms are proposed already, or in force",
+            "accept those: p2pnode agree accept NAME",
+        ),
+        "agreement.too_many": ("two hundred agreements of yours are open", "close or withdraw some"),
+        "agreement.expired": ("its time for answers is over", "propose it again"),
+        "agreement.declined": ("somebody has declined it", "propose other terms"),
+        "agreement.withdrawn": ("it was taken back", "ask who proposed it"),
+        "agreement.closed": ("it is over", _AGREE),
+        "agreement.answered": ("you have signed it, or all have", _AGREE),
+        "agreement.in_force": ("all have signed it", "p2pnode agree close ends it"),
+        "agreement.not_in_force": ("it is not in force", _AGREE),
+        "agreement.other_terms": ("those are other terms than the proposed ones", _AGREE),
+        "agreement.no_such_clause": ("it has no such clause", "p2pnode agree show NAME"),
+        "agreement.other_unit": ("the clause is in another unit", "p2pnode agree show NAME"),
+        "agreement.no_shared_risk": ("its parties share no risk", "agree on other terms, or close it"),
+        "agreement.beyond_risk": (
+            "that is less than the parties agreed to bear together",
+            "agree on other terms, or close it",
+        ),
+        "agreement.no_reduction": ("that is no less than promised, or less than was given", _AGREE),
+        "agreement.frozen": (
+            "a balance would leave the limits that its party chose",
+            "give something the other way first, or record it outside the agreement as a gift",
+        ),
+    }
+)
+"""What a rule means, and what to do."""

@@ -1,0 +1,263 @@
+"""What a person writes about giving and taking, as the record it becomes: people and things by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any
+
+from p2pnode.consensus.rows import row_key
+from p2pnode.core.codec import Value
+from p2pnode.core.errors import FormatError, UsageError
+from p2pnode.economy import agreement, batch, event, judging, promising, recording, tables, things
+from p2pnode.economy.agreement import clause_id
+from p2pnode.economy.form import Form
+from p2pnode.economy.labels import measure_of_text, unit_of_label
+from p2pnode.economy.record import record_id
+from p2pnode.governance.tables import members as member_rows
+from p2pnode.local.naming import Named, choose
+from p2pnode.service.economy_rules import ECONOMY_RULES
+from p2pnode.service.mandates import mandate_of
+from p2pnode.service.rules import refusal
+from p2pnode.service.viewing import GroupView
+
+FORMS: Mapping[str, tuple[str, Form[Any]]] = {
+    "event": (event.EVENT_TYPE, event.FORM),
+    "signature": (recording.COUNTERSIGN_TYPE, recording.COUNTERSIGN),
+    "attestation": (judging.ATTESTATION_TYPE, judging.ATTESTATION),
+    "agent": (things.AGENT_TYPE, things.AGENT),
+    "kind": (things.SPEC_TYPE, things.SPEC),
+    "process": (things.PROCESS_TYPE, things.PROCESS),
+    "process-end": (things.FINISH_TYPE, things.FINISH),
+    "intent": (promising.INTENT_TYPE, promising.INTENT),
+    "intent-end": (promising.INTENT_CLOSE_TYPE, promising.INTENT_CLOSE),
+    "promise": (promising.COMMITMENT_TYPE, promising.COMMITMENT),
+    "promise-end": (promising.RELEASE_TYPE, promising.RELEASE),
+    "claim": (promising.CLAIM_TYPE, promising.CLAIM),
+    "claim-end": (promising.CLAIM_CLOSE_TYPE, promising.CLAIM_CLOSE),
+    "agreement": (agreement.PROPOSE_TYPE, agreement.TERMS),
+    "agreement-answer": (agreement.ANSWER_TYPE, agreement.ANSWER),
+    "agreement-withdrawal": (agreement.WITHDRAW_TYPE, agreement.WITHDRAW),
+    "agreement-reduction": (agreement.REDUCE_TYPE, agreement.REDUCE),
+    "agreement-end": (agreement.CLOSE_TYPE, agreement.CLOSE),
+}
+"""What can be said, by the word of the local API: the type of entry and its form."""
+
+_SHOWN_MAX = 200
+"""Candidates that are looked at for the start of an id; more share it only by somebody's work."""
+
+
+def payload_of(view: GroupView, what: str, said: Mapping[str, Any], annex: bytes | None) -> bytes:
+    """The payload of a record. Errors: UsageError of what is named, or by the rule that it breaks."""
+    form = FORMS[what][1]
+    fields = _with_defaults(view, what, said)
+    value = {name: _read(view, what, name, item) for name, item in fields.items()}
+    if annex is not None:
+        value["annex"] = annex
+    try:
+        return form.encode(form.read(value))
+    except FormatError as error:
+        if error.rule in ECONOMY_RULES:
+            raise refusal(error.rule) from error
+        raise UsageError(
+            error.rule,
+            f"that does not hold: {error.detail or error.rule}",
+            "the command's --help has examples",
+        ) from error
+
+
+def _with_defaults(view: GroupView, what: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What follows from the rest: the time, the parties of an agreement, the hash of its terms."""
+    fields = dict(said)
+    if what == "event":
+        fields.setdefault("performed_ms", view.now_ms)
+    if what == "agreement":
+        named = [clause.get(side, "") for clause in said["clauses"] for side in ("provider", "receiver")]
+        agents = {agent_of(view, word) for word in named}
+        fields.setdefault("parties", sorted(agents - {view.group}))
+        fields.setdefault("mode", agreement.RECIPROCAL)
+    if what == "agreement-answer":
+        row = agreement.agreement(view.rows, agreement_of(view, said["agreement"]))
+        assert row is not None
+        fields["terms"] = row.terms.hash
+    return fields
+
+
+def _read(view: GroupView, what: str, name: str, item: Any) -> Value:
+    if name == "entry":
+        return _ENDED[what](view, str(item))
+    if name in _MEASURES and isinstance(item, str):
+        return measure_of_text(item, "hour" if name == "effort_quantity" else "one").value
+    if name in ("clauses", "limits"):
+        return [{inner: _read(view, what, inner, value) for inner, value in one.items()} for one in item]
+    return _READ[name](view, item) if name in _READ and isinstance(item, str) else item
+
+
+# ---- what is named
+
+
+def agent_of(view: GroupView, word: str) -> bytes:
+    """A member, the group, or an agent outside it. Errors: UsageError agent.unknown, agent.ambiguous."""
+    if word == "me":
+        return view.me[0]
+    if word in ("group", view.describer.group_name) or word == view.group.hex():
+        return view.group
+    members = [Named(member_id.hex(), view.name(member_id)) for member_id, _ in member_rows(view.rows)]
+    return bytes.fromhex(choose("agent", word, [*members, *agents_named(view)], where="p2pnode members"))
+
+
+def agents_named(view: GroupView) -> list[Named]:
+    """The agents outside the group; a person's name is in the annex."""
+    return [
+        Named(key.hex(), row.name or view.text(row.annex, "name"))
+        for key, row in tables.rows_of(view.rows, tables.AgentRow, "agent")
+    ]
+
+
+def kind_of(view: GroupView, word: str) -> str | bytes:
+    """The specification that bears a name, or the words themselves."""
+    specs = [(key, row.name.casefold()) for key, row in tables.rows_of(view.rows, tables.SpecRow, "spec")]
+    found = [key for key, name in specs if name == word.casefold() or key.hex() == word]
+    return found[0] if len(found) == 1 else word
+
+
+def resource_of(view: GroupView, word: str) -> bytes:
+    """A thing, by name or id. Errors: UsageError resource.unknown, resource.ambiguous."""
+    rows = tables.rows_of(view.rows, tables.ResourceRow, "resource")
+    named = [Named(key.hex(), row.name) for key, row in rows]
+    return bytes.fromhex(choose("resource", word, named, where="p2pnode stock"))
+
+
+def process_of(view: GroupView, word: str) -> bytes:
+    """A process, by name or id; one that goes on before one that is over. Errors: UsageError process.*."""
+    rows = list(tables.rows_of(view.rows, tables.ProcessRow, "process"))
+    running = [Named(key.hex(), row.name) for key, row in rows if not row.is_finished]
+    try:
+        return bytes.fromhex(choose("process", word, running, where="p2pnode process"))
+    except UsageError as error:
+        if error.rule != "process.unknown":
+            raise
+    named = [Named(key.hex(), row.name) for key, row in rows]
+    return bytes.fromhex(choose("process", word, named, where="p2pnode process"))
+
+
+def agreement_of(view: GroupView, word: str) -> bytes:
+    """An agreement, by name or id; one that is not over before the others. Errors: UsageError agreement.*."""
+    rows = agreement.agreements(view.rows)
+    live = (agreement.PROPOSED, agreement.ACCEPTED)
+    current = [
+        Named(key.hex(), row.terms.name) for key, row in rows if agreement.status_at(row, view.now_ms) in live
+    ]
+    try:
+        return bytes.fromhex(choose("agreement", word, current, where="p2pnode agree list"))
+    except UsageError as error:
+        if error.rule != "agreement.unknown":
+            raise
+    named = [Named(key.hex(), row.terms.name) for key, row in rows]
+    return bytes.fromhex(choose("agreement", word, named, where="p2pnode agree list"))
+
+
+def event_of(view: GroupView, word: str) -> bytes:
+    """An event, by the start of its id, or a record as ENTRY#NUMBER. Errors: UsageError event.*."""
+    if "#" in word:
+        return record_id(*batch.record_of_name(word))
+    named = [*_starting(view, "event", word), *_starting(view, "git_claim", word)]
+    return bytes.fromhex(choose("event", word, named, where="p2pnode record list"))
+
+
+def commitment_of(view: GroupView, word: str) -> bytes:
+    """A promise by the start of its id, or a clause as AGREEMENT/NUMBER. Errors: UsageError commitment.*."""
+    name, slash, number = word.rpartition("/")
+    if slash and number.isascii() and number.isdigit() and 0 < int(number) <= agreement.CLAUSES_MAX:
+        return clause_id(agreement_of(view, name), int(number) - 1)
+    named = _starting(view, "commitment", word)
+    return bytes.fromhex(choose("commitment", word, named, where="p2pnode promise list"))
+
+
+def _by_start(table: str, kind: str, where: str) -> Callable[[GroupView, str], bytes]:
+    def find(view: GroupView, word: str) -> bytes:
+        return bytes.fromhex(choose(kind, word, _starting(view, table, word), where=where))
+
+    return find
+
+
+def _starting(view: GroupView, table: str, word: str) -> list[Named]:
+    """The rows whose ids start with some digits; ids have no names."""
+    digits = word.strip().lower()
+    if len(digits) < 4 or any(digit not in "0123456789abcdef" for digit in digits):
+        return []
+    start = bytes.fromhex(digits[: len(digits) // 2 * 2])
+    found: list[Named] = []
+    size = len(row_key(table))
+    for key, _ in view.rows.scan(row_key(table, start)):
+        if key[size:].hex().startswith(digits):
+            found.append(Named(key[size:].hex(), ""))
+        if len(found) >= _SHOWN_MAX:
+            break
+    return found
+
+
+def _ratio(_: GroupView, text: str) -> Value:
+    try:
+        part = Fraction(int(text.rstrip("%")), 100) if text.endswith("%") else Fraction(text)
+    except (ValueError, ZeroDivisionError) as error:
+        raise UsageError("ratio.bad_text", f"'{text}' is no part", "write 10% or 1/10") from error
+    return [part.numerator, part.denominator]
+
+
+def _place(_: GroupView, text: str) -> Value:
+    """A name, or "52.37, 4.9" in degrees."""
+    parts = text.split(",")
+    try:
+        degrees = [Fraction(part.strip()) for part in parts]
+    except ValueError:
+        return text
+    return [int(one * 1_000_000) for one in degrees] if len(degrees) == 2 else text
+
+
+def _hashes(_: GroupView, text: str) -> Value:
+    try:
+        return sorted({bytes.fromhex(word) for word in text.split()})
+    except ValueError as error:
+        raise UsageError(
+            "evidence.bad_text", "evidence is named by hashes", "write 64 digits each"
+        ) from error
+
+
+_MEASURES = frozenset({"effort_quantity", "given", "quantity", "resource_quantity", "taken"})
+intent_of = _by_start("intent", "intent", "p2pnode feed")
+_claim_of = _by_start("claim", "claim", "p2pnode claim list")
+_ENDED: Mapping[str, Callable[[GroupView, str], bytes]] = {
+    "claim-end": _claim_of,
+    "intent-end": intent_of,
+    "promise-end": commitment_of,
+}
+_READ: Mapping[str, Callable[[GroupView, str], Value]] = {
+    "agreement": agreement_of,
+    "corrects": event_of,
+    "creates": lambda _, text: {"name": text},
+    "default_unit_of_effort": lambda _, text: unit_of_label(text),
+    "default_unit_of_resource": lambda _, text: unit_of_label(text),
+    "eligible_location": _place,
+    "event": event_of,
+    "evidence": _hashes,
+    "fulfills": commitment_of,
+    "input_of": process_of,
+    "mandate": mandate_of,
+    "output_of": process_of,
+    "party": agent_of,
+    "process": process_of,
+    "provider": agent_of,
+    "realization_of": agreement_of,
+    "receiver": agent_of,
+    "resource_conforms_to": kind_of,
+    "resource_inventoried_as": resource_of,
+    "satisfies": intent_of,
+    "settles": _claim_of,
+    "shared_risk": _ratio,
+    "to_location": _place,
+    "to_resource_inventoried_as": resource_of,
+    "tolerance": _ratio,
+    "triggered_by": event_of,
+}
+"""Fields that people write by name, and how each is read."""
