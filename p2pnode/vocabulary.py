@@ -20,6 +20,7 @@ from p2pnode.core.errors import FormatError
 from p2pnode.core.ids import Lane
 from p2pnode.economy import batch
 from p2pnode.economy.batch import BATCH_TYPE, Batch
+from p2pnode.economy.commoning import COMMONS_SUBJECT, adopt
 from p2pnode.economy.economy_types import BATCHED_TYPES, ECONOMY_TYPES, PATIENT_ECONOMY_TYPES
 from p2pnode.economy.judging import DISPUTE_SUBJECT, carry_out_dispute
 from p2pnode.economy.record import NOT_BATCHED_RULE
@@ -109,6 +110,8 @@ def _apply(state: State, context: BlockContext, subject: str, body: Value) -> st
             return carry_out_dispute(state, context, body)
         except FormatError as error:
             return error.rule
+    if subject == COMMONS_SUBJECT:
+        return adopt(state, context, body)
     return apply_decision(state, context, subject, body)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from p2pnode.consensus.execution import BlockContext
-from p2pnode.consensus.rows import Rows, State
+from p2pnode.consensus.rows import Rows, State, row_key
 from p2pnode.core.amount import Amount, add, is_less
 from p2pnode.core.errors import FormatError
 from p2pnode.economy import agents, form, tables
@@ -302,6 +302,8 @@ def release_commitment(state: State, record: Record, _: BlockContext) -> str | N
         return "commitment.unknown"
     if row.clause_of is not None:
         return "commitment.in_agreement"
+    if any(state.get(row_key(table, commitment_id)) is not None for table in ("booking", "booking_return")):
+        return "commitment.in_booking"
     if row.status != OPEN:
         return "commitment.closed"
     is_free = row.receiver is None or not agents.is_present(state, row.receiver)

@@ -15,7 +15,19 @@ from p2pnode.consensus.execution import BlockContext
 from p2pnode.consensus.rows import Rows, State, row_key
 from p2pnode.core.amount import Amount, add, is_less, negated
 from p2pnode.core.fields import Fields
-from p2pnode.economy import agents, agreement_flows, contribution, event, form, inventory, promising, tables
+from p2pnode.economy import (
+    agents,
+    agreement_flows,
+    booking,
+    contribution,
+    event,
+    form,
+    inventory,
+    promising,
+    standing,
+    tables,
+    transvestment,
+)
 from p2pnode.economy.actions import ACTIONS, FLOWING, GIVING_AWAY
 from p2pnode.economy.event import Event
 from p2pnode.economy.form import Form
@@ -97,7 +109,7 @@ def _record(state: State, record: Record, context: BlockContext, said: Event, pa
     )
     missing = missing_signers(state, row, said, context)
     if not missing:
-        return _let_stand(state, record.id, row, said)
+        return let_stand(state, record.id, row, said)
     if tables.count(state, "waiting", record.author) >= WAITING_MAX:
         return "event.too_many_waiting"
     tables.put(state, "event", record.id, row)
@@ -121,6 +133,9 @@ def _void_rule(
     rule = rule or _void_rule_of_fulfilment(rows, said, provider, receiver)
     if rule is None and said.settles is not None:
         claim = tables.claim(rows, said.settles)
+        rule = _void_rule_of_return(rows, said)
+        if rule is not None:
+            return rule
         if claim is None or claim.status not in ((OPEN,) if said.corrects is None else (OPEN, FULFILLED)):
             return "claim.unknown"
         if (provider, receiver) != (claim.provider, claim.receiver):
@@ -128,6 +143,13 @@ def _void_rule(
         if said.quantity.unit != claim.quantity.unit:
             return "claim.other_unit"
     return rule
+
+
+def _void_rule_of_return(rows: Rows, said: Event) -> str | None:
+    """Why so much cannot settle a claim, or None: what outside money may earn is capped."""
+    if said.settles is None:
+        return None
+    return transvestment.void_rule_of_return(rows, said.settles, said.quantity, said.corrects is not None)
 
 
 def _void_rule_of_correction(
@@ -201,7 +223,8 @@ def _void_rule_of_fulfilment(rows: Rows, said: Event, provider: bytes, receiver:
         return "commitment.other_unit"
     if said.realization_of not in (None, row.clause_of):
         return "commitment.other_agreement"
-    return agreement_flows.void_rule_of_parties(rows, row.clause_of, provider, receiver)
+    rule = booking.void_rule_of_event(rows, said)
+    return rule or agreement_flows.void_rule_of_parties(rows, row.clause_of, provider, receiver)
 
 
 # ---- who has to sign
@@ -276,7 +299,7 @@ def countersign(state: State, record: Record, context: BlockContext) -> str | No
     if not missing_signers(state, row, recorded, context):
         provider, receiver = row.provider, row.receiver
         rule = _void_rule_of_fulfilment(state, recorded, provider, receiver)
-        return rule or _let_stand(state, said.event, row, recorded)
+        return rule or let_stand(state, said.event, row, recorded)
     tables.put(state, "event", said.event, row)
     _note_waiting(state, said.event, row, recorded, context)
     return None
@@ -326,24 +349,27 @@ def _countersign_claim(
         effort_amount=None,
     )
     state.delete(row_key("git_claim", said.event))
-    return _let_stand(state, said.event, row, given)
+    return let_stand(state, said.event, row, given)
 
 
 # ---- what follows
 
 
-def _let_stand(state: State, record_id: bytes, row: EventRow, said: Event) -> str | None:
+def let_stand(state: State, record_id: bytes, row: EventRow, said: Event) -> str | None:
     """Carry out all that follows from an event that everybody signed.
 
     Errors: FormatError amount.out_of_range.
     """
-    rule = inventory.apply_event(state, record_id, said, row.provider, row.receiver)
+    rule = _void_rule_of_return(state, said)
+    rule = rule or inventory.apply_event(state, record_id, said, row.provider, row.receiver)
     if rule is not None:
         return rule
     rule = count(state, row, said, said.quantity)
     if rule is not None:
         return rule
     tables.put(state, "event", record_id, replace(row, status=STANDING))
+    standing.note_given(state, record_id, row, said, said.quantity, is_new=True)
+    booking.note_event(state, record_id, said)
     if said.corrects is not None:
         _correct(state, said)
     return None
@@ -377,12 +403,15 @@ def count(state: State, row: EventRow, said: Event, flow: Measure, *, is_checked
         promising.fulfil(state, said.fulfills, flow.amount)
     if said.settles is not None:
         promising.settle(state, said.settles, flow)
+        transvestment.note_return(state, said.settles)
     if said.action in FLOWING and row.provider != row.receiver:
         tables.add_flow(state, row.provider, row.receiver, flow)
         if agreement is not None:
             rule = agreement_flows.note_flow(state, agreement, row.provider, row.receiver, flow)
             if rule is not None and is_checked:
                 return rule
+    if said.stream == "care" and said.resource_inventoried_as is not None:
+        booking.note_care(state, said.resource_inventoried_as, flow)
     if said.stream is not None and agents.is_present(state, row.provider):
         tables.add_contribution(state, row.provider, said.stream, flow)
     return None
@@ -403,6 +432,8 @@ def strike(state: State, record_id: bytes) -> str | None:
     amount = row.effort_amount if said.effort_quantity is not None else row.resource_amount
     flow = Measure(negated(amount or ZERO), said.quantity.unit)
     count(state, row, said, flow, is_checked=False)
+    standing.note_given(state, record_id, row, said, flow, is_new=False)
+    transvestment.note_struck(state, record_id, is_struck=True)
     tables.put(state, "event", record_id, replace(row, status=STRUCK))
     return None
 
@@ -414,6 +445,9 @@ def restore(state: State, record_id: bytes) -> str | None:
         return "dispute.no_event"
     said = event.decode(row.payload)
     amount = row.effort_amount if said.effort_quantity is not None else row.resource_amount
-    count(state, row, said, Measure(amount or ZERO, said.quantity.unit), is_checked=False)
+    flow = Measure(amount or ZERO, said.quantity.unit)
+    count(state, row, said, flow, is_checked=False)
+    standing.note_given(state, record_id, row, said, flow, is_new=False)
+    transvestment.note_struck(state, record_id, is_struck=False)
     tables.put(state, "event", record_id, replace(row, status=STANDING))
     return None

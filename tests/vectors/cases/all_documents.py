@@ -6,6 +6,7 @@ import functools
 import json
 
 from tests.vectors.cases import (
+    commons_types,
     consensus,
     core,
     deciding,
@@ -32,6 +33,7 @@ def documents() -> dict[str, Document]:
         members,
         economy,
         economy_types,
+        commons_types,
         consensus,
         proofs,
         replication,
