@@ -20,7 +20,7 @@ from tests.sim.assembly import agree, ballot, found, propose, voter
 from tests.sim.keys import add_device, object_to, recover, revoke, rotate
 from tests.sim.levelling import level, level_lie
 from tests.sim.lies import lie
-from tests.sim.market import market_item
+from tests.sim.market import give, market_item, sign
 from tests.sim.programs import LATER_TYPE, raise_rules, upgrade
 from tests.sim.timeline import EPOCH_MS
 
@@ -270,6 +270,8 @@ VERBS: dict[str, Callable[..., Any]] = {
     "lie": lie,
     "level": level,
     "level_lie": level_lie,
+    "give": give,
+    "sign": sign,
     "upgrade": upgrade,
     "raise_rules": raise_rules,
 }
