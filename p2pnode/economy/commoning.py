@@ -177,4 +177,4 @@ def _adopt_inflow(state: State, context: BlockContext, entry_id: bytes) -> str |
         effort_amount=None,
     )
     transvestment.open_claim(state, entry_id, row, context.group)
-    return recording.let_stand(state, entry_id, event_row, brought)
+    return recording.let_stand(state, context, entry_id, event_row, brought)

@@ -23,6 +23,7 @@ from p2pnode.economy import (
     event,
     form,
     inventory,
+    journal,
     promising,
     standing,
     tables,
@@ -109,7 +110,7 @@ def _record(state: State, record: Record, context: BlockContext, said: Event, pa
     )
     missing = missing_signers(state, row, said, context)
     if not missing:
-        return let_stand(state, record.id, row, said)
+        return let_stand(state, context, record.id, row, said)
     if tables.count(state, "waiting", record.author) >= WAITING_MAX:
         return "event.too_many_waiting"
     tables.put(state, "event", record.id, row)
@@ -299,7 +300,7 @@ def countersign(state: State, record: Record, context: BlockContext) -> str | No
     if not missing_signers(state, row, recorded, context):
         provider, receiver = row.provider, row.receiver
         rule = _void_rule_of_fulfilment(state, recorded, provider, receiver)
-        return rule or let_stand(state, said.event, row, recorded)
+        return rule or let_stand(state, context, said.event, row, recorded)
     tables.put(state, "event", said.event, row)
     _note_waiting(state, said.event, row, recorded, context)
     return None
@@ -349,13 +350,15 @@ def _countersign_claim(
         effort_amount=None,
     )
     state.delete(row_key("git_claim", said.event))
-    return let_stand(state, said.event, row, given)
+    return let_stand(state, context, said.event, row, given)
 
 
 # ---- what follows
 
 
-def let_stand(state: State, record_id: bytes, row: EventRow, said: Event) -> str | None:
+def let_stand(
+    state: State, context: BlockContext, record_id: bytes, row: EventRow, said: Event
+) -> str | None:
     """Carry out all that follows from an event that everybody signed.
 
     Errors: FormatError amount.out_of_range.
@@ -364,7 +367,7 @@ def let_stand(state: State, record_id: bytes, row: EventRow, said: Event) -> str
     rule = rule or inventory.apply_event(state, record_id, said, row.provider, row.receiver)
     if rule is not None:
         return rule
-    rule = count(state, row, said, said.quantity)
+    rule = count(state, context, record_id, row, said, said.quantity)
     if rule is not None:
         return rule
     tables.put(state, "event", record_id, replace(row, status=STANDING))
@@ -390,7 +393,16 @@ def _sum(total: Amount | None, change: Measure | None) -> Amount | None:
     return total if change is None else add(total or ZERO, change.amount)
 
 
-def count(state: State, row: EventRow, said: Event, flow: Measure, *, is_checked: bool = True) -> str | None:
+def count(
+    state: State,
+    context: BlockContext,
+    record_id: bytes,
+    row: EventRow,
+    said: Event,
+    flow: Measure,
+    *,
+    is_checked: bool = True,
+) -> str | None:
     """Count what flowed on all accounts that it concerns. Shapes: unchecked, limits are not asked.
 
     Errors: FormatError amount.out_of_range.
@@ -412,12 +424,14 @@ def count(state: State, row: EventRow, said: Event, flow: Measure, *, is_checked
                 return rule
     if said.stream == "care" and said.resource_inventoried_as is not None:
         booking.note_care(state, said.resource_inventoried_as, flow)
-    if said.stream is not None and agents.is_present(state, row.provider):
+    # Who left has still given it, and what is struck later comes off.
+    if said.stream is not None and members.member(state, row.provider) is not None:
         tables.add_contribution(state, row.provider, said.stream, flow)
+    journal.note_event(state, context.group, context.height, record_id, row, said, flow)
     return None
 
 
-def strike(state: State, record_id: bytes) -> str | None:
+def strike(state: State, context: BlockContext, record_id: bytes) -> str | None:
     """Take an event and its corrections off all accounts: the group decided that it does not stand.
 
     Shapes: things stay where they are; who finds them elsewhere records it. Errors: FormatError
@@ -431,14 +445,14 @@ def strike(state: State, record_id: bytes) -> str | None:
         return "dispute.correction"
     amount = row.effort_amount if said.effort_quantity is not None else row.resource_amount
     flow = Measure(negated(amount or ZERO), said.quantity.unit)
-    count(state, row, said, flow, is_checked=False)
+    count(state, context, record_id, row, said, flow, is_checked=False)
     standing.note_given(state, record_id, row, said, flow, is_new=False)
     transvestment.note_struck(state, record_id, is_struck=True)
     tables.put(state, "event", record_id, replace(row, status=STRUCK))
     return None
 
 
-def restore(state: State, record_id: bytes) -> str | None:
+def restore(state: State, context: BlockContext, record_id: bytes) -> str | None:
     """Let a struck event stand again. Errors: FormatError amount.out_of_range."""
     row = tables.event(state, record_id)
     if row is None or row.status != STRUCK:
@@ -446,7 +460,7 @@ def restore(state: State, record_id: bytes) -> str | None:
     said = event.decode(row.payload)
     amount = row.effort_amount if said.effort_quantity is not None else row.resource_amount
     flow = Measure(amount or ZERO, said.quantity.unit)
-    count(state, row, said, flow, is_checked=False)
+    count(state, context, record_id, row, said, flow, is_checked=False)
     standing.note_given(state, record_id, row, said, flow, is_new=False)
     transvestment.note_struck(state, record_id, is_struck=False)
     tables.put(state, "event", record_id, replace(row, status=STANDING))

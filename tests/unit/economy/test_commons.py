@@ -119,12 +119,12 @@ def test_d6_gifts_that_are_struck_or_corrected_count_no_more(library: Library) -
     )
     library.write(BOB, event.EVENT_TYPE, event.encode(correction))
     assert library.stands(garden, IDS[BOB])[1] == (Balance("hour", (3, 0), (0, 0)),)
-    assert recording.strike(library.state, worked) is None
+    assert recording.strike(library.state, library.context, worked) is None
     assert library.stands(garden, IDS[BOB])[1] == ()
-    assert recording.restore(library.state, worked) is None
+    assert recording.restore(library.state, library.context, worked) is None
     assert library.stands(garden, IDS[BOB])[1] == (Balance("hour", (3, 0), (0, 0)),)
     # What was given before there was a commons neither counts nor can be taken off.
-    assert recording.strike(library.state, before) is None
+    assert recording.strike(library.state, library.context, before) is None
     assert library.stands(garden, IDS[BOB])[1] == (Balance("hour", (3, 0), (0, 0)),)
 
 

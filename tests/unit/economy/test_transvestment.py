@@ -41,7 +41,7 @@ def test_d7_at_the_cap_the_claim_is_extinguished(library: Library) -> None:
     assert library.pay_back(BOB, brought, "1 EUR", IDS[ALICE])[0] == "inflow.extinguished"
     assert capped_claims(library.state) == ()
     # Taking back a return that was wrong opens the claim again, by so much.
-    assert recording.strike(library.state, first) is None
+    assert recording.strike(library.state, library.context, first) is None
     assert [one.left for one in capped_claims(library.state)] == [measure("40 EUR")]
 
 
@@ -62,7 +62,7 @@ def test_d7_once_is_once_however_little(library: Library) -> None:
     rule, paid = library.pay_back(BOB, brought, "10 EUR", bank)
     assert rule is None
     assert library.pay_back(BOB, brought, "10 EUR", bank)[0] == "inflow.extinguished"
-    assert recording.strike(library.state, paid) is None
+    assert recording.strike(library.state, library.context, paid) is None
     assert library.claim_row(brought).status == "open"
 
 
@@ -101,9 +101,9 @@ def test_d7_a_flow_gives_a_claim_at_most_its_share_and_what_is_left(library: Lib
 def test_d7_an_inflow_that_never_came_is_struck_with_its_claim(library: Library) -> None:
     brought = library.inflow(ALICE, "100 EUR", 1200)
     assert library.decide(brought) == ""
-    assert recording.strike(library.state, brought) is None
+    assert recording.strike(library.state, library.context, brought) is None
     assert library.claim_row(brought).status == "closed"
-    assert recording.restore(library.state, brought) is None
+    assert recording.restore(library.state, library.context, brought) is None
     assert library.claim_row(brought).status == "open"
     row = transvestment.inflow(library.state, brought)
     assert row is not None
