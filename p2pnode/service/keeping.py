@@ -18,7 +18,7 @@ from p2pnode.chain import parting
 from p2pnode.core.errors import UsageError
 from p2pnode.core.events import Alert
 from p2pnode.core.ids import did_of, peer_id_of
-from p2pnode.local import service as shapes
+from p2pnode.local import shapes
 from p2pnode.service import explaining
 from p2pnode.service.groups import GroupsService
 from p2pnode.store.database import copy_database
