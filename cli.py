@@ -61,6 +61,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "promise": ("planning", "promise"),
     "claim": ("planning", "claim"),
     "agree": ("agreeing", "agree"),
+    "commons": ("commons", "commons"),
+    "transvest": ("transvesting", "transvest"),
+    "thing": ("lending", "thing"),
+    "bookings": ("lending", "bookings"),
     "kind": ("planning", "kind"),
     "process": ("planning", "process"),
     "agent": ("planning", "agent"),
@@ -135,6 +139,7 @@ _MEANT = {
     "agent": "list",
     "agree": "list",
     "charter": "show",
+    "commons": "list",
     "config": "show",
     "decisions": "list",
     "device": "list",
@@ -148,6 +153,7 @@ _MEANT = {
     "process": "list",
     "promise": "list",
     "record": "list",
+    "transvest": "list",
 }
 """What a group of commands does when it is called alone, or with options only."""
 

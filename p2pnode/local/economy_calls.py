@@ -17,14 +17,19 @@ About = Literal[
     "agents",
     "agreements",
     "balances",
+    "bookings",
     "claims",
+    "commons",
+    "commons-waiting",
     "events",
+    "inflows",
     "intents",
     "kinds",
     "processes",
     "promises",
     "resources",
     "to-sign",
+    "uses",
 ]
 """What can be listed."""
 
@@ -57,6 +62,12 @@ class EconomyCalls(Protocol):
 
     async def receipt(self, group: str, record: str) -> ProofFile:
         """What the group's final rows say about a record, as a file that a stranger checks."""
+
+    async def commons(self, group: str, commons: str, who: str | None) -> EconomyRow:
+        """One commons with its licence and roles, and how everybody, or one, stands to it."""
+
+    async def thing(self, group: str, thing: str) -> EconomyRow:
+        """One thing: how it is, what care it was given, and who has booked it."""
 
     async def agreement(self, group: str, agreement: str) -> EconomyRow:
         """One agreement with its terms, answers, balances and what remains."""

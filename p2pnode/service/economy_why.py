@@ -7,6 +7,7 @@ from p2pnode.economy import tables
 from p2pnode.economy.agreement import agreement
 from p2pnode.economy.tables import ITEM_BYTES
 from p2pnode.governance.tables import read, scan
+from p2pnode.service.commons_why import commons_lines
 from p2pnode.service.economy_rows import agent_name, agreement_shown, event_shown, promise_shown
 from p2pnode.service.economy_rules import ECONOMY_RULES
 from p2pnode.service.viewing import GroupView
@@ -23,9 +24,13 @@ def economy_lines(view: GroupView, entry_id: bytes) -> list[str]:
     """What the group's rows say about an entry, in words; nothing about other entries."""
     row = tables.event(view.rows, entry_id)
     if row is not None:
-        return _event_lines(view, entry_id, row)
+        # Means from outside are an event of the same id, once the group has adopted them.
+        return _event_lines(view, entry_id, row) + commons_lines(view, entry_id)
     if agreement(view.rows, entry_id) is not None:
         return _agreement_lines(view, entry_id)
+    about_commons = commons_lines(view, entry_id)
+    if about_commons:
+        return about_commons
     promise = tables.commitment(view.rows, entry_id)
     if promise is not None:
         shown = promise_shown(view, entry_id, promise)
