@@ -9,6 +9,8 @@ _STOCK = "p2pnode stock shows what there is, whose it is and in which unit"
 _AGREE = "p2pnode agree list shows each agreement and its state"
 _PROMISES = "p2pnode promise list shows what was promised"
 _RECORDS = "p2pnode record list shows the ids"
+_LOOPS = "p2pnode loops shows each of them and its state"
+_FIND = "p2pnode loops find shows what can be set off now"
 
 ECONOMY_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -107,6 +109,25 @@ ECONOMY_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "agree on other terms, or close it",
         ),
         "agreement.no_reduction": ("that is no less than promised, or less than was given", _AGREE),
+        "loop.unknown": ("there is no such loop", _LOOPS),
+        "loop.not_found": ("what was found has changed, or nothing like it can be set off", _FIND),
+        "loop.unknown_promise": ("there is no such promise or claim", _PROMISES),
+        "loop.promised_to_nobody": ("a promise that names nobody is owed to nobody", _PROMISES),
+        "loop.gift": ("a gift is owed by nobody, so it cannot be set off", _AGREE),
+        "loop.no_such_member": ("somebody in it is no member any more", _FIND),
+        "loop.other_unit": ("one loop sets off amounts of one unit", _FIND),
+        "loop.promise_changed": ("less of a promise is open than would be set off", _FIND),
+        "loop.unbalanced": ("somebody would give up more than they are relieved of, or less", _FIND),
+        "loop.too_many_parties": ("a hundred people are in one loop at most", _FIND),
+        "loop.too_many": ("fifty loops that you proposed are open", "take some back: p2pnode loops decline"),
+        "loop.proposed_already": ("just this is proposed already", "sign that one: p2pnode loops accept"),
+        "loop.not_a_party": ("you are not in this loop", _LOOPS),
+        "loop.answered": ("you have signed it", "p2pnode loops shows whose signature is missing"),
+        "loop.settled": ("all have signed, and it was carried out", _LOOPS),
+        "loop.declined": ("somebody in it has declined it", _FIND),
+        "loop.withdrawn": ("it was taken back", _FIND),
+        "loop.expired": ("its time for answers is over", "propose it again: p2pnode loops propose"),
+        "loop.void": ("a promise in it changed before all had signed, so nothing was set off", _FIND),
         "agreement.frozen": (
             "a balance would leave the limits that its party chose",
             "give something the other way first, or record it outside the agreement as a gift",

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from p2pnode.core import codec
-from p2pnode.economy import agreement, event, judging, promising, recording, things
+from p2pnode.economy import agreement, event, judging, loop, promising, recording, things
 from p2pnode.economy.agreement import Clause, Limit, Terms
 from p2pnode.economy.event import Event, NewResource
 from p2pnode.economy.form import Form
@@ -134,6 +134,7 @@ def documents() -> dict[str, Document]:
         ),
         **_references(),
         **_agreements(),
+        **_loops(),
     }
 
 
@@ -362,5 +363,39 @@ def _agreements() -> dict[str, Document]:
             agreement.Reduction(_THING, 0, _KILOGRAMS),
             {"nothing, with words": {"annex": _ANNEX, "quantity": [[0, 0], "kilogram"]}},
             {"clause 200": ({"clause": 200}, "agreement.bad_field")},
+        ),
+    }
+
+
+def _loops() -> dict[str, Document]:
+    items = (loop.Item(_MEMBER, (15, -1)), loop.Item(_OTHER, (15, -1)))
+    proposed = loop.Loop("hour", items, START_MS + 14 * DAY_MS)
+    value = codec.decode(loop.LOOP.encode(proposed))
+    first, second = value["items"]
+    return {
+        loop.PROPOSE_TYPE: _of(
+            loop.LOOP,
+            loop.PROPOSE_TYPE,
+            "Promises that are set off; facts give the hash of what is set off.",
+            proposed,
+            {"with words": {"annex": _ANNEX}},
+            {
+                "one promise": ({"items": [first]}, "loop.bad_field"),
+                "a promise twice": ({"items": [first, first]}, "loop.bad_field"),
+                "out of order": ({"items": [second, first]}, "loop.bad_field"),
+                "less than nothing": ({"items": [first, [second[0], [-15, -1]]]}, "loop.bad_field"),
+                "nothing": ({"items": [first, [second[0], [0, 0]]]}, "loop.bad_field"),
+                "an id alone": ({"items": [first, second[0]]}, "loop.bad_field"),
+                "a short id": ({"items": [[b"", [1, 0]], second]}, "loop.bad_field"),
+                "no unit": ({"unit": ""}, "measure.bad_value"),
+            },
+        ),
+        loop.ANSWER_TYPE: _of(
+            loop.ANSWER,
+            loop.ANSWER_TYPE,
+            "Answers to a proposed set-off.",
+            loop.Answer(_THING, True),
+            {"no, with words": {"accepts": False, "annex": _ANNEX}},
+            {"a number": ({"accepts": 1}, "loop.bad_field"), "a short id": ({"loop": b""}, "loop.bad_field")},
         ),
     }
