@@ -81,6 +81,7 @@ _ROOMS = {
             "p2pnode.consensus.rows",
             "p2pnode.core",
             "p2pnode.economy",
+            "p2pnode.governance.distribution_rule",
             "p2pnode.governance.mandate",
             "p2pnode.governance.tables",
         ),
@@ -155,9 +156,14 @@ _ROOMS = {
             "p2pnode.local.client",
             "p2pnode.local.service",
             "p2pnode.logs",
+            "p2pnode.recipes",
         ),
         others=("click", "rich", "segno", "typer"),
         never=frozenset({"asyncio", "sqlite3"}),
+    ),
+    # Stories type commands at nodes, as people do.
+    "p2pnode.recipes": Room(
+        own=("p2pnode.core", "p2pnode.home", "p2pnode.local.client", "p2pnode.recipes"), others=()
     ),
     **{name: Room(own=("p2pnode.core", *_HOME), never=_HIDDEN_INPUTS) for name in _HOME},
     "p2pnode.phrase": Room(own=("p2pnode.core", *_HOME), others=("mnemonic",), never=_HIDDEN_INPUTS),
