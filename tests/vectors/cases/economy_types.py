@@ -133,8 +133,7 @@ def documents() -> dict[str, Document]:
             {"less than nothing": ({"resource_quantity": [[-1, 0], "kilogram"]}, "claim.bad_quantity")},
         ),
         **_references(),
-        **_agreements(),
-        **_loops(),
+        **(_agreements() | _loops()),
     }
 
 
