@@ -124,6 +124,14 @@ def answer(state: State, record: Record, context: BlockContext) -> str | None:
     return None
 
 
+def part_from(state: State, member_id: bytes, context: BlockContext) -> None:
+    """End the loops that wait for somebody who is no member any more."""
+    for loop_id, _ in list(scan(state, "loop_of", member_id)):
+        row = loop(state, loop_id)
+        assert row is not None, "listed while it is proposed"
+        _end(state, loop_id, replace(row, ended_by=member_id), DECLINED, context)
+
+
 def _set_off(state: State, item: Item) -> None:
     """Count a promise as given as far as it is set off. Errors: FormatError amount.out_of_range."""
     found = owed(state, item.promise)

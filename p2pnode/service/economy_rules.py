@@ -26,6 +26,10 @@ ECONOMY_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "a correction repeats the record with the difference alone",
             "p2pnode record correct ENTRY AMOUNT does it for you",
         ),
+        "event.departed": (
+            "the other side has gone and cannot sign; alone one may only say that one gave less or took more",
+            "the group decides: p2pnode propose dispute RECORD --strike",
+        ),
         "event.corrects_too_much": ("more would be taken back than was recorded", _RECORDS),
         "resource.unknown": ("there is no such thing here", _STOCK),
         "resource.too_little": ("there is not so much of it", _STOCK),
@@ -84,6 +88,7 @@ ECONOMY_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "agreement.no_such_member": ("a party is no member", "p2pnode members"),
         "agreement.not_a_party": ("that is no party of the agreement", _AGREE),
         "agreement.not_yours": ("only who wrote it does that", _AGREE),
+        "agreement.past_end": ("its end is in the past", "propose it with a later end, or with none"),
         "agreement.one_sided": (
             "every party of an agreement gives something",
             "say that it is a gift: --gift",

@@ -302,6 +302,7 @@ def _agreements() -> dict[str, Document]:
             "a gift": {"mode": "gift", "clauses": clauses[:1]},
             "no limits": {"limits": [limits[0]]},
             "for the group too": first(receiver=_THING),
+            "instead of another": {"replaces": _THING},
         },
         {
             "one side gives nothing": ({"clauses": clauses[:1]}, "agreement.one_sided"),
@@ -311,6 +312,7 @@ def _agreements() -> dict[str, Document]:
             ),
             "a provider who is no party": ({"parties": [_OTHER, _THING]}, "agreement.not_a_party"),
             "a limit of a stranger": ({"limits": [{**limits[0], "party": _THING}]}, "agreement.not_a_party"),
+            "instead of nothing": ({"replaces": b""}, "agreement.bad_field"),
             "a limit of nothing": ({"limits": [{"party": _MEMBER}]}, "agreement.bad_limit"),
             "limits out of order": ({"limits": limits[::-1]}, "agreement.bad_limit"),
             "a limit in two units": (
@@ -346,7 +348,7 @@ def _agreements() -> dict[str, Document]:
             agreement.ANSWER_TYPE,
             "Answers to proposed agreements.",
             agreement.Answer(_THING, TERMS.hash, True),
-            {"no": {"accepts": False}},
+            {"no": {"accepts": False}, "no, with words": {"accepts": False, "annex": _ANNEX}},
             {"a number": ({"accepts": 1}, "agreement.bad_field")},
         ),
         agreement.WITHDRAW_TYPE: _of(
