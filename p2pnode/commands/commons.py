@@ -61,7 +61,8 @@ def open_commons(
     \b
     A term is WHO [USE]: WHAT. WHO is anyone, community, entrepreneurs or association; WHAT is free,
     attribution, by agreement, 5% of EUR, or 2 EUR per hour; the last two may go on with
-    `, free below 1000 EUR a year` and `, free for those who give back`. What no term names needs an agreement.
+    `, free below 1000 EUR a year` and `, free for those who give back`. What no term names
+    needs an agreement.
     Examples:
       p2pnode commons open workshop --licence "community: free" --licence "anyone: 2 EUR per hour"
       p2pnode commons open "seed box" --kind knowledge --licence "anyone: attribution" \\

@@ -165,7 +165,7 @@ CANCEL: Form[Cancel] = Form("booking", Cancel, {"booking": form.an_id}, {"annex"
 
 def booking(rows: Rows, booking_id: bytes) -> BookingRow | None:
     """A booking."""
-    return tables.row_of(rows, BookingRow, "booking", booking_id)
+    return tables.row(rows, BookingRow, "booking", booking_id)
 
 
 def bookings(rows: Rows) -> Iterator[tuple[bytes, BookingRow]]:
@@ -175,7 +175,7 @@ def bookings(rows: Rows) -> Iterator[tuple[bytes, BookingRow]]:
 
 def mark(rows: Rows, resource_id: bytes) -> MarkRow | None:
     """What was said last about whether a thing can be had."""
-    return tables.row_of(rows, MarkRow, "thing_mark", resource_id)
+    return tables.row(rows, MarkRow, "thing_mark", resource_id)
 
 
 def return_id(booking_id: bytes) -> bytes:

@@ -124,7 +124,7 @@ def give_role(state: State, record: Record, context: BlockContext) -> str | None
 def adopt(state: State, context: BlockContext, body: Value) -> str | None:
     """Carry out what somebody has put before the group: a change, a withdrawal or an inflow."""
     entry_id = body["entry"]
-    row = tables.row_of(state, ChangeRow, "commons_change", entry_id)
+    row = tables.row(state, ChangeRow, "commons_change", entry_id)
     attempt = state.overlay()
     try:
         if row is not None:

@@ -19,6 +19,8 @@ from p2pnode.economy import (
     event,
     importing,
     judging,
+    loop,
+    looping,
     metering,
     promising,
     recording,
@@ -91,6 +93,8 @@ ECONOMY_TYPES: tuple[EntryType, ...] = (
     _fact(booking.MARK_TYPE, booking.MARK.decode, booking.mark_thing),
     _agreed(booking.BOOKING_TYPE, booking.BOOKING.decode, booking.make_booking),
     _agreed(booking.CANCEL_TYPE, booking.CANCEL.decode, booking.cancel_booking),
+    _agreed(loop.PROPOSE_TYPE, loop.LOOP.decode, looping.propose),
+    _agreed(loop.ANSWER_TYPE, loop.ANSWER.decode, looping.answer),
 )
 
 PATIENT_ECONOMY_TYPES = frozenset({things.SPEC_TYPE})

@@ -192,47 +192,47 @@ class AttestationRow:
 
 def agent(rows: Rows, agent_id: bytes) -> AgentRow | None:
     """An agent outside the group."""
-    return row_of(rows, AgentRow, "agent", agent_id)
+    return _get(rows, AgentRow, "agent", agent_id)
 
 
 def spec(rows: Rows, spec_id: bytes) -> SpecRow | None:
     """A resource specification."""
-    return row_of(rows, SpecRow, "spec", spec_id)
+    return _get(rows, SpecRow, "spec", spec_id)
 
 
 def process(rows: Rows, process_id: bytes) -> ProcessRow | None:
     """A process."""
-    return row_of(rows, ProcessRow, "process", process_id)
+    return _get(rows, ProcessRow, "process", process_id)
 
 
 def resource(rows: Rows, resource_id: bytes) -> ResourceRow | None:
     """A resource."""
-    return row_of(rows, ResourceRow, "resource", resource_id)
+    return _get(rows, ResourceRow, "resource", resource_id)
 
 
 def event(rows: Rows, record_id: bytes) -> EventRow | None:
     """An event."""
-    return row_of(rows, EventRow, "event", record_id)
+    return _get(rows, EventRow, "event", record_id)
 
 
 def intent(rows: Rows, intent_id: bytes) -> IntentRow | None:
     """An offer or a need."""
-    return row_of(rows, IntentRow, "intent", intent_id)
+    return _get(rows, IntentRow, "intent", intent_id)
 
 
 def commitment(rows: Rows, commitment_id: bytes) -> CommitmentRow | None:
     """A commitment."""
-    return row_of(rows, CommitmentRow, "commitment", commitment_id)
+    return _get(rows, CommitmentRow, "commitment", commitment_id)
 
 
 def claim(rows: Rows, claim_id: bytes) -> ClaimRow | None:
     """A claim."""
-    return row_of(rows, ClaimRow, "claim", claim_id)
+    return _get(rows, ClaimRow, "claim", claim_id)
 
 
 def attestation(rows: Rows, record_id: bytes, member_id: bytes) -> AttestationRow | None:
     """How a member judges an event."""
-    return row_of(rows, AttestationRow, "attestation", record_id + member_id)
+    return _get(rows, AttestationRow, "attestation", record_id + member_id)
 
 
 def event_key(record_id: bytes) -> bytes:
@@ -276,8 +276,12 @@ def rows_of(rows: Rows, made: type[_Row], table: str, *parts: bytes) -> Iterator
     return ((key, _row(made, value)) for key, value in scan(rows, table, *parts))
 
 
-def row_of(rows: Rows, made: type[_Row], table: str, key: bytes) -> _Row | None:
-    """One row of a table whose shape a dataclass gives."""
+def row(rows: Rows, made: type[_Row], table: str, key: bytes) -> _Row | None:
+    """One row of a table, for modules that have tables of their own."""
+    return _get(rows, made, table, key)
+
+
+def _get(rows: Rows, made: type[_Row], table: str, key: bytes) -> _Row | None:
     value = read(rows, row_key(table, key))
     return None if value is None else _row(made, value)
 

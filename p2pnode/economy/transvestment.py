@@ -116,7 +116,7 @@ INFLOW: Form[Inflow] = Form(
 
 def inflow(rows: Rows, inflow_id: bytes) -> InflowRow | None:
     """An inflow."""
-    return tables.row_of(rows, InflowRow, "inflow", inflow_id)
+    return tables.row(rows, InflowRow, "inflow", inflow_id)
 
 
 def inflows(rows: Rows) -> Iterator[tuple[bytes, InflowRow]]:

@@ -100,7 +100,7 @@ WITHDRAWAL: Form[Withdrawal] = Form("use", Withdrawal, {"use": form.an_id}, {"an
 
 def use(rows: Rows, use_id: bytes) -> UseRow | None:
     """A use."""
-    return tables.row_of(rows, UseRow, "use", use_id)
+    return tables.row(rows, UseRow, "use", use_id)
 
 
 def uses(rows: Rows) -> Iterator[tuple[bytes, UseRow]]:

@@ -25,6 +25,7 @@ About = Literal[
     "inflows",
     "intents",
     "kinds",
+    "loops",
     "processes",
     "promises",
     "resources",
@@ -68,6 +69,9 @@ class EconomyCalls(Protocol):
 
     async def thing(self, group: str, thing: str) -> EconomyRow:
         """One thing: how it is, what care it was given, and who has booked it."""
+
+    async def loops_found(self, group: str, claims: bool, any_kind: bool) -> list[EconomyRow]:
+        """What could be set off now, what relieves most before the rest: `id`, `amount`, `relieved`."""
 
     async def agreement(self, group: str, agreement: str) -> EconomyRow:
         """One agreement with its terms, answers, balances and what remains."""

@@ -54,6 +54,11 @@ async def thing(service: Service, group: Word, thing: Word) -> Any:
     return await service.thing(group, thing)
 
 
+@economy_routes.get("/loops/found", responses=answers(list[EconomyRow]))
+async def loops_found(service: Service, group: Word, claims: bool = False, any_kind: bool = False) -> Any:
+    return await service.loops_found(group, claims, any_kind)
+
+
 @economy_routes.get("/agreement", responses=answers(EconomyRow))
 async def agreement(service: Service, group: Word, agreement: Word) -> Any:
     return await service.agreement(group, agreement)

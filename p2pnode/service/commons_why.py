@@ -5,12 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from p2pnode.core.errors import FormatError, UsageError
-from p2pnode.economy import booking, commons, event, transvestment, using
+from p2pnode.economy import booking, commons, event, tables, transvestment, using
 from p2pnode.economy.commons import ChangeRow
-from p2pnode.economy.tables import event as event_row
-from p2pnode.economy.tables import row_of
 from p2pnode.service.commons_rows import booking_shown, inflow_shown, thing_name, use_shown
-from p2pnode.service.economy_rows import agent_name
+from p2pnode.service.economy_names import agent_name
 from p2pnode.service.viewing import GroupView
 
 _ASKED = {
@@ -31,7 +29,7 @@ def commons_lines(view: GroupView, entry_id: bytes) -> list[str]:
     inflow = transvestment.inflow(view.rows, entry_id)
     if inflow is not None:
         return _inflow_lines(view, entry_id, inflow)
-    change = row_of(view.rows, ChangeRow, "commons_change", entry_id)
+    change = tables.row(view.rows, ChangeRow, "commons_change", entry_id)
     if change is not None and change.status == commons.WAITING:
         short = entry_id.hex()[:8]
         return [
@@ -149,7 +147,7 @@ def void_lines_of_entry(view: GroupView, entry_id: bytes, rule: str) -> list[str
     """What stood in the way of an entry of the log."""
     position = view.queries.position_of_id(entry_id)
     stored = None if position is None else view.queries.entry_at(position)
-    if stored is None or stored.payload is None or event_row(view.rows, entry_id) is not None:
+    if stored is None or stored.payload is None or tables.event(view.rows, entry_id) is not None:
         return []
     return void_lines(view, rule, stored.payload, entry_id)
 

@@ -16,6 +16,7 @@ from p2pnode.service.commons_why import refusal_with_reason
 from p2pnode.service.context import Context
 from p2pnode.service.economy_derived import DERIVED
 from p2pnode.service.economy_export import exported
+from p2pnode.service.economy_loops import FOUND_MAX, found_in, found_shown
 from p2pnode.service.economy_rows import LISTS, agreement_shown
 from p2pnode.service.evidence import row_proof
 from p2pnode.service.history import History
@@ -107,6 +108,13 @@ class EconomyService:
     async def thing(self, group: str, thing: str) -> EconomyRow:
         def read(view: GroupView) -> EconomyRow:
             return thing_shown(view, resource_of(view, thing))
+
+        return await self.context.view(self.context.held(group), read, with_facts=True)
+
+    async def loops_found(self, group: str, claims: bool, any_kind: bool) -> list[EconomyRow]:
+        def read(view: GroupView) -> list[EconomyRow]:
+            found = found_in(view, with_claims=claims, is_any_kind=any_kind)
+            return [found_shown(view, ring) for ring in found[:FOUND_MAX]]
 
         return await self.context.view(self.context.held(group), read, with_facts=True)
 
