@@ -42,6 +42,7 @@ UNITS = MappingProxyType(
 """What people write for units of OM 2; any other word is taken as it is."""
 
 _NAMES = frozenset(UNITS.values()) | frozenset("dozen week month year joule watt kilowatt".split())
+_CURRENCIES = frozenset("AUD BRL CAD CHF CZK DKK EUR GBP INR JPY MXN NOK NZD PLN SEK USD ZAR".split())
 _TIMES = frozenset("hour minute-Time second-Time day week month year".split())
 _REMEDY = "Write a number, a unit and what it is: 2h gardening, 20 kg bread, 3 jars."
 
@@ -70,7 +71,7 @@ def amount_and_rest(words: Sequence[str]) -> tuple[str, str, str]:
     first, _, more = rest.partition(" ")
     if attached:
         return number, UNITS.get(attached, attached), rest
-    if first and (first in UNITS or first in _NAMES):
+    if first and (first in UNITS or first in _NAMES or first in _CURRENCIES):
         return number, UNITS.get(first, first), more.strip()
     return number, "one", rest
 

@@ -1,7 +1,8 @@
 """What a commons asks of those who use it: terms as data, and what follows from a use.
 
-The first term that fits the role and the kind of use holds; where none does, a use needs an agreement. There
-is no expression language: a term is one of five words with its numbers.
+A term for the kind of use goes before one for every use; of these, one for the role before one for anyone.
+Where none fits, a use needs an agreement. There is no expression language: a term is one of five words with its
+numbers.
 
 | asks | what follows |
 |---|---|
@@ -110,9 +111,9 @@ def terms(fields: Fields, name: str) -> tuple[Term, ...]:
 
 
 def term_for(licence: tuple[Term, ...], role: str, use: str) -> Term:
-    """The term by which somebody uses a commons: for this role and use, for the role, for anyone."""
+    """The term by which somebody uses a commons: for the kind of use, then for every use."""
     held = {term.key: term for term in licence}
-    for key in ((role, use), (role, ""), (ANYONE, use), (ANYONE, "")):
+    for key in ((role, use), (ANYONE, use), (role, ""), (ANYONE, "")):
         if key in held:
             return held[key]
     return Term(AGREEMENT, ANYONE)

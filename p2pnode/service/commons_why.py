@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import datetime
 
 from p2pnode.core.errors import FormatError, UsageError
@@ -57,7 +58,8 @@ def _use_lines(view: GroupView, use_id: bytes, row: using.UseRow) -> list[str]:
         lines.append("nothing is owed: with this use, too, as much is given back as the charter asks")
     elif row.owed is not None:
         lines.append(f"owed: {shown['owed']}; given for it so far: {shown['settled']}")
-        lines.append(f"each entry behind it: p2pnode commons standing {shown['commons']} {shown['actor']}")
+        words = shlex.join((shown["commons"], shown["actor"]))
+        lines.append(f"each entry behind it: p2pnode commons standing {words}")
     return lines
 
 

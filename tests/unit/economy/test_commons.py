@@ -54,6 +54,10 @@ def test_w14_terms_are_found_by_role_and_kind_of_use(library: Library) -> None:
     assert library.role(ALICE, garden, IDS[CAROL], "entrepreneur") is None
     assert library.owed(library.use(CAROL, garden, "7 one")) == measure("7 EUR")
     assert library.try_use(CAROL, garden, "7 EUR")[0] == "use.other_unit"
+    # Anyone is the community too: what is said of a kind of use goes before what is said of every use.
+    firm = Term("share", "anyone", use="selling", share_permille=100, unit="EUR")
+    shop = library.open(ALICE, FREE, firm, name="shop")
+    assert library.owed(library.use(BOB, shop, "100 EUR", use="selling")) == measure("10 EUR")
 
 
 def test_w14_below_a_threshold_a_year_nothing_is_asked(library: Library) -> None:
