@@ -1,8 +1,8 @@
 """What a commons asks of those who use it: terms as data, and what follows from a use.
 
 A term for the kind of use goes before one for every use; of these, one for the role before one for anyone.
-Where none fits, a use needs an agreement. There is no expression language: a term is one of five words with its
-numbers.
+Where none fits, a use needs an agreement. There is no expression language: a term is one of five words with
+its numbers.
 
 | asks | what follows |
 |---|---|
