@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from p2pnode.core.annex import annexes_named
 from p2pnode.core.crypto import sha256
-from p2pnode.core.entry import decode_header
-from p2pnode.economy import claim
+from p2pnode.core.entry import Header, decode_header
+from p2pnode.core.errors import FormatError
+from p2pnode.economy import batch, claim
+from p2pnode.economy.batch import BATCH_TYPE
 from p2pnode.economy.claim import CLAIM_TYPE, DUPLICATE_RULE
-from p2pnode.economy.contribution import CONTRIBUTION_TYPE
 from p2pnode.group_change import Change
 from p2pnode.group_log import GroupLog
 from p2pnode.replication.lane import LaneState
@@ -19,8 +20,7 @@ from p2pnode.replication.run import stored_header
 from p2pnode.store.group_file import ContributionRow, GroupTransaction, Place, position_of
 from p2pnode.vocabulary import records_of
 
-VERSION = b"1"
-_VIEWED_TYPES = frozenset({CONTRIBUTION_TYPE, CLAIM_TYPE})
+VERSION = b"2"
 
 
 def is_behind(log: GroupLog) -> bool:
@@ -55,16 +55,26 @@ def _fold_lane(change: Change, lane: LaneState, last: int) -> None:
         position = position_of(lane.number, seq)
         for annex in annexes_named(stored.payload):
             change.want_annex(annex, position)
+        if not _holds_claims(header, stored.payload):
+            continue
         for item, (type_, payload, void) in enumerate(records_of(header, stored.payload)):
-            if type_ not in _VIEWED_TYPES:
-                continue
-            if type_ == CLAIM_TYPE and void is None:
+            if void is None:
                 # It may make a row void that is still to be written.
                 transaction.add_contributions(rows)
                 rows.clear()
                 void = _rival_rule(transaction, payload, (position, item))
             rows.append((position, item, header.author, header.time_ms, type_, void))
     transaction.add_contributions(rows)
+
+
+def _holds_claims(header: Header, payload: bytes) -> bool:
+    """Whether an entry is a claim or a batch of them; whatever else was given and taken is in the state."""
+    if header.type != BATCH_TYPE:
+        return header.type == CLAIM_TYPE
+    try:
+        return batch.decode(payload).type == CLAIM_TYPE
+    except FormatError:
+        return False
 
 
 def _rival_rule(transaction: GroupTransaction, payload: bytes, place: Place) -> str | None:
