@@ -8,9 +8,11 @@ from p2pnode.economy.agreement import GIFT, Answer, Clause, Reduction, Terms
 from p2pnode.economy.agreement import Reference as AgreementReference
 from p2pnode.economy.event import Event
 from p2pnode.economy.form import Kind
+from p2pnode.economy.importing import Import
 from p2pnode.economy.judging import Attestation
-from p2pnode.economy.labels import measure_text
+from p2pnode.economy.labels import label_of_unit, measure_text
 from p2pnode.economy.measure import Measure
+from p2pnode.economy.metering import Close, Meter, Reading
 from p2pnode.economy.promising import Claim, Commitment, Intent
 from p2pnode.economy.recording import Countersignature
 from p2pnode.economy.things import Agent, Finish, Process, Spec
@@ -72,6 +74,20 @@ def economy_sentence(body: object, names: Names) -> str | None:
             return f"begins {body.name}" + _note(body.annex, names)
         case Finish():
             return f"ends the process {_short(body.process)}"
+    return _brought_in(body, names)
+
+
+def _brought_in(body: object, names: Names) -> str | None:
+    """The sentence about what comes from sheets and meters."""
+    match body:
+        case Import():
+            return _flow(body.event, names) + ", brought in" + _note(body.event.annex, names)
+        case Meter():
+            return f"installs the meter {body.name}: what is {body.action}d, in {label_of_unit(body.unit)}"
+        case Reading():
+            return f"reads {len(body.readings)} intervals of the meter {_short(body.meter)}"
+        case Close():
+            return f"closes the meter {_short(body.meter)}"
     return None
 
 

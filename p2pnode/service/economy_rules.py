@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 _STOCK = "p2pnode stock shows what there is, whose it is and in which unit"
 _AGREE = "p2pnode agree list shows each agreement and its state"
+_METERS = "p2pnode meter list shows them"
 _PROMISES = "p2pnode promise list shows what was promised"
 _RECORDS = "p2pnode record list shows the ids"
 
@@ -25,6 +26,34 @@ ECONOMY_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "p2pnode record correct ENTRY AMOUNT does it for you",
         ),
         "event.corrects_too_much": ("more would be taken back than was recorded", _RECORDS),
+        "import.duplicate": ("the same row was brought in before", "nothing: it is recorded"),
+        "meter.unknown": ("there is no such meter", _METERS),
+        "meter.known": ("you have a meter of that name", "give this one another name, or close that one"),
+        "meter.too_many": ("a hundred meters of yours are open", "close some: p2pnode meter close NAME"),
+        "meter.no_such_member": ("who shall read it is no member", "p2pnode members"),
+        "meter.not_yours": (
+            "only the holder of a meter, and whom the holder named, sends its readings",
+            "the holder installs it with --reader NAME",
+        ),
+        "meter.closed": ("the meter is closed", _METERS),
+        "meter.in_future": ("it was read later than now", "look at the time zone and the clock"),
+        "meter.taken_twice": ("this interval was read before", "nothing: it is recorded"),
+        "meter.overlap": (
+            "it covers a part of an interval that was read before",
+            "readings follow each other in the interval of the meter; p2pnode meter shows it",
+        ),
+        "meter.gap": (
+            "readings before it are missing",
+            "bring the missing ones first, or say that they are lost: --gaps",
+        ),
+        "meter.negative_flow": (
+            "what flows is never below zero",
+            "what flows the other way has a meter of its own",
+        ),
+        "meter.counter_reset": (
+            "the counter shows less than before",
+            "if it was changed or began again, say so: resets = true in the mapping",
+        ),
         "resource.unknown": ("there is no such thing here", _STOCK),
         "resource.too_little": ("there is not so much of it", _STOCK),
         "resource.other_unit": ("it is counted in another unit", _STOCK),

@@ -23,7 +23,9 @@ from p2pnode.economy import (
     claim,
     contribution,
     event,
+    importing,
     judging,
+    metering,
     promising,
     recording,
     things,
@@ -303,6 +305,10 @@ TARGETS: dict[str, Target] = {
     "contribution": Target(contribution.decode, contribution.encode),
     "contribution.claim": Target(claim.decode, claim.encode),
     "event.record": Target(event.decode, event.encode),
+    "event.import": Target(importing.decode, importing.encode),
+    "meter.install": Target(metering.INSTALL.decode, metering.INSTALL.encode),
+    "meter.read": Target(metering.decode_reading, metering.encode_reading),
+    "meter.close": Target(metering.CLOSE.decode, metering.CLOSE.encode),
     "event_row": Target(economy_tables.event_of_value, facts=lambda row: {"status": row.status}),
     "agreement.propose": Target(
         terms.TERMS.decode, terms.TERMS.encode, lambda read: {"terms_hash": read.hash.hex()}
