@@ -119,6 +119,10 @@ class BookingRow:
     back_ms: int | None = None
     back_state: str | None = None
 
+    def until_ms(self, now_ms: int) -> int:
+        """Until when it stands in the way of others: what is out comes back in the future."""
+        return max(self.end_ms, now_ms) if self.status == OUT else self.end_ms
+
     def is_late(self, now_ms: int) -> bool:
         """Whether the thing came back too late, or is still out after its time."""
         if self.back_ms is not None:
@@ -207,7 +211,7 @@ def in_the_way(
     return [
         (booking_id, row)
         for booking_id, row in live_bookings(rows, resource_id, now_ms)
-        if row.begin_ms < end_ms and begin_ms < (max(row.end_ms, now_ms) if row.status == OUT else row.end_ms)
+        if row.begin_ms < end_ms and begin_ms < row.until_ms(now_ms)
     ]
 
 
@@ -325,7 +329,7 @@ def _is_taken(rows: Rows, said: Booking, there: Amount, wanted: Amount, now_ms: 
     for moment in (said.has_beginning_ms, *begins):
         total = wanted
         for _, row in others:
-            if row.begin_ms <= moment and (row.status == OUT or moment < row.end_ms):
+            if row.begin_ms <= moment < row.until_ms(now_ms):
                 total = add(total, row.quantity.amount)
         if is_less(there, total):
             return True
@@ -449,6 +453,8 @@ def note_event(state: State, record_id: bytes, said: Event) -> None:
             out_state=said.state,
         )
         tables.put(state, "booking", said.fulfills, after)
+        # Fetched after its time, too, it stands in the way of others until it is back.
+        members.write(state, row_key("booking_live", row.resource, said.fulfills), None)
         return
     booking_id, row = _coming_back(state, said.fulfills)
     if row is not None:
