@@ -109,6 +109,8 @@ class Level:
         self._log = log
         self._reader: SnapshotReader | None = None
         self.sent: dict[int, Sent] = {}
+        self.is_past_given_up = False
+        self.annexes_missed: set[bytes] = set()
         self.resting_until_ms = 0
         self.read_again()
 
@@ -159,6 +161,11 @@ class Level:
     def rest(self, now_ms: int) -> None:
         """Let the chain stand still while a state far above it is on its way."""
         self.resting_until_ms = 0 if self.target() is None else now_ms + PATIENCE_MS
+
+    def ask_again(self) -> None:
+        """Others are here: they may have what nobody had."""
+        self.is_past_given_up = False
+        self.annexes_missed.clear()
 
     def begin_reading(self) -> None:
         """Another state is on its way, or none."""
