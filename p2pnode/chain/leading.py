@@ -159,6 +159,15 @@ def _replay(node: Node, log: GroupLog) -> list[Effect] | None:
     return [*node.effects_of(log, change), *effects]
 
 
+def clear_slice(log: GroupLog) -> bool:
+    """Clear a slice of states that have gone; whether there was something."""
+    if not log.level.has_aside:
+        return False
+    with log.change(durable=False) as change:
+        log.level.has_aside = change.transaction.level.clear_aside()
+    return True
+
+
 def _schism(log: GroupLog, schism: SchismFound) -> Alert:
     message = (
         "members show two different final blocks of one height: no snapshot is taken, and nothing is ordered"
