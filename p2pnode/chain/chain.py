@@ -88,6 +88,7 @@ class Chain:
         self._showing = Showing(log)
         self.schism = decode_found(log.file.setting(SETTING))
         self._has_told_schism = False
+        self.has_told_rules = False
         self.asked: AskToClose | None = None
         self.company = Company(log.key.public)
         self._begin()

@@ -74,7 +74,8 @@ def take(node: Node, event: LevelAsked | LevelAnswered, now_ms: int) -> list[Eff
 def _next(log: GroupLog, *, has_moved: bool) -> Next:
     wanted = log.level.snapshot_wanted() or past.wanted(log) or replaying.blocks_wanted(log)
     is_judging = log.level.parting is not None and log.chain.blocks.is_busy
-    is_busy = bool(wanted) or is_judging or (log.level.replayed is not None and log.level.difference is None)
+    stands = log.level.difference is not None or log.level.has_later_rules
+    is_busy = bool(wanted) or is_judging or (log.level.replayed is not None and not stands)
     return Next(wanted, is_busy, has_moved)
 
 

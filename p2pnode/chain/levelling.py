@@ -114,6 +114,9 @@ class Level:
         self.is_past_given_up = False
         self.annexes_missed: set[bytes] = set()
         self.resting_until_ms = 0
+        self.has_later_rules = False
+        """Whether history goes on by rules that this program does not know, and so waits for an upgrade."""
+
         self.read_again()
 
     def read_again(self) -> None:

@@ -31,6 +31,7 @@ _REMEDIES = {
     "convocation.asked": "p2pnode group convene {group} --yes, once you have tried to reach the others",
     "chain.schism": "the members talk, and found a new group that continues this one; p2pnode backup first",
     parting.ALERT_RULE: "p2pnode why {group} tells more; a member may invite you again: p2pnode invite",
+    "rules.later": "upgrade p2pnode, and start it again; nothing is lost meanwhile",
     "store.set_aside": "nothing: the group is being fetched again; the damaged file can be deleted later",
 }
 

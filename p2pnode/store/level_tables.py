@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from p2pnode.consensus.execution import read_cut
-from p2pnode.consensus.trie import leaf_of
+from p2pnode.consensus.trie import TrieChange, leaf_of
 from p2pnode.core.crypto import sha256
 from p2pnode.store.chain_tables import BlockRow, ChainQueries, ChainTransaction
 
@@ -193,6 +193,11 @@ class ReplayTransaction(ChainTransaction):
     def put_rows(self, changes: Mapping[bytes, bytes | None]) -> None:
         """Write rows of the replayed state."""
         self._write_rows(changes)
+
+    def put_state(self, changes: Mapping[bytes, bytes | None], trie: TrieChange) -> None:
+        """Write what a block does to the replayed state."""
+        self._write_rows(changes)
+        self.put_trie(trie.new, trie.stale)
 
     def put_trie(self, new: Mapping[bytes, bytes], stale: Iterable[bytes]) -> None:
         """Write nodes of the replayed state's trie, and drop at once what it no longer reaches."""

@@ -81,6 +81,7 @@ _ROOMS = {
             "p2pnode.consensus.rows",
             "p2pnode.core",
             "p2pnode.economy",
+            "p2pnode.governance.distribution_rule",
             "p2pnode.governance.mandate",
             "p2pnode.governance.tables",
         ),
@@ -105,6 +106,9 @@ _ROOMS = {
         standard=_PURE_STANDARD | {"tomllib"},
     ),
     "p2pnode.replication": _pure("p2pnode.replication", "zlib"),  # runs travel compressed
+    "p2pnode.loop_finding": Room(
+        own=("p2pnode.core", "p2pnode.economy"), others=("networkx",), standard=_PURE_STANDARD
+    ),
     "p2pnode.penalties": Room(own=("p2pnode.core",), standard=_PURE_STANDARD),
     "p2pnode.vocabulary": Room(own=_PURE, standard=_PURE_STANDARD),
     "p2pnode.store": Room(
@@ -152,9 +156,14 @@ _ROOMS = {
             "p2pnode.local.client",
             "p2pnode.local.shapes",
             "p2pnode.logs",
+            "p2pnode.recipes",
         ),
         others=("click", "rich", "segno", "typer"),
         never=frozenset({"asyncio", "sqlite3"}),
+    ),
+    # Stories type commands at nodes, as people do.
+    "p2pnode.recipes": Room(
+        own=("p2pnode.core", "p2pnode.home", "p2pnode.local.client", "p2pnode.recipes"), others=()
     ),
     **{name: Room(own=("p2pnode.core", *_HOME), never=_HIDDEN_INPUTS) for name in _HOME},
     "p2pnode.phrase": Room(own=("p2pnode.core", *_HOME), others=("mnemonic",), never=_HIDDEN_INPUTS),
@@ -171,6 +180,7 @@ _ROOMS = {
                 "p2pnode.exporters",  # the service hands out exports, and says subjects and rules in words
                 "p2pnode.local",
                 "p2pnode.logs",
+                "p2pnode.loop_finding",
                 "p2pnode.net",
                 "protocols",
             ),
