@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from p2pnode.core.amount import amount_text
 from p2pnode.economy import licence
 from p2pnode.economy.booking import USE, Booking, Cancel, Mark
@@ -39,13 +37,13 @@ def commons_sentence(body: object, names: Names) -> str | None:
         case Inflow():
             return _inflow(body, names)
         case Mark():
-            until = "" if body.until_ms is None else f" until {_moment(body.until_ms)}"
+            until = "" if body.until_ms is None else f" until {_moment(body.until_ms)} UTC"
             return f"says that {_short(body.resource)} is {body.condition}{until}"
         case Booking():
             much = "" if body.resource_quantity is None else f"{measure_text(body.resource_quantity)} of "
             what = " to use where it stands" if body.action == USE else ""
             begin, end = _moment(body.has_beginning_ms), _moment(body.has_end_ms)
-            return f"books {much}{_short(body.resource)}{what} from {begin} to {end}"
+            return f"books {much}{_short(body.resource)}{what} from {begin} to {end} UTC"
         case Cancel():
             return f"gives up the booking {_short(body.booking)}"
     return None
@@ -109,7 +107,19 @@ def _changed(change: Change) -> str:
 
 
 def _moment(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
+    """A time in UTC, the same on every node. Source: the Gregorian calendar, with years from March on."""
+    minutes = time_ms // 60_000
+    days, minute = divmod(minutes, 24 * 60)
+    # Days since 1 March of the year 0, in eras of 400 years.
+    era, day_of_era = divmod(days + 719_468, 146_097)
+    leaps = day_of_era // 1_460 - day_of_era // 36_524 + day_of_era // 146_096
+    year_of_era = (day_of_era - leaps) // 365
+    day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    month = (5 * day_of_year + 2) // 153
+    day = day_of_year - (153 * month + 2) // 5 + 1
+    year = era * 400 + year_of_era + (month >= 10)
+    month = month + 3 if month < 10 else month - 9
+    return f"{year:04d}-{month:02d}-{day:02d} {minute // 60:02d}:{minute % 60:02d}"
 
 
 def _short(identifier: bytes) -> str:
