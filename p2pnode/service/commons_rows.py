@@ -106,11 +106,9 @@ def owed_by(view: GroupView, commons_id: bytes, actor: bytes) -> list[Measure]:
 
 
 def _uses(view: GroupView, who: bytes | None) -> list[EconomyRow]:
-    return [
-        use_shown(view, key, row)
-        for key, row in using.uses(view.rows)
-        if who in (None, row.actor, row.author)
-    ][:ROWS_MAX]
+    return [use_shown(view, key, row) for key, row in using.uses(view.rows) if who in (None, row.actor)][
+        :ROWS_MAX
+    ]
 
 
 def use_shown(view: GroupView, key: bytes, row: using.UseRow) -> EconomyRow:
