@@ -39,7 +39,9 @@ KEYS_TOLD_MAX = 8
 def blocks_wanted(log: GroupLog) -> BlocksWanted | None:
     """The blocks that are to be run next and are not here."""
     replayed = log.level.replayed
-    if replayed is None or log.level.difference is not None or replayed + 1 in log.level.sent:
+    if replayed is None or replayed >= log.level.snapshot:
+        return None
+    if log.level.difference is not None or replayed + 1 in log.level.sent:
         return None
     return BlocksWanted(replayed + 1, log.level.snapshot)
 
