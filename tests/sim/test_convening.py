@@ -72,7 +72,7 @@ def test_21_a_block_that_was_final_for_one_voter_alone_is_carried_over() -> None
         *motions(5_000, "alice"),
         *_agreeing(NAMES[:3]),
     ]
-    world = world_of(5, steps, settings={**SETTINGS, "delta_seconds": 30}, end_ms=END_MS)
+    world = world_of(5, steps, settings={**SETTINGS, "delta_seconds": 600}, end_ms=END_MS)
 
     def cut_when_notarized() -> None:
         heights = [log_of(world, name).chain.height for name in NAMES[:3]]
