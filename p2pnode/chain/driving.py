@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from p2pnode.chain import branches
+from p2pnode.chain import branches, past
 from p2pnode.chain.duties import items_due
 from p2pnode.chain.report import report_of
 from p2pnode.chain.schism import SETTING, encode_found
@@ -53,6 +53,7 @@ def decide(node: Node, log: GroupLog, now_ms: int) -> list[Effect]:
         may_sign = may_sign and log.level.is_level
         log.chain.company.meet(node.present, now_ms)
         present = log.chain.company.present(now_ms)
+        effects += past.follow(log)
         step = log.chain.step(now_ms, present, may_sign=may_sign)
         if step.final is not None:
             with log.change(durable=False) as change:
@@ -123,6 +124,13 @@ def _told(log: GroupLog, step: Step) -> list[Effect]:
             "silent": ",".join(member.hex() for member in step.asks.silent),
         }
         effects.append(Alert("convocation.asked", message, facts))
+    if log.chain.blocks.has_later_rules and not log.chain.has_told_rules:
+        log.chain.has_told_rules = True
+        message = (
+            "the group follows rules that this version of the program does not know: this node keeps what is"
+            " written, passes it on and writes, but does not vote and shows what was decided before only"
+        )
+        effects.append(Alert("rules.later", message, {"group": log.group.hex()}))
     if step.schism is not None:
         message = (
             "two different blocks of one height are final: nothing is ordered any more until the members have"
