@@ -22,9 +22,11 @@ from typing import Any
 from p2pnode.consensus.execution import BlockContext
 from p2pnode.consensus.rows import Rows, State, row_key
 from p2pnode.core import codec
-from p2pnode.core.amount import Amount, add, negated
+from p2pnode.core.amount import Amount, add, amount_of_value, negated
 from p2pnode.core.codec import Value
 from p2pnode.core.crypto import HASH_BYTES, tagged_hash
+from p2pnode.core.errors import FormatError
+from p2pnode.core.fields import Fields
 from p2pnode.economy import event, journal, promising, tables
 from p2pnode.economy.distributing import Basis, Given, Result, distribute
 from p2pnode.economy.event import Event
@@ -36,6 +38,7 @@ from p2pnode.governance import tables as members
 from p2pnode.governance.distribution_rule import (
     CONSUMPTION,
     CONTRIBUTIONS,
+    NAME_CHARACTERS_MAX,
     SURPLUS,
     TRANSFERS,
     DistributionRule,
@@ -146,9 +149,25 @@ def run_key(run_id: bytes) -> bytes:
 
 
 def run_of_value(value: Any) -> RunRow:
-    """The run in the value of a row."""
-    row = RunRow(*value)
-    return replace(row, flow=(row.flow[0], row.flow[1]))
+    """The run in the value of a row, also one that somebody shows.
+
+    Errors: FormatError distribution.bad_field, charter.bad_field, amount.*.
+    """
+    names = [field.name for field in fields(RunRow)]
+    if type(value) is not list or len(value) != len(names):
+        raise FormatError("distribution.bad_field", "not the row of a run")
+    checked = Fields(dict(zip(names, value, strict=True)), "distribution", names)
+    checked.choice("status", (PROPOSED, CARRIED_OUT))
+    for name in ("author", "inputs", "result"):
+        checked.hash(name)
+    for name in ("after", "last", "rest", "opened_height"):
+        checked.uint(name)
+    checked.text("name", NAME_CHARACTERS_MAX)
+    rule_of_value(checked.value("rule"))
+    ids = checked.value("members")
+    if type(ids) is not bytes or len(ids) % HASH_BYTES:
+        raise checked.refuse("members", "not ids one behind the other")
+    return replace(RunRow(*value), flow=amount_of_value(checked.value("flow")))
 
 
 def value_of_run(row: RunRow) -> Value:

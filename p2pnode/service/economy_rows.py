@@ -15,6 +15,7 @@ from p2pnode.economy.measure import Measure
 from p2pnode.economy.promising import INTENT
 from p2pnode.governance.tables import members, scan
 from p2pnode.local.economy_calls import EconomyRow
+from p2pnode.service.sharing import run_rows
 from p2pnode.service.viewing import GroupView
 
 ROWS_MAX = 500
@@ -338,6 +339,10 @@ def _balances(view: GroupView, who: bytes | None) -> list[EconomyRow]:
     return found[:ROWS_MAX]
 
 
+def _runs(view: GroupView, _: bytes | None) -> list[EconomyRow]:
+    return run_rows(view)
+
+
 LISTS: Mapping[str, Callable[[GroupView, bytes | None], list[EconomyRow]]] = {
     "agents": _agents,
     "agreements": _agreements,
@@ -349,6 +354,7 @@ LISTS: Mapping[str, Callable[[GroupView, bytes | None], list[EconomyRow]]] = {
     "processes": _processes,
     "promises": _promises,
     "resources": _resources,
+    "runs": _runs,
     "to-sign": _to_sign,
 }
 """What can be listed, and how."""
