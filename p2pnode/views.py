@@ -9,9 +9,10 @@ from __future__ import annotations
 from p2pnode.core.annex import annexes_named
 from p2pnode.core.crypto import sha256
 from p2pnode.core.entry import decode_header
-from p2pnode.economy import claim
+from p2pnode.economy import claim, importing
 from p2pnode.economy.claim import CLAIM_TYPE, DUPLICATE_RULE
 from p2pnode.economy.contribution import CONTRIBUTION_TYPE
+from p2pnode.economy.importing import IMPORT_TYPE
 from p2pnode.group_change import Change
 from p2pnode.group_log import GroupLog
 from p2pnode.replication.lane import LaneState
@@ -19,7 +20,10 @@ from p2pnode.replication.run import stored_header
 from p2pnode.store.group_file import ContributionRow, GroupTransaction, Place, position_of
 from p2pnode.vocabulary import records_of
 
-VERSION = b"1"
+VERSION = b"2"
+IMPORT_ROOT = b"import"
+"""Rows of sheets stand beside commits, whose roots are ids of git objects."""
+
 _VIEWED_TYPES = frozenset({CONTRIBUTION_TYPE, CLAIM_TYPE})
 
 
@@ -56,6 +60,9 @@ def _fold_lane(change: Change, lane: LaneState, last: int) -> None:
         for annex in annexes_named(stored.payload):
             change.want_annex(annex, position)
         for item, (type_, payload, void) in enumerate(records_of(header, stored.payload)):
+            if type_ == IMPORT_TYPE and void is None:
+                name = importing.decode(payload).name
+                transaction.add_claim(IMPORT_ROOT, name, (position, item))
             if type_ not in _VIEWED_TYPES:
                 continue
             if type_ == CLAIM_TYPE and void is None:

@@ -109,6 +109,8 @@ def _void_rule(
 ) -> str | None:
     """Why an event cannot hold whoever signs it, or None."""
     kinds = [agents.kind_of(rows, named, context) for named in (provider, receiver)]
+    if None in kinds and said.corrects is not None:
+        return _void_rule_of_late_correction(rows, record, said, provider, receiver)
     if None in kinds:
         return "event.no_such_agent"
     # Where nobody's name is used, any member may say what happened to the group's things.
@@ -156,6 +158,25 @@ def _void_rule_of_correction(
         if change is not None and is_less(add(total or ZERO, change.amount), ZERO):
             return "event.corrects_too_much"
     return None
+
+
+def _void_rule_of_late_correction(
+    rows: Rows, record: Record, said: Event, provider: bytes, receiver: bytes
+) -> str | None:
+    """Why what somebody has a part in who is gone cannot be corrected so, or None.
+
+    Who stays may only say that they gave less or took more, for nobody signs for the other; anything else the
+    group decides.
+    """
+    if not any(agents.is_former(rows, agent_id) for agent_id in (provider, receiver)):
+        return "event.no_such_agent"
+    measures = (said.resource_quantity, said.effort_quantity)
+    is_less_given = all(measure is None or is_less(measure.amount, ZERO) for measure in measures)
+    is_more_taken = all(measure is None or is_less(ZERO, measure.amount) for measure in measures)
+    is_own_loss = record.author == (provider if is_less_given else receiver)
+    if not (is_own_loss and (is_less_given or is_more_taken)):
+        return "event.departed"
+    return _void_rule_of_correction(rows, record, said, provider, receiver)
 
 
 def _fixed(said: Event) -> tuple[object, ...]:
@@ -293,6 +314,16 @@ def _forget_waiting(
     for member_id in missing_signers(state, row, said, context):
         state.delete(row_key("to_sign", member_id, record_id))
     state.delete(row_key("waiting", row.author, record_id))
+
+
+def part_from(state: State, member_id: bytes, context: BlockContext) -> None:
+    """Decline what waits for the signature of somebody who is no member any more."""
+    for record_id, _ in list(members.scan(state, "to_sign", member_id)):
+        row = tables.event(state, record_id)
+        assert row is not None, "listed while it waits"
+        _forget_waiting(state, record_id, row, event.decode(row.payload), context)
+        state.delete(row_key("to_sign", member_id, record_id))
+        tables.put(state, "event", record_id, replace(row, status=DECLINED))
 
 
 def _countersign_claim(

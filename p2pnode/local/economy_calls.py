@@ -21,6 +21,7 @@ About = Literal[
     "events",
     "intents",
     "kinds",
+    "loops",
     "processes",
     "promises",
     "resources",
@@ -69,6 +70,9 @@ class EconomyCalls(Protocol):
 
     async def export_run(self, group: str, run: str) -> Document:
         """A run with everything behind it, to be computed again by anybody."""
+
+    async def loops_found(self, group: str, claims: bool, any_kind: bool) -> list[EconomyRow]:
+        """What could be set off now, what relieves most before the rest: `id`, `amount`, `relieved`."""
 
     async def agreement(self, group: str, agreement: str) -> EconomyRow:
         """One agreement with its terms, answers, balances and what remains."""

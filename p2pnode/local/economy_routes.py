@@ -69,6 +69,11 @@ async def export_run(service: Service, request: RunRequest) -> Any:
     return await service.export_run(request.group, request.run)
 
 
+@economy_routes.get("/loops/found", responses=answers(list[EconomyRow]))
+async def loops_found(service: Service, group: Word, claims: bool = False, any_kind: bool = False) -> Any:
+    return await service.loops_found(group, claims, any_kind)
+
+
 @economy_routes.get("/agreement", responses=answers(EconomyRow))
 async def agreement(service: Service, group: Word, agreement: Word) -> Any:
     return await service.agreement(group, agreement)

@@ -19,7 +19,7 @@ from p2pnode.governance.distribution_rule import (
     WHOLE,
     Bucket,
 )
-from p2pnode.service.economy_rows import agent_name
+from p2pnode.service.economy_names import agent_name
 from p2pnode.service.sharing import share_text, status_of
 from p2pnode.service.viewing import GroupView
 
