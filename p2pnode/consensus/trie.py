@@ -40,11 +40,17 @@ NodeAt = Callable[[bytes], bytes]
 
 @dataclass(frozen=True, slots=True)
 class TrieChange:
-    """What some changed rows do to a trie. Shapes: stale are hashes of nodes of the old trie, ascending."""
+    """What some changed rows do to a trie.
+
+    Shapes: stale are hashes of nodes of the old trie, ascending; left are hashes of the leaves that changed
+    rows had before; leaves are the keys of rows that were set, by the hash of their leaf.
+    """
 
     root: bytes
     new: dict[bytes, bytes]
     stale: tuple[bytes, ...]
+    left: tuple[bytes, ...]
+    leaves: dict[bytes, bytes]
 
 
 class Part(NamedTuple):
@@ -168,20 +174,23 @@ def update(root: bytes, changes: Mapping[bytes, bytes | None], node_at: NodeAt) 
     """
     builder = RootBuilder()
     targets: list[tuple[int, bytes]] = []
+    leaves: dict[bytes, bytes] = {}
     for key, value in changes.items():
-        name = _GONE
+        key_hash, name = sha256(key), _GONE
         if value is not None:
-            node = leaf_of(key, value).node
+            node = _LEAF + key_hash + sha256(value)
             name = sha256(node)
             builder.new[name] = node
-        targets.append((place_of(sha256(key)), name))
+            leaves[name] = key
+        targets.append((place_of(key_hash), name))
     targets.sort()
-    parts, opened = _open(root, targets, node_at)
+    parts, opened, left = _open(root, targets, node_at)
     for place, name in parts:
         builder.add(place, name)
     changed, new = builder.finish(), builder.new
     stale = tuple(sorted(name for name in opened if name not in new))
-    return TrieChange(changed, {name: node for name, node in new.items() if name not in opened}, stale)
+    fresh = {name: node for name, node in new.items() if name not in opened}
+    return TrieChange(changed, fresh, stale, tuple(left), leaves)
 
 
 def prove(root: bytes, key: bytes, node_at: NodeAt) -> bytes:
@@ -272,11 +281,14 @@ def _decode_proof(proof: bytes) -> tuple[bytes, list[bytes], Leaf | None]:
 
 def _open(
     root: bytes, targets: list[tuple[int, bytes]], node_at: NodeAt
-) -> tuple[list[tuple[int, bytes]], set[bytes]]:
-    """The parts of a trie after the changes, whole where nothing changes, and the nodes that were opened."""
+) -> tuple[list[tuple[int, bytes]], set[bytes], list[bytes]]:
+    """The parts of a trie after the changes, whole where nothing changes, the nodes that were opened, and the
+    leaves among them.
+    """
     places = [place for place, _ in targets]
     parts: list[tuple[int, bytes]] = []
     opened: set[bytes] = set()
+    left: list[bytes] = []
 
     def add(first: int, last: int) -> None:
         parts.extend(target for target in targets[first:last] if target[1] != _GONE)
@@ -298,6 +310,7 @@ def _open(
             add(first, middle)
             if middle < last and places[middle] == own:
                 opened.add(name)
+                left.append(name)
             else:
                 parts.append((own, name))
             add(middle, last)
@@ -315,7 +328,7 @@ def _open(
         middle = bisect_left(places, node.right_place, begin, end)
         waiting.append((node.right, node.right_place, middle, end))
         waiting.append((node.left, node.place, begin, middle))
-    return parts, opened
+    return parts, opened, left
 
 
 def _branch_node(bit: int, place: int, left: bytes, right: bytes) -> bytes:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from p2pnode.consensus.execution import read_cut
+from p2pnode.consensus.trie import TrieChange
 from p2pnode.store.chain_tables import BlockRow, ChainQueries, ChainTransaction
 
 _REPLAYED = "replayed"
@@ -154,6 +155,11 @@ class ReplayTransaction(ChainTransaction):
     def put_rows(self, changes: Mapping[bytes, bytes | None]) -> None:
         """Write rows of the replayed state."""
         self._write_rows(changes)
+
+    def put_state(self, changes: Mapping[bytes, bytes | None], trie: TrieChange) -> None:
+        """Write what a block does to the replayed state."""
+        self._write_rows(changes)
+        self.put_trie(trie.new, trie.stale)
 
     def put_trie(self, new: Mapping[bytes, bytes], stale: Iterable[bytes]) -> None:
         """Write nodes of the replayed state's trie, and drop at once what it no longer reaches."""
