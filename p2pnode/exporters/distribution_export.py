@@ -28,7 +28,7 @@ from p2pnode.core.errors import FormatError
 from p2pnode.core.fields import Fields
 from p2pnode.core.limits import MEMBERS_MAX
 from p2pnode.economy.journal import CONSUMED, CONTRIBUTED, GIVEN, RECEIVED, Line
-from p2pnode.economy.sharing import RunRow, run_of_value, value_of_run
+from p2pnode.economy.sharing import RunRow, decode_run, encode_run
 from p2pnode.exporters.json_parts import bytes_of, entry_json, entry_of, hex_of, items_of, list_of
 from p2pnode.governance.distribution_rule import BUCKETS_MAX
 from p2pnode.governance.recount import Person
@@ -73,7 +73,7 @@ def write_run(export: RunExport) -> str:
         "name": export.name,
         "names": {member.hex(): export.names[member] for member in sorted(export.names)},
         "proposal": entry_json(export.proposal),
-        "row": codec.encode(value_of_run(export.row)).hex(),
+        "row": encode_run(export.row).hex(),
         "proof": None if export.proof is None else export.proof.hex(),
         "buckets": [codec.encode(bucket).hex() for bucket in export.buckets],
         "lines": [_line_json(line) for line in export.lines],
@@ -112,7 +112,7 @@ def read_run(text: str) -> RunExport:
         bytes_of(document, "group", HASH_BYTES, HASH_BYTES),
         name,
         entry_of(document.get("proposal")),
-        run_of_value(codec.decode(bytes_of(document, "row", _ROW_BYTES_MAX))),
+        decode_run(bytes_of(document, "row", _ROW_BYTES_MAX)),
         None if document.get("proof") is None else bytes_of(document, "proof", _PROOF_BYTES_MAX),
         tuple(codec.decode(row) for row in list_of(document, "buckets", BUCKETS_MAX, _ROW_BYTES_MAX)),
         tuple(_line_of(item) for item in items_of(document, "lines", _LINES_MAX)),

@@ -34,10 +34,10 @@ from p2pnode.economy.record import record_id
 from p2pnode.economy.sharing import (
     Run,
     basis_of,
+    encode_run,
     ids_in,
     inputs_hash,
     run_key,
-    value_of_run,
 )
 from p2pnode.exporters.distribution_export import RunExport
 from p2pnode.governance import proposal as proposals
@@ -259,7 +259,7 @@ def _proof_of(export: RunExport, trusted: bytes | None) -> str:
         proven.group == export.group
         and shown is not None
         and shown.key == run_key(export.proposal.id)
-        and shown.value == codec.encode(value_of_run(export.row))
+        and shown.value == encode_run(export.row)
     )
     return proven.finality if is_ours else "export.other_proof"
 
