@@ -65,6 +65,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "transvest": ("transvesting", "transvest"),
     "thing": ("lending", "thing"),
     "bookings": ("lending", "bookings"),
+    "distribute": ("sharing", "distribute"),
+    "recompute": ("sharing", "recompute"),
     "loops": ("looping", "loops"),
     "kind": ("planning", "kind"),
     "process": ("planning", "process"),

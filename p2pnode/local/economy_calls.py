@@ -29,6 +29,7 @@ About = Literal[
     "processes",
     "promises",
     "resources",
+    "runs",
     "to-sign",
     "uses",
 ]
@@ -69,6 +70,17 @@ class EconomyCalls(Protocol):
 
     async def thing(self, group: str, thing: str) -> EconomyRow:
         """One thing: how it is, what care it was given, and who has booked it."""
+
+    async def preview_run(self, group: str, said: Mapping[str, Any]) -> EconomyRow:
+        """What a rule for sharing gives now, without proposing it: said may name `rule`, `unit`, the blocks
+        `after` and `last`, or the times `from_ms` and `to_ms`.
+        """
+
+    async def run(self, group: str, run: str) -> EconomyRow:
+        """One run with its buckets, shares, and what was paid of them."""
+
+    async def export_run(self, group: str, run: str) -> Document:
+        """A run with everything behind it, to be computed again by anybody."""
 
     async def loops_found(self, group: str, claims: bool, any_kind: bool) -> list[EconomyRow]:
         """What could be set off now, what relieves most before the rest: `id`, `amount`, `relieved`."""

@@ -163,6 +163,22 @@ CALLS: list[tuple[str, str, Any, str, tuple[Any, ...]]] = [
     ("GET", "/agreement?group=g&agreement=boxes", None, "agreement", ("g", "boxes")),
     ("GET", "/commons?group=g&commons=garden&who=me", None, "commons", ("g", "garden", "me")),
     ("GET", "/thing?group=g&thing=drill", None, "thing", ("g", "drill")),
+    (
+        "GET",
+        "/loops/found?group=g&claims=true&any_kind=true",
+        None,
+        "loops_found",
+        ("g", True, True),
+    ),
+    (
+        "POST",
+        "/distribution/preview",
+        {"group": "g", "said": {"unit": "EUR"}},
+        "preview_run",
+        ("g", {"unit": "EUR"}),
+    ),
+    ("GET", "/distribution?group=g&run=ab", None, "run", ("g", "ab")),
+    ("POST", "/distribution/export", {"group": "g", "run": "ab"}, "export_run", ("g", "ab")),
     ("GET", "/disk", None, "disk", ()),
     ("POST", "/backup", {"path": "/b"}, "backup", ("/b",)),
 ]
