@@ -161,6 +161,7 @@ CALLS: list[tuple[str, str, Any, str, tuple[Any, ...]]] = [
     ("GET", "/economy/export?group=g", None, "export_economy", ("g",)),
     ("GET", "/receipt?group=g&record=ab", None, "receipt", ("g", "ab")),
     ("GET", "/agreement?group=g&agreement=boxes", None, "agreement", ("g", "boxes")),
+    ("GET", "/loops/found?group=g&claims=true", None, "loops_found", ("g", True, False)),
     ("GET", "/disk", None, "disk", ()),
     ("POST", "/backup", {"path": "/b"}, "backup", ("/b",)),
 ]
