@@ -108,7 +108,8 @@ def _first_date(date: str | None, days: str | None) -> int | None:
 
     if date is not None:
         return date_ms(date)
-    return None if days is None else int(time.time() * 1000)
+    # The beginning of the day, so that two who propose the same thing today propose the same thing.
+    return None if days is None else date_ms(time.strftime("%Y-%m-%d"))
 
 
 def _limit(sentence: str) -> dict[str, Any]:

@@ -188,10 +188,25 @@ def test_accident_both_propose_the_same_thing(market: Market) -> None:
     assert market.propose_agreement(BOB, terms) != proposed
 
 
+def test_accident_both_propose_the_same_thing_at_other_times_with_other_words(market: Market) -> None:
+    """Neither knew of the other's: the first in order stands, and nobody promises twice."""
+    terms = market.terms(*_exchange())
+    by_alice = market.propose_agreement(ALICE, replace(terms, annex=bytes(32)))
+    by_bob = replace(terms, answer_until_ms=terms.answer_until_ms + 7, annex=bytes([1]) * 32)
+    assert market.refused_agreement(BOB, by_bob) == "agreement.proposed_already"
+    # What was not answered in time is in nobody's way, and does not clear away what came after it.
+    market.later(49)
+    again = market.propose_agreement(BOB, replace(by_bob, answer_until_ms=market.now_ms + HOUR_MS))
+    assert market.withdraw_agreement(ALICE, by_alice) == "agreement.expired"
+    assert market.answer_agreement(ALICE, again) is None
+    other_terms = replace(terms, answer_until_ms=market.now_ms + HOUR_MS, tolerance=(1, 10))
+    assert market.agreed(market.propose_agreement(BOB, other_terms)) == "proposed"
+
+
 def test_accident_neither_log_stops(market: Market) -> None:
     """Whatever becomes of a proposal, both go on writing and agreeing about other things."""
-    for end in ("nothing", "withdrawn", "declined", "expired"):
-        proposed = market.propose_agreement(ALICE, market.terms(*_exchange()))
+    for number, end in enumerate(("nothing", "withdrawn", "declined", "expired"), start=1):
+        proposed = market.propose_agreement(ALICE, market.terms(*_exchange(), tolerance=(1, number + 1)))
         if end == "withdrawn":
             assert market.withdraw_agreement(ALICE, proposed) is None
         if end == "declined":
@@ -200,7 +215,8 @@ def test_accident_neither_log_stops(market: Market) -> None:
             assert market.answer_agreement(BOB, proposed) == "agreement.declined"
         market.later(49 if end == "expired" else 1)
         market.record(ALICE, "work", work="1 hour", receiver=market.group)
-        market.agree(clause(ALICE, BOB, "work", work="1 hour"), clause(BOB, ALICE, "work", work="1 hour"))
+        about = {"work": f"{number} hour"}
+        market.agree(clause(ALICE, BOB, "work", **about), clause(BOB, ALICE, "work", **about))
         market.later(1)
 
 
