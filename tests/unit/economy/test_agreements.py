@@ -96,6 +96,14 @@ def test_limits_hold_on_both_sides(market: Market) -> None:
     agreed = market.agree(*swap, limits=(Limit(IDS[ALICE], given=measure("2 hour")),))
     by_alice = {"receiver": IDS[BOB], "fulfills": clause_id(agreed, 0)}
     assert market.refused_event(ALICE, "work", work="3 hour", **by_alice) == "agreement.frozen"
+    narrow = Limit(IDS[BOB], given=measure("5 hour"), taken=measure("1 hour"))
+    both = market.agree(*swap, limits=(narrow,), end_ms=market.now_ms + HOUR_MS)
+    by_alice = {"receiver": IDS[BOB], "fulfills": clause_id(both, 0)}
+    by_bob = {"receiver": IDS[ALICE], "fulfills": clause_id(both, 1)}
+    assert market.refused_event(ALICE, "work", work="2 hour", **by_alice) == "agreement.frozen"
+    market.record(BOB, "work", work="4 hour", **by_bob)
+    assert market.refused_event(BOB, "work", work="2 hour", **by_bob) == "agreement.frozen"
+    market.record(ALICE, "work", work="5 hour", **by_alice)
 
 
 def test_d13_a_failed_harvest_is_shared_as_agreed(market: Market) -> None:
