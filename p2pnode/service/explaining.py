@@ -19,7 +19,7 @@ from p2pnode.service.context import Context
 from p2pnode.service.devices import recovering_for
 from p2pnode.service.economy_open import left_over_with, open_with
 from p2pnode.service.economy_why import economy_lines, named_lines
-from p2pnode.service.foreseeing import foresee
+from p2pnode.service.foreseeing import foresee, foreseen
 from p2pnode.service.mandates import said_by_mandates
 from p2pnode.service.naming_subjects import petition_of
 from p2pnode.service.parted import as_of
@@ -200,9 +200,7 @@ async def _explain_entry(context: Context, row: EntryRow) -> Explanation:
             remedy = "leave the node running until voters are reachable: p2pnode peers"
     if rule:
         meaning, mend = RULES.get(rule, ("a rule of its type", ""))
-        lines.append(
-            f"{'' if state == 'void' else 'were it ordered now, it would be void, '}{rule}: {meaning}"
-        )
+        lines.append(f"{foreseen(state, rule)}{rule}: {meaning}")
         remedy = mend or remedy
     return Explanation(subject=f"the entry {row['entry'][:8]}", lines=lines, remedy=remedy)
 

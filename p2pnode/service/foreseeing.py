@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from p2pnode.core.entry_type import UNKNOWN_TYPE_RULE
 from p2pnode.core.ids import Lane
+from p2pnode.governance.state import PETITION_RULES
 from p2pnode.local.shapes import EntryRow
 from p2pnode.port import HeldGroup
 from p2pnode.service.context import Context
@@ -31,3 +33,9 @@ def write_rules(view: GroupView, rows: Sequence[EntryRow]) -> None:
         entry_id = bytes.fromhex(row["entry"])
         if entry_id in view.provisional:
             row["rule"] = view.provisional[entry_id] or None
+
+
+def foreseen(state: str, rule: str) -> str:
+    """The words before a rule that would make an entry void, while no block has said so."""
+    is_kept = rule in PETITION_RULES or rule in (UNKNOWN_TYPE_RULE, "level.unchecked")
+    return "were it ordered now, it would be void, " if state in _OPEN_STATES and not is_kept else ""
