@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from p2pnode.commands.invocation import GroupOption, Invocation, invocation_of
+from p2pnode.commands.sheets import meters, sheet
 from p2pnode.commands.terminal import Progress, counted, progress, say
 from p2pnode.core.errors import UsageError
 
@@ -26,6 +27,10 @@ _TIMEOUT_S = 600.0
 _OWN_ID = "urn:p2pnode:id:"
 _NAMED = frozenset({"corrects", "input_of", "output_of", "provider", "receiver", "resource_conforms_to"})
 """Fields that name something else in the document."""
+
+
+importing.command()(sheet)
+importing.command()(meters)
 
 
 @importing.callback()

@@ -1,8 +1,9 @@
 """Meters: `meter.install`, `meter.read`, `meter.close`: readings become what somebody produced or consumed.
 
 One entry carries up to 500 readings of one meter under one signature; each is judged by itself, as a
-record of a batch is, and named like one (J13). A reading says how much flowed in the interval that ends with it. Raw
-readings stay in the log; the rows keep a sum for each entry, and for each holder, action, unit and month.
+record of a batch is, and named like one (J13). A reading says how much flowed in the interval that ends with
+it. Raw readings stay in the log; the rows keep a sum for each entry, and for each holder, action, unit and
+month.
 
 | table | key | value |
 |---|---|---|

@@ -72,6 +72,7 @@ from p2pnode.local.agreement_shapes import (
     Tally as Tally,
 )
 from p2pnode.local.economy_calls import EconomyCalls
+from p2pnode.local.exchange_calls import ExchangeCalls
 
 Standing = Literal["member", "provisional", "petitioner", "removed", "follower"]
 EntryState = Literal["signed", "acknowledged", "final", "void", "waiting"]
@@ -406,7 +407,7 @@ class Backup(TypedDict):
     groups: int
 
 
-class Service(EconomyCalls, Protocol):
+class Service(EconomyCalls, ExchangeCalls, Protocol):
     """One running node. The daemon implements it; the HTTP API calls it and nothing else."""
 
     async def status(self) -> Status: ...

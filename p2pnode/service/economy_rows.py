@@ -15,6 +15,7 @@ from p2pnode.economy.measure import Measure
 from p2pnode.economy.promising import INTENT
 from p2pnode.governance.tables import members, scan
 from p2pnode.local.economy_calls import EconomyRow
+from p2pnode.service.meters import meters_shown, months_shown
 from p2pnode.service.viewing import GroupView
 
 ROWS_MAX = 500
@@ -345,6 +346,8 @@ LISTS: Mapping[str, Callable[[GroupView, bytes | None], list[EconomyRow]]] = {
     "claims": _claims,
     "events": _events,
     "intents": _intents,
+    "metered": months_shown,
+    "meters": meters_shown,
     "kinds": _kinds,
     "processes": _processes,
     "promises": _promises,
