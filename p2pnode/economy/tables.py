@@ -276,6 +276,11 @@ def rows_of(rows: Rows, made: type[_Row], table: str, *parts: bytes) -> Iterator
     return ((key, _row(made, value)) for key, value in scan(rows, table, *parts))
 
 
+def row_of(made: type[_Row], data: bytes) -> _Row:
+    """The row in a value that this group has written."""
+    return _row(made, codec.decode(data))
+
+
 def _get(rows: Rows, made: type[_Row], table: str, key: bytes) -> _Row | None:
     value = read(rows, row_key(table, key))
     return None if value is None else _row(made, value)

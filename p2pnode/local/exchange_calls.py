@@ -49,6 +49,31 @@ class MeterWritten(TypedDict):
     entries: int
 
 
+class ExportPage(TypedDict):
+    """Rows of one table.
+
+    Shapes: columns are [name, kind], kinds being text, amount, time, integer and flag; amounts are exact
+    decimal texts, times ms since 1970; next is where the following page begins, or None. height and
+    time_ms are those of the last final block: pages of different heights do not belong together.
+    """
+
+    group: str
+    name: str
+    height: int
+    time_ms: int
+    columns: list[list[str]]
+    rows: list[list[Any]]
+    next: str | None
+
+
+class BundleFile(TypedDict):
+    """A bundle as hexadecimal text, and how many records it proves."""
+
+    bundle_hex: str
+    records: int
+    height: int
+
+
 class ExchangeCalls(Protocol):
     """The part of a running node for importers and exporters."""
 
@@ -64,3 +89,11 @@ class ExchangeCalls(Protocol):
         self, group: str, meter: str, readings: Sequence[tuple[int, int]], *, after_gap: bool
     ) -> MeterWritten:
         """Record readings of a meter, which is named by its whole id."""
+
+    async def export_page(self, group: str, table: str, after: str | None) -> ExportPage:
+        """One page of a table of the economy."""
+
+    async def export_bundle(self, group: str, who: str | None) -> BundleFile:
+        """What the group has ordered, of everybody or what concerns one agent, as a file that a stranger
+        checks.
+        """

@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter
 from pydantic import Field
 
-from p2pnode.local.exchange_calls import Brought, MeterWritten, SheetLine
+from p2pnode.local.exchange_calls import Brought, BundleFile, ExportPage, MeterWritten, SheetLine
 from p2pnode.local.requests import Request, Word
 from p2pnode.local.routes import Service, answers
 
@@ -60,3 +60,13 @@ async def import_lines(service: Service, request: LinesRequest) -> Any:
 async def read_meter(service: Service, request: ReadingsRequest) -> Any:
     readings = [(at_ms, amount) for at_ms, amount in request.readings]
     return await service.read_meter(request.group, request.meter, readings, after_gap=request.after_gap)
+
+
+@exchange_routes.get("/export", responses=answers(ExportPage))
+async def export_page(service: Service, group: Word, table: Word, after: Word | None = None) -> Any:
+    return await service.export_page(group, table, after)
+
+
+@exchange_routes.get("/export/bundle", responses=answers(BundleFile))
+async def export_bundle(service: Service, group: Word, who: Word | None = None) -> Any:
+    return await service.export_bundle(group, who)

@@ -18,10 +18,19 @@ from p2pnode.economy.event import Event
 from p2pnode.economy.importing import IMPORT_TYPE, Import
 from p2pnode.economy.metering import Reading
 from p2pnode.economy_wording import economy_sentence
-from p2pnode.local.exchange_calls import Brought, LineOutcome, MeterWritten, SheetLine
+from p2pnode.local.exchange_calls import (
+    Brought,
+    BundleFile,
+    ExportPage,
+    LineOutcome,
+    MeterWritten,
+    SheetLine,
+)
+from p2pnode.service.bundling import bundle_file
 from p2pnode.service.context import Context
 from p2pnode.service.economy_rules import ECONOMY_RULES
-from p2pnode.service.naming_economy import field_of
+from p2pnode.service.export_tables import page_of
+from p2pnode.service.naming_economy import agent_of, field_of
 from p2pnode.service.rules import refusal
 from p2pnode.service.viewing import GroupView
 from p2pnode.store.group_file import number_and_seq
@@ -200,6 +209,16 @@ class ExchangeService:
         )
         await self.context.append(held, items)
         return MeterWritten(readings=len(readings), entries=len(items))
+
+    async def export_page(self, group: str, table: str, after: str | None) -> ExportPage:
+        held = self.context.held(group)
+        return await self.context.view(held, lambda view: page_of(view, table, after), with_facts=True)
+
+    async def export_bundle(self, group: str, who: str | None) -> BundleFile:
+        def read(view: GroupView) -> BundleFile:
+            return bundle_file(view, None if who is None else agent_of(view, who))
+
+        return await self.context.view(self.context.held(group), read)
 
 
 def _batch(records: list[dict[str, Value]], annexes: list[bytes]) -> Item:
