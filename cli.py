@@ -71,6 +71,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "import": ("importing", "importing"),
     "export": ("exporting", "exporting"),
     "config": ("node", "config"),
+    "demo": ("demo", "demo"),
 }
 """Every command, in the order of the help: its module, and there a function or a group of commands.
 

@@ -15,7 +15,17 @@ from p2pnode.consensus.execution import BlockContext
 from p2pnode.consensus.rows import Rows, State, row_key
 from p2pnode.core.amount import Amount, add, is_less, negated
 from p2pnode.core.fields import Fields
-from p2pnode.economy import agents, agreement_flows, contribution, event, form, inventory, promising, tables
+from p2pnode.economy import (
+    agents,
+    agreement_flows,
+    contribution,
+    event,
+    form,
+    inventory,
+    journal,
+    promising,
+    tables,
+)
 from p2pnode.economy.actions import ACTIONS, FLOWING, GIVING_AWAY
 from p2pnode.economy.event import Event
 from p2pnode.economy.form import Form
@@ -97,7 +107,7 @@ def _record(state: State, record: Record, context: BlockContext, said: Event, pa
     )
     missing = missing_signers(state, row, said, context)
     if not missing:
-        return _let_stand(state, record.id, row, said)
+        return _let_stand(state, context, record.id, row, said)
     if tables.count(state, "waiting", record.author) >= WAITING_MAX:
         return "event.too_many_waiting"
     tables.put(state, "event", record.id, row)
@@ -276,7 +286,7 @@ def countersign(state: State, record: Record, context: BlockContext) -> str | No
     if not missing_signers(state, row, recorded, context):
         provider, receiver = row.provider, row.receiver
         rule = _void_rule_of_fulfilment(state, recorded, provider, receiver)
-        return rule or _let_stand(state, said.event, row, recorded)
+        return rule or _let_stand(state, context, said.event, row, recorded)
     tables.put(state, "event", said.event, row)
     _note_waiting(state, said.event, row, recorded, context)
     return None
@@ -326,13 +336,15 @@ def _countersign_claim(
         effort_amount=None,
     )
     state.delete(row_key("git_claim", said.event))
-    return _let_stand(state, said.event, row, given)
+    return _let_stand(state, context, said.event, row, given)
 
 
 # ---- what follows
 
 
-def _let_stand(state: State, record_id: bytes, row: EventRow, said: Event) -> str | None:
+def _let_stand(
+    state: State, context: BlockContext, record_id: bytes, row: EventRow, said: Event
+) -> str | None:
     """Carry out all that follows from an event that everybody signed.
 
     Errors: FormatError amount.out_of_range.
@@ -340,7 +352,7 @@ def _let_stand(state: State, record_id: bytes, row: EventRow, said: Event) -> st
     rule = inventory.apply_event(state, record_id, said, row.provider, row.receiver)
     if rule is not None:
         return rule
-    rule = count(state, row, said, said.quantity)
+    rule = count(state, context, record_id, row, said, said.quantity)
     if rule is not None:
         return rule
     tables.put(state, "event", record_id, replace(row, status=STANDING))
@@ -364,7 +376,16 @@ def _sum(total: Amount | None, change: Measure | None) -> Amount | None:
     return total if change is None else add(total or ZERO, change.amount)
 
 
-def count(state: State, row: EventRow, said: Event, flow: Measure, *, is_checked: bool = True) -> str | None:
+def count(
+    state: State,
+    context: BlockContext,
+    record_id: bytes,
+    row: EventRow,
+    said: Event,
+    flow: Measure,
+    *,
+    is_checked: bool = True,
+) -> str | None:
     """Count what flowed on all accounts that it concerns. Shapes: unchecked, limits are not asked.
 
     Errors: FormatError amount.out_of_range.
@@ -383,12 +404,14 @@ def count(state: State, row: EventRow, said: Event, flow: Measure, *, is_checked
             rule = agreement_flows.note_flow(state, agreement, row.provider, row.receiver, flow)
             if rule is not None and is_checked:
                 return rule
-    if said.stream is not None and agents.is_present(state, row.provider):
+    # Who left has still given it, and what is struck later comes off.
+    if said.stream is not None and members.member(state, row.provider) is not None:
         tables.add_contribution(state, row.provider, said.stream, flow)
+    journal.note_event(state, context.group, context.height, record_id, row, said, flow)
     return None
 
 
-def strike(state: State, record_id: bytes) -> str | None:
+def strike(state: State, context: BlockContext, record_id: bytes) -> str | None:
     """Take an event and its corrections off all accounts: the group decided that it does not stand.
 
     Shapes: things stay where they are; who finds them elsewhere records it. Errors: FormatError
@@ -402,18 +425,19 @@ def strike(state: State, record_id: bytes) -> str | None:
         return "dispute.correction"
     amount = row.effort_amount if said.effort_quantity is not None else row.resource_amount
     flow = Measure(negated(amount or ZERO), said.quantity.unit)
-    count(state, row, said, flow, is_checked=False)
+    count(state, context, record_id, row, said, flow, is_checked=False)
     tables.put(state, "event", record_id, replace(row, status=STRUCK))
     return None
 
 
-def restore(state: State, record_id: bytes) -> str | None:
+def restore(state: State, context: BlockContext, record_id: bytes) -> str | None:
     """Let a struck event stand again. Errors: FormatError amount.out_of_range."""
     row = tables.event(state, record_id)
     if row is None or row.status != STRUCK:
         return "dispute.no_event"
     said = event.decode(row.payload)
     amount = row.effort_amount if said.effort_quantity is not None else row.resource_amount
-    count(state, row, said, Measure(amount or ZERO, said.quantity.unit), is_checked=False)
+    flow = Measure(amount or ZERO, said.quantity.unit)
+    count(state, context, record_id, row, said, flow, is_checked=False)
     tables.put(state, "event", record_id, replace(row, status=STANDING))
     return None

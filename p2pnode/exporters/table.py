@@ -118,8 +118,8 @@ def _cells(columns: Iterable[tuple[str, str]], row: Sequence[Any]) -> Iterator[s
 
 def write_parquet(table: Table, path: Path) -> None:
     """One file with typed columns. Errors: OSError."""
-    import pyarrow as pa
-    from pyarrow import parquet
+    import pyarrow as pa  # type: ignore[import-untyped]
+    from pyarrow import parquet  # type: ignore[import-untyped]
 
     types = {
         "amount": pa.decimal128(_DIGITS, _DECIMALS),

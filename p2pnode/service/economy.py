@@ -9,7 +9,7 @@ from p2pnode.core.annex import annex_hash
 from p2pnode.core.errors import UsageError
 from p2pnode.economy import event, recording, tables
 from p2pnode.exporters.valueflows import write_valueflows
-from p2pnode.local import service as shapes
+from p2pnode.local import shapes
 from p2pnode.local.economy_calls import About, EconomyRow, Recorded
 from p2pnode.service.context import Context
 from p2pnode.service.economy_derived import DERIVED

@@ -285,7 +285,8 @@ TABLES: Mapping[
         _columns(
             "id entry item:i status action provider receiver author performed:t recorded:t kind"
             " resource_amount:a resource_unit effort_amount:a effort_unit counted_amount:a counted_unit"
-            " stream commons corrects fulfills settles realization_of input_of output_of resource to_resource note"
+            " stream commons corrects fulfills settles realization_of input_of output_of resource to_resource"
+            " note"
         ),
         "event",
         _events,
