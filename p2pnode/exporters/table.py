@@ -119,7 +119,7 @@ def _cells(columns: Iterable[tuple[str, str]], row: Sequence[Any]) -> Iterator[s
 def write_parquet(table: Table, path: Path) -> None:
     """One file with typed columns. Errors: OSError."""
     import pyarrow as pa  # type: ignore[import-untyped]
-    from pyarrow import parquet  # type: ignore[import-untyped]
+    from pyarrow import parquet
 
     types = {
         "amount": pa.decimal128(_DIGITS, _DECIMALS),
