@@ -79,6 +79,7 @@ def sheet(
     with opened_sheet(Path(file).expanduser(), found.form) as (headings, rows):
         check_headings(found, headings)
         result.take(read_time_sheet(rows, found))
+    result.answer["refusals"].sort(key=lambda one: one["line"])
     invocation.answer(result.answer, _show_sheet)
     if result.answer["refused"]:
         raise typer.Exit(EXIT_NO)
@@ -140,7 +141,7 @@ class _SheetImport:
             if one["state"] == "recorded":
                 self._waiting += one["waits"]
                 answer["waiting"] += one["waits"]
-                if len(answer["first"]) < SHOWN_MAX:
+                if answer["dry_run"] and len(answer["first"]) < SHOWN_MAX:
                     answer["first"].append({name: one[name] for name in ("line", "text", "waits")})
 
     def _refuse(self, one: dict[str, Any]) -> None:

@@ -24,12 +24,15 @@ class SheetLine(TypedDict):
 
 
 class LineOutcome(TypedDict):
-    """What became of a line. Shapes: rule, message and remedy are there when it was refused."""
+    """What became of a line. Shapes: record is its id, where it is known; rule, message and remedy are there
+    when it was refused.
+    """
 
     line: int
     state: Literal["recorded", "known", "other", "refused"]
     text: str
     waits: bool
+    record: str
     rule: NotRequired[str]
     message: NotRequired[str]
     remedy: NotRequired[str]
@@ -78,7 +81,7 @@ class ExchangeCalls(Protocol):
     """The part of a running node for importers and exporters."""
 
     async def import_lines(
-        self, group: str, source: str, lines: Sequence[SheetLine], waiting: int, *, dry_run: bool, mine: bool
+        self, group: str, source: str, lines: Sequence[SheetLine], waiting: int, dry_run: bool, mine: bool
     ) -> Brought:
         """Record lines of a sheet once.
 
@@ -86,7 +89,7 @@ class ExchangeCalls(Protocol):
         """
 
     async def read_meter(
-        self, group: str, meter: str, readings: Sequence[tuple[int, int]], *, after_gap: bool
+        self, group: str, meter: str, readings: Sequence[tuple[int, int]], after_gap: bool
     ) -> MeterWritten:
         """Record readings of a meter, which is named by its whole id."""
 

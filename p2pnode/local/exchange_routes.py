@@ -52,14 +52,14 @@ class ReadingsRequest(Request):
 async def import_lines(service: Service, request: LinesRequest) -> Any:
     lines = [cast(SheetLine, line.model_dump()) for line in request.lines]
     return await service.import_lines(
-        request.group, request.source, lines, request.waiting, dry_run=request.dry_run, mine=request.mine
+        request.group, request.source, lines, request.waiting, request.dry_run, request.mine
     )
 
 
 @exchange_routes.post("/meters/readings", responses=answers(MeterWritten))
 async def read_meter(service: Service, request: ReadingsRequest) -> Any:
     readings = [(at_ms, amount) for at_ms, amount in request.readings]
-    return await service.read_meter(request.group, request.meter, readings, after_gap=request.after_gap)
+    return await service.read_meter(request.group, request.meter, readings, request.after_gap)
 
 
 @exchange_routes.get("/export", responses=answers(ExportPage))

@@ -9,7 +9,7 @@ from typing import Any
 from p2pnode.core import codec
 from p2pnode.core.annex import annex_hash
 from p2pnode.core.codec import Value
-from p2pnode.core.crypto import tagged_hash
+from p2pnode.core.crypto import HASH_BYTES, tagged_hash
 from p2pnode.core.errors import FormatError, UsageError
 from p2pnode.core.events import Item
 from p2pnode.core.limits import BATCH_RECORDS_MAX
@@ -17,6 +17,7 @@ from p2pnode.economy import agents, batch, event, importing, metering, recording
 from p2pnode.economy.event import Event
 from p2pnode.economy.importing import IMPORT_TYPE, Import
 from p2pnode.economy.metering import Reading
+from p2pnode.economy.record import record_id
 from p2pnode.economy_wording import economy_sentence
 from p2pnode.local.exchange_calls import (
     Brought,
@@ -50,31 +51,42 @@ class _Reading:
     source: str
     waiting: int
     mine: bool
+    is_shown: bool
+    me: bytes = field(init=False)
+    kinds: dict[bytes, str | None] = field(default_factory=dict)
     words: dict[tuple[str, str], Value] = field(default_factory=dict)
     names: set[bytes] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        self.me = self.view.me[0]
+
+    def _kind_of(self, agent_id: bytes) -> str | None:
+        if agent_id not in self.kinds:
+            self.kinds[agent_id] = agents.kind_of(self.view.rows, agent_id, self.view.context)
+        return self.kinds[agent_id]
+
     def outcome(self, line: SheetLine) -> tuple[LineOutcome, Import | None]:
         """What a line says, and whether it is still to be recorded."""
-        shown = LineOutcome(line=line["line"], state="refused", text="", waits=False)
+        shown = LineOutcome(line=line["line"], state="refused", text="", waits=False, record="")
         try:
             said = self._event(line["fields"])
             brought = Import(said, self._key(line, said))
             importing.encode(brought)
-            if self.mine and said.provider != self.view.me[0]:
+            if self.mine and said.provider != self.me:
                 return {**shown, "state": "other"}, None
-            shown["text"] = _text(self.view, said, line["note"])
-            if self._is_known(line, brought):
-                return {**shown, "state": "known"}, None
+            if self.is_shown:
+                shown["text"] = _text(self.view, said, line["note"])
+            known = self._known(line, brought)
+            if known is not None:
+                return {**shown, "state": "known", "record": known.hex()}, None
             shown["waits"] = bool(self._missing(brought))
             if shown["waits"] and self.waiting >= recording.WAITING_MAX:
                 raise refusal("event.too_many_waiting")
         except UsageError as error:
             return _refused(shown, error), None
         except FormatError as error:
-            known = error.rule in ECONOMY_RULES
-            message = error.detail or error.rule
-            told = UsageError(error.rule, message, "mend the line, or leave it out")
-            return _refused(shown, refusal(error.rule) if known else told), None
+            told = UsageError(error.rule, error.detail or error.rule, "mend the line, or leave it out")
+            return _refused(shown, refusal(error.rule) if error.rule in ECONOMY_RULES else told), None
         self.waiting += shown["waits"]
         self.names.add(brought.name)
         return {**shown, "state": "recorded"}, brought
@@ -82,8 +94,8 @@ class _Reading:
     def _event(self, fields: Mapping[str, Any]) -> Event:
         value = {name: self._field(name, item) for name, item in fields.items()}
         for side in _SIDES:
-            agent_id = value.setdefault(side, self.view.me[0])
-            if agents.kind_of(self.view.rows, agent_id, self.view.context) is None:
+            agent_id = value.setdefault(side, self.me)
+            if self._kind_of(agent_id) is None:
                 raise refusal("event.no_such_agent")
         said: Event = event.FORM.read(value)
         return said
@@ -105,28 +117,31 @@ class _Reading:
         said_by = [said.provider, said.receiver, line["ordinal"]]
         return tagged_hash("import-row", self.source.encode(), codec.encode([words, *said_by]))
 
-    def _is_known(self, line: SheetLine, brought: Import) -> bool:
-        if brought.name in self.names or importing.imported(self.view.rows, brought) is not None:
-            return True
+    def _known(self, line: SheetLine, brought: Import) -> bytes | None:
+        """The record that says this already; empty where only its place in the log is known."""
+        found = importing.imported(self.view.rows, brought)
+        if found is not None or brought.name in self.names:
+            return found or b""
         own = line["identifier"].removeprefix(OWN_ID)
-        if len(own) == 64 and own != line["identifier"]:
-            try:
-                return tables.event(self.view.rows, bytes.fromhex(own)) is not None
-            except ValueError:
-                return False
-        found = self.view.queries.claim_positions(IMPORT_ROOT, [brought.name]).get(brought.name)
-        if found is None:
-            return False
+        if own != line["identifier"] and is_id(own):
+            # An export of this very group comes back.
+            record = bytes.fromhex(own)
+            if tables.event(self.view.rows, record) is not None:
+                return record
+        position = self.view.queries.claim_positions(IMPORT_ROOT, [brought.name]).get(brought.name)
+        if position is None:
+            return None
         # What a block has ordered stands in the rows, or was void: then it may come again.
-        number, seq = number_and_seq(found)
-        return all(lane.decided < seq for lane in self.view.queries.lanes() if lane.number == number)
+        number, seq = number_and_seq(position)
+        is_open = any(lane.number == number and lane.decided < seq for lane in self.view.queries.lanes())
+        return b"" if is_open else None
 
     def _missing(self, brought: Import) -> list[bytes]:
         named = {side for side in (brought.event.provider, brought.event.receiver) if side is not None}
         return [
             agent_id
             for agent_id in sorted(named)
-            if agent_id != self.view.me[0] and agents.is_present(self.view.rows, agent_id)
+            if agent_id != self.me and self._kind_of(agent_id) == agents.MEMBER
         ]
 
 
@@ -139,19 +154,24 @@ def _text(view: GroupView, said: Event, note: str) -> str:
     return f"{sentence}: {note}" if note else sentence
 
 
+def is_id(text: str) -> bool:
+    """Whether a text is a whole id."""
+    return len(text) == 2 * HASH_BYTES and all(one in "0123456789abcdef" for one in text)
+
+
 class ExchangeService:
     """The part of the service for importers and exporters."""
 
     context: Context
 
     async def import_lines(
-        self, group: str, source: str, lines: Sequence[SheetLine], waiting: int, *, dry_run: bool, mine: bool
+        self, group: str, source: str, lines: Sequence[SheetLine], waiting: int, dry_run: bool, mine: bool
     ) -> Brought:
         held = self.context.held(group)
         await self.context.catch_up(held)
 
         def read(view: GroupView) -> list[tuple[LineOutcome, Import | None]]:
-            reading = _Reading(view, source, waiting, mine)
+            reading = _Reading(view, source, waiting, mine, is_shown=dry_run)
             return [reading.outcome(line) for line in lines]
 
         # Documents of other programs name what was said just before; a sheet names members alone.
@@ -166,8 +186,15 @@ class ExchangeService:
             ]
             items = tuple(self._batches(noted))
             entries = len(items)
-            if items:
-                await self.context.append(held, items)
+            written = await self.context.append(held, items) if items else ()
+            records = [
+                record_id(entry.id, number)
+                for entry in written
+                for number in range(len(batch.decode(entry.payload or b"").payloads))
+            ]
+            recorded = [outcome for outcome, brought in found if brought is not None]
+            for outcome, record in zip(recorded, records, strict=True):
+                outcome["record"] = record.hex()
         return Brought(outcomes=outcomes, entries=entries)
 
     def _batches(self, noted: Sequence[tuple[Import, str]]) -> Iterator[Item]:
@@ -192,7 +219,7 @@ class ExchangeService:
             yield _batch(records, annexes)
 
     async def read_meter(
-        self, group: str, meter: str, readings: Sequence[tuple[int, int]], *, after_gap: bool
+        self, group: str, meter: str, readings: Sequence[tuple[int, int]], after_gap: bool
     ) -> MeterWritten:
         held = self.context.held(group)
         parts = [
