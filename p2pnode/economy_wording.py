@@ -11,6 +11,8 @@ from p2pnode.economy.form import Kind
 from p2pnode.economy.importing import Import
 from p2pnode.economy.judging import Attestation
 from p2pnode.economy.labels import label_of_unit, measure_text
+from p2pnode.economy.loop import Answer as LoopAnswer
+from p2pnode.economy.loop import Loop
 from p2pnode.economy.measure import Measure
 from p2pnode.economy.metering import Close, Meter, Reading
 from p2pnode.economy.promising import Claim, Commitment, Intent
@@ -18,6 +20,7 @@ from p2pnode.economy.recording import Countersignature
 from p2pnode.economy.things import Agent, Finish, Process, Spec
 
 _ID_CHARACTERS = 8
+_AMOUNTS_MAX = 4
 
 
 class Names(Protocol):
@@ -51,6 +54,21 @@ def economy_sentence(body: object, names: Names) -> str | None:
             return f"promises: {_flow(body, names)}" + _note(body.annex, names)
         case Claim():
             return f"asks {names.member_name(body.provider)} for {_what(body)}" + _note(body.annex, names)
+        case Agent():
+            name = body.name or _word(body.annex, "name", names) or "a person"
+            return f"describes {name}, outside the group"
+        case Spec():
+            return f"defines what {body.name} is"
+        case Process():
+            return f"begins {body.name}" + _note(body.annex, names)
+        case Finish():
+            return f"ends the process {_short(body.process)}"
+    return _agreed_sentence(body, names)
+
+
+def _agreed_sentence(body: object, names: Names) -> str | None:
+    """The sentence about an agreement or a loop, and about what is said of one."""
+    match body:
         case Terms():
             kind = "a gift" if body.mode == GIFT else "an agreement"
             clauses = "; ".join(_clause(clause, names) for clause in body.clauses[:3])
@@ -65,15 +83,15 @@ def economy_sentence(body: object, names: Names) -> str | None:
             )
         case AgreementReference():
             return f"ends the agreement {_short(body.agreement)}" + _note(body.annex, names)
-        case Agent():
-            name = body.name or _word(body.annex, "name", names) or "a person"
-            return f"describes {name}, outside the group"
-        case Spec():
-            return f"defines what {body.name} is"
-        case Process():
-            return f"begins {body.name}" + _note(body.annex, names)
-        case Finish():
-            return f"ends the process {_short(body.process)}"
+        case Loop():
+            amounts = [measure_text(Measure(item.amount, body.unit)) for item in body.items[:_AMOUNTS_MAX]]
+            more = ", ..." if len(body.items) > _AMOUNTS_MAX else ""
+            parts = f"{', '.join(amounts)}{more} of {len(body.items)} promises"
+            return f"proposes a loop that sets off {parts}" + _note(body.annex, names)
+        case LoopAnswer():
+            return f"{'accepts' if body.accepts else 'declines'} the loop {_short(body.loop)}" + _note(
+                body.annex, names
+            )
     return _brought_in(body, names)
 
 

@@ -24,6 +24,7 @@ from p2pnode.economy.batch import BATCH_TYPE, Batch
 from p2pnode.economy.economy_types import BATCHED_TYPES, ECONOMY_TYPES, PATIENT_ECONOMY_TYPES
 from p2pnode.economy.judging import DISPUTE_SUBJECT, carry_out_dispute
 from p2pnode.economy.record import NOT_BATCHED_RULE
+from p2pnode.economy.settling import settle
 from p2pnode.economy.sharing import DISTRIBUTE_SUBJECT, carry_out_run, open_run
 from p2pnode.governance import end_of_block, epoch_key, executing, founding, sealed
 from p2pnode.governance.carrying_out import apply_decision
@@ -122,6 +123,7 @@ def end_block(state: State, context: BlockContext) -> tuple[Outcome, ...]:
 
 def _close_due(state: State, context: BlockContext) -> None:
     close_due(state, context, _apply)
+    settle(state, context)
 
 
 def _apply(state: State, context: BlockContext, proposal_id: bytes, subject: str, body: Value) -> str | None:

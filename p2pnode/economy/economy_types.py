@@ -16,6 +16,8 @@ from p2pnode.economy import (
     event,
     importing,
     judging,
+    loop,
+    looping,
     metering,
     promising,
     recording,
@@ -77,6 +79,8 @@ ECONOMY_TYPES: tuple[EntryType, ...] = (
     _agreed(agreement.WITHDRAW_TYPE, agreement.WITHDRAW.decode, agreeing.withdraw),
     _agreed(agreement.REDUCE_TYPE, agreement.REDUCE.decode, agreeing.reduce),
     _agreed(agreement.CLOSE_TYPE, agreement.CLOSE.decode, agreeing.close),
+    _agreed(loop.PROPOSE_TYPE, loop.LOOP.decode, looping.propose),
+    _agreed(loop.ANSWER_TYPE, loop.ANSWER.decode, looping.answer),
 )
 
 PATIENT_ECONOMY_TYPES = frozenset({things.SPEC_TYPE})

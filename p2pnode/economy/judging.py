@@ -57,7 +57,7 @@ ATTESTATION: Form[Attestation] = Form(
 
 def attest(state: State, record: Record, context: BlockContext) -> str | None:
     """Judge what somebody else gave; a later word of the same member replaces the earlier one."""
-    said = ATTESTATION.decode(record.payload)
+    said = record.read(ATTESTATION)
     row = tables.event(state, said.event)
     if row is None or row.status not in (STANDING, tables.STRUCK):
         return "attestation.no_event"

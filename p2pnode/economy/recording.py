@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from p2pnode.consensus.execution import BlockContext
 from p2pnode.consensus.rows import Rows, State, row_key
+from p2pnode.core import codec
 from p2pnode.core.amount import Amount, add, is_less, negated
 from p2pnode.core.fields import Fields
 from p2pnode.economy import (
@@ -66,7 +67,7 @@ COUNTERSIGN: Form[Countersignature] = Form(
 
 def record_event(state: State, record: Record, context: BlockContext) -> str | None:
     """Let an event stand, or wait for whom it names."""
-    return _record(state, record, context, event.decode(record.payload), record.payload)
+    return _record(state, record, context, record.read(event.FORM), record.payload)
 
 
 def record_contribution(state: State, record: Record, context: BlockContext) -> str | None:
@@ -83,7 +84,7 @@ def record_contribution(state: State, record: Record, context: BlockContext) -> 
         resource_quantity=said.resource_quantity,
         stream=said.stream,
     )
-    return _record(state, record, context, given, event.encode(given))
+    return _record(state, record, context, given, codec.encode_parts(event.value(given)))
 
 
 def _record(state: State, record: Record, context: BlockContext, said: Event, payload: bytes) -> str | None:
@@ -93,7 +94,7 @@ def _record(state: State, record: Record, context: BlockContext, said: Event, pa
     if rule is not None:
         return rule
     row = EventRow(
-        status=WAITING,
+        status=STANDING,
         author=record.author,
         provider=provider,
         receiver=receiver,
@@ -110,7 +111,7 @@ def _record(state: State, record: Record, context: BlockContext, said: Event, pa
         return _let_stand(state, context, record.id, row, said)
     if tables.count(state, "waiting", record.author) >= WAITING_MAX:
         return "event.too_many_waiting"
-    tables.put(state, "event", record.id, row)
+    tables.put(state, "event", record.id, replace(row, status=WAITING))
     _note_waiting(state, record.id, row, said, context)
     return None
 
@@ -120,6 +121,8 @@ def _void_rule(
 ) -> str | None:
     """Why an event cannot hold whoever signs it, or None."""
     kinds = [agents.kind_of(rows, named, context) for named in (provider, receiver)]
+    if None in kinds and said.corrects is not None:
+        return _void_rule_of_late_correction(rows, record, said, provider, receiver)
     if None in kinds:
         return "event.no_such_agent"
     # Where nobody's name is used, any member may say what happened to the group's things.
@@ -167,6 +170,25 @@ def _void_rule_of_correction(
         if change is not None and is_less(add(total or ZERO, change.amount), ZERO):
             return "event.corrects_too_much"
     return None
+
+
+def _void_rule_of_late_correction(
+    rows: Rows, record: Record, said: Event, provider: bytes, receiver: bytes
+) -> str | None:
+    """Why what somebody has a part in who is gone cannot be corrected so, or None.
+
+    Who stays may only say that they gave less or took more, for nobody signs for the other; anything else the
+    group decides.
+    """
+    if not any(agents.is_former(rows, agent_id) for agent_id in (provider, receiver)):
+        return "event.no_such_agent"
+    measures = (said.resource_quantity, said.effort_quantity)
+    is_less_given = all(measure is None or is_less(measure.amount, ZERO) for measure in measures)
+    is_more_taken = all(measure is None or is_less(ZERO, measure.amount) for measure in measures)
+    is_own_loss = record.author == (provider if is_less_given else receiver)
+    if not (is_own_loss and (is_less_given or is_more_taken)):
+        return "event.departed"
+    return _void_rule_of_correction(rows, record, said, provider, receiver)
 
 
 def _fixed(said: Event) -> tuple[object, ...]:
@@ -306,6 +328,16 @@ def _forget_waiting(
     state.delete(row_key("waiting", row.author, record_id))
 
 
+def part_from(state: State, member_id: bytes, context: BlockContext) -> None:
+    """Decline what waits for the signature of somebody who is no member any more."""
+    for record_id, _ in list(members.scan(state, "to_sign", member_id)):
+        row = tables.event(state, record_id)
+        assert row is not None, "listed while it waits"
+        _forget_waiting(state, record_id, row, event.decode(row.payload), context)
+        state.delete(row_key("to_sign", member_id, record_id))
+        tables.put(state, "event", record_id, replace(row, status=DECLINED))
+
+
 def _countersign_claim(
     state: State, record: Record, context: BlockContext, said: Countersignature
 ) -> str | None:
@@ -355,7 +387,8 @@ def _let_stand(
     rule = count(state, context, record_id, row, said, said.quantity)
     if rule is not None:
         return rule
-    tables.put(state, "event", record_id, replace(row, status=STANDING))
+    is_standing = row.status == STANDING
+    tables.put(state, "event", record_id, row if is_standing else replace(row, status=STANDING))
     if said.corrects is not None:
         _correct(state, said)
     return None

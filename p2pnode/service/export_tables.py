@@ -20,7 +20,7 @@ from p2pnode.economy.event import Event
 from p2pnode.economy.measure import Measure
 from p2pnode.governance.tables import members, scan
 from p2pnode.local.exchange_calls import ExportPage
-from p2pnode.service.economy_rows import agent_name, kind_name, place_text
+from p2pnode.service.economy_names import agent_name, kind_name, place_text
 from p2pnode.service.viewing import GroupView
 
 ROWS_AT_ONCE = 5000

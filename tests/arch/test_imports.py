@@ -106,6 +106,9 @@ _ROOMS = {
         standard=_PURE_STANDARD | {"tomllib"},
     ),
     "p2pnode.replication": _pure("p2pnode.replication", "zlib"),  # runs travel compressed
+    "p2pnode.loop_finding": Room(
+        own=("p2pnode.core", "p2pnode.economy"), others=("networkx",), standard=_PURE_STANDARD
+    ),
     "p2pnode.penalties": Room(own=("p2pnode.core",), standard=_PURE_STANDARD),
     "p2pnode.vocabulary": Room(own=_PURE, standard=_PURE_STANDARD),
     "p2pnode.store": Room(
@@ -177,6 +180,7 @@ _ROOMS = {
                 "p2pnode.exporters",  # the service hands out exports, and says subjects and rules in words
                 "p2pnode.local",
                 "p2pnode.logs",
+                "p2pnode.loop_finding",
                 "p2pnode.net",
                 "protocols",
             ),

@@ -25,6 +25,7 @@ from p2pnode.economy import (
     event,
     importing,
     judging,
+    loop,
     metering,
     promising,
     recording,
@@ -313,6 +314,9 @@ TARGETS: dict[str, Target] = {
     "agreement.propose": Target(
         terms.TERMS.decode, terms.TERMS.encode, lambda read: {"terms_hash": read.hash.hex()}
     ),
+    "loop.propose": Target(
+        loop.LOOP.decode, loop.LOOP.encode, lambda read: {"items_hash": read.items_hash.hex()}
+    ),
     **{
         name: Target(form.decode, form.encode)
         for name, form in (
@@ -329,6 +333,7 @@ TARGETS: dict[str, Target] = {
             ("event.countersign", recording.COUNTERSIGN),
             ("intent.close", promising.INTENT_CLOSE),
             ("intent.publish", promising.INTENT),
+            ("loop.answer", loop.ANSWER),
             ("process.begin", things.PROCESS),
             ("process.finish", things.FINISH),
             ("spec.define", things.SPEC),

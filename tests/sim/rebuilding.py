@@ -101,7 +101,7 @@ def _chain(log: GroupLog) -> tuple[Any, ...]:
 
 
 def _views(log: GroupLog) -> tuple[Any, ...]:
-    """Contributions and claims by the ids of their entries."""
+    """Claims by the ids of their entries."""
     rows = log.file.contributions(before=_FAR_MS, limit=1 << 30)
     ids = {position: _id_at(log, position) for position, *_ in rows}
     contributions = sorted((ids[position], item, time, void) for position, item, time, void in rows)
