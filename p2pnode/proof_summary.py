@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from p2pnode.bundle import is_bundle, verify_bundle
 from p2pnode.consensus.proof import OutcomeProof, Proven, RowProof
 from p2pnode.consensus.rows import row_key
 from p2pnode.core import codec
@@ -18,14 +19,9 @@ _EVENT_TABLE = row_key("event")
 
 
 def summary_of(data: bytes, trusted: bytes | None) -> dict[str, Any]:
-    """What a file proves. Errors: those of `verify_proof`."""
-    return _summary(verify_proof(data, trusted), len(data))
-
-
-def bundle_summary(data: bytes, trusted: bytes | None) -> dict[str, Any]:
-    """What a bundle shows: its block, and each of its records. Errors: those of `verify_bundle`."""
-    from p2pnode.exporters.bundle import verify_bundle
-
+    """What a proof or a bundle shows. Errors: those of `verify_proof` and `verify_bundle`."""
+    if not is_bundle(data):
+        return _summary(verify_proof(data, trusted), len(data))
     bundle, proven = verify_bundle(data, trusted)
     return _summary(proven, len(data)) | {
         "records": [_record(record.id, record.value) for record in bundle.records]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from p2pnode.commands.amounts import amount_of
 from p2pnode.commands.invocation import GroupOption, Invocation, invocation_of
 from p2pnode.commands.sheets import meters, sheet
 from p2pnode.commands.terminal import Progress, counted, progress, say
@@ -234,10 +235,8 @@ class _Document:
 
 def _intent_key(one: dict[str, Any]) -> tuple[str, ...]:
     """What makes two offers or needs of one member the same."""
-    from p2pnode.economy.labels import measure_of_text, measure_text
-
     said = one.get("quantity") or one.get("effort_quantity") or one.get("resource_quantity")
-    quantity = measure_text(measure_of_text(said)) if said else ""
+    quantity = " ".join(amount_of(said)) if said else ""
     kind = one.get("kind") or one.get("resource_conforms_to") or ""
     return one["purpose"], one["action"], quantity, kind, one.get("note") or ""
 

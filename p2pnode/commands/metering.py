@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from p2pnode.commands.amounts import amount_of
 from p2pnode.commands.economy import rows, say_it
 from p2pnode.commands.invocation import GroupOption, invocation_of
 from p2pnode.commands.terminal import local_time, print_table, say, short
@@ -102,13 +103,11 @@ def close(context: typer.Context, name: MeterName, group: GroupOption = None) ->
 
 
 def _interval_ms(text: str) -> int:
-    from p2pnode.economy.labels import measure_of_text
-
     units = {"second-Time": 1, "minute-Time": 60, "hour": 3600, "day": 86_400}
-    measure = measure_of_text(text)
-    if measure.unit not in units or measure.amount[1] != 0:
+    number, unit = amount_of(text)
+    if unit not in units or not number.isdigit():
         raise UsageError("meter.bad_interval", f"'{text}' is no interval", "write 15min, 1h or 1d")
-    return measure.amount[0] * units[measure.unit] * _SECOND_MS
+    return int(number) * units[unit] * _SECOND_MS
 
 
 def _show_meters(found: list[dict[str, Any]]) -> None:

@@ -86,13 +86,12 @@ def verify(
 
     Name the group's id with --trusted, so that nobody shows you another group's decision.
     """
-    from p2pnode.exporters.bundle import is_bundle
-    from p2pnode.proof_summary import bundle_summary, summary_of
+    from p2pnode.proof_summary import summary_of
 
     data = read_bytes(Path(file).expanduser())
     invocation = invocation_of(context)
     try:
-        summary = (bundle_summary if is_bundle(data) else summary_of)(data, id_of(trusted))
+        summary = summary_of(data, id_of(trusted))
     except FormatError as error:
         rule, detail = error.rule, error.detail
         if rule.startswith("codec."):

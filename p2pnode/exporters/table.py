@@ -13,9 +13,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from p2pnode.core.cell import guarded
 from p2pnode.core.errors import UsageError
 from p2pnode.exporters.valueflows import stamp
-from p2pnode.importers.sheet import guarded
 
 NAMES = (
     "agents",

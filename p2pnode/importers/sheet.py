@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol, TextIO
 
 from p2pnode.core.amount import Amount, amount_of_text
+from p2pnode.core.cell import unguarded
 from p2pnode.core.errors import FormatError, UsageError
 
 LINE_CHARACTERS_MAX = 64 * 1024
@@ -34,7 +35,6 @@ _NO_TEXT = {
     b"\xd0\xcf\x11\xe0": "a spreadsheet's own file",
     b"%PDF": "a PDF",
 }
-_GUARDED = ("=", "+", "-", "@", "\t", "\r", "'")
 DATE_FORMATS = {
     "iso": "%Y-%m-%d",
     "day.month.year": "%d.%m.%Y",
@@ -158,16 +158,6 @@ def _lines(file: TextIO) -> Iterator[str]:
 
 
 # ---- cells
-
-
-def guarded(cell: str) -> str:
-    """A text that no spreadsheet takes for a formula. Shapes: `unguarded` gives the text back."""
-    return f"'{cell}" if cell.startswith(_GUARDED) else cell
-
-
-def unguarded(cell: str) -> str:
-    """The text behind what `guarded` wrote."""
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_GUARDED) else cell
 
 
 def number_of(cell: str, decimal: str | None) -> Amount:

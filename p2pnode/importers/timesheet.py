@@ -9,11 +9,11 @@ from typing import Any
 
 from p2pnode.core.amount import amount_text
 from p2pnode.core.errors import UsageError
-from p2pnode.economy.event import STREAMS
 from p2pnode.importers.mapping import SheetMapping, cell_of
 from p2pnode.importers.sheet import SheetRow, date_ms, number_of, zone_of
 
 REQUIRED = ("who", "date", "hours")
+STREAMS = ("livelihood", "commons", "care")
 NOTE_CHARACTERS_MAX = 4000
 NAME_CHARACTERS_MAX = 200
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from p2pnode.bundle import RECORDS_MAX, ProvenRecord, bundle_of, encode_bundle
 from p2pnode.consensus.format import decode_header
 from p2pnode.consensus.proof import Proof, encode_proof
 from p2pnode.consensus.rows import row_key
@@ -9,7 +10,6 @@ from p2pnode.consensus.trie import prove
 from p2pnode.core.entry import Entry
 from p2pnode.core.errors import UsageError
 from p2pnode.economy import tables
-from p2pnode.exporters.bundle import RECORDS_MAX, ProvenRecord, bundle_of, encode_bundle
 from p2pnode.local.exchange_calls import BundleFile
 from p2pnode.service.evidence import founding_of
 from p2pnode.service.history import History

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from p2pnode.core.cell import guarded, unguarded
 from p2pnode.core.errors import UsageError
 from p2pnode.exporters.calendar import write_calendar
 from p2pnode.exporters.table import NAMES, Table, read_tables, write_csv, write_parquet
-from p2pnode.importers.sheet import guarded, unguarded
 from p2pnode.service.export_tables import TABLES
 
 COLUMNS = (
