@@ -13,6 +13,7 @@ from p2pnode.service.keeping import KeepingService
 from p2pnode.service.mandates import MandatesService
 from p2pnode.service.peers import PeersService
 from p2pnode.service.proofs import ProofsService
+from p2pnode.service.sharing import SharingService
 
 __all__ = ["Context", "LiveService"]
 
@@ -26,5 +27,6 @@ class LiveService(
     PeersService,
     ProofsService,
     MandatesService,
+    SharingService,
 ):
     """One running node."""
