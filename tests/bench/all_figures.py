@@ -7,6 +7,7 @@ from tests.bench import (
     c2_snapshot,
     c3_finality,
     e1_execution,
+    m1_meters,
     n1_newcomer,
     w1_append,
     w2_catch_up,
@@ -26,5 +27,6 @@ MEASURES: Mapping[str, Callable[[Options], list[Figure]]] = {
     "c2": c2_snapshot.measure,
     "c3": c3_finality.measure,
     "e1": e1_execution.measure,
+    "m1": m1_meters.measure,
     "n1": n1_newcomer.measure,
 }
