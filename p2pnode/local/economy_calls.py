@@ -25,6 +25,8 @@ About = Literal[
     "inflows",
     "intents",
     "kinds",
+    "metered",
+    "meters",
     "loops",
     "processes",
     "promises",
