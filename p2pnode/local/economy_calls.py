@@ -21,6 +21,8 @@ About = Literal[
     "events",
     "intents",
     "kinds",
+    "metered",
+    "meters",
     "loops",
     "processes",
     "promises",
@@ -35,12 +37,15 @@ EconomyRow = dict[str, Any]
 
 
 class Recorded(TypedDict):
-    """An entry about giving or taking that is durable here. waits_for: who still has to sign, by name."""
+    """An entry about giving or taking that is durable here. waits_for: who still has to sign, by name;
+    sign_with: the command by which they do.
+    """
 
     entry: str
     group: str
     text: str
     waits_for: list[str]
+    sign_with: str
 
 
 class EconomyCalls(Protocol):
