@@ -294,8 +294,11 @@ def _columns_of(made: type[Any]) -> Callable[[Any], Any]:
 
 def _get(rows: Rows, made: type[_Row], table: str, key: bytes) -> _Row | None:
     data = rows.get(row_key(table, key))
-    if data is None:
-        return None
+    return None if data is None else row_of(made, data)
+
+
+def row_of(made: type[_Row], data: bytes) -> _Row:
+    """The row in the value of a row of this group, which is not checked again."""
     known = _known.get((made, data))
     if known is None:
         known = _row(made, codec.decode(data))

@@ -14,10 +14,11 @@ from p2pnode.local.economy_calls import About, EconomyRow, Recorded
 from p2pnode.service.context import Context
 from p2pnode.service.economy_derived import DERIVED
 from p2pnode.service.economy_export import exported
-from p2pnode.service.economy_rows import LISTS, agreement_shown
+from p2pnode.service.economy_rows import LISTS, PAGED, agreement_shown
 from p2pnode.service.evidence import row_proof
 from p2pnode.service.history import History
 from p2pnode.service.naming_economy import FORMS, agent_of, agreement_of, event_of, payload_of
+from p2pnode.service.paging import ROWS_MAX, Page, id_of_row
 from p2pnode.service.viewing import GroupView
 
 
@@ -61,9 +62,16 @@ class EconomyService:
 
         return await self.context.view(held, tell, with_facts=True)
 
-    async def economy(self, group: str, about: About, who: str | None) -> list[EconomyRow]:
+    async def economy(
+        self, group: str, about: About, who: str | None, limit: int = ROWS_MAX, after: str | None = None
+    ) -> list[EconomyRow]:
+        page = Page(limit, None if after is None else id_of_row(after))
+
         def read(view: GroupView) -> list[EconomyRow]:
-            return LISTS[about](view, None if who is None else agent_of(view, who))
+            agent_id = None if who is None else agent_of(view, who)
+            if about in PAGED:
+                return PAGED[about](view, agent_id, page)
+            return LISTS[about](view, agent_id)[:limit]
 
         return await self.context.view(self.context.held(group), read, with_facts=True)
 

@@ -128,7 +128,7 @@ class LevelTransaction(LevelQueries):
 
     def clear_state(self) -> None:
         """Make room for the rows of a snapshot."""
-        for table in ("state_row", "trie_node", "leaf", "retired"):
+        for table in ("state_row", "trie_node", "leaf", "retired", "listed"):
             self._connection.execute(f"DELETE FROM {table}")
 
     def add_links(self, blocks: Sequence[ComingBlock]) -> None:
