@@ -61,6 +61,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "promise": ("planning", "promise"),
     "claim": ("planning", "claim"),
     "agree": ("agreeing", "agree"),
+    "loops": ("looping", "loops"),
     "kind": ("planning", "kind"),
     "process": ("planning", "process"),
     "agent": ("planning", "agent"),
@@ -70,6 +71,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "import": ("importing", "importing"),
     "export": ("exporting", "exporting"),
     "config": ("node", "config"),
+    "demo": ("demo", "demo"),
 }
 """Every command, in the order of the help: its module, and there a function or a group of commands.
 
@@ -140,6 +142,7 @@ _MEANT = {
     "group": "list",
     "kind": "list",
     "log": "show",
+    "loops": "list",
     "mandate": "list",
     "members": "list",
     "claim": "list",

@@ -20,7 +20,7 @@ from p2pnode.core.ids import Lane, MemberId, did_of
 from p2pnode.governance import tables
 from p2pnode.governance.configuration import configuration_of
 from p2pnode.governance.state import PETITION_RULES, GroupState
-from p2pnode.local.service import EntryDetail, EntryRow, LogPage
+from p2pnode.local.shapes import EntryDetail, EntryRow, LogPage
 from p2pnode.plain import plain
 from p2pnode.replication.lane import LaneState
 from p2pnode.replication.run import StoredEntry

@@ -8,14 +8,19 @@ from p2pnode.economy.agreement import GIFT, Answer, Clause, Reduction, Terms
 from p2pnode.economy.agreement import Reference as AgreementReference
 from p2pnode.economy.event import Event
 from p2pnode.economy.form import Kind
+from p2pnode.economy.importing import Import
 from p2pnode.economy.judging import Attestation
-from p2pnode.economy.labels import measure_text
+from p2pnode.economy.labels import label_of_unit, measure_text
+from p2pnode.economy.loop import Answer as LoopAnswer
+from p2pnode.economy.loop import Loop
 from p2pnode.economy.measure import Measure
+from p2pnode.economy.metering import Close, Meter, Reading
 from p2pnode.economy.promising import Claim, Commitment, Intent
 from p2pnode.economy.recording import Countersignature
 from p2pnode.economy.things import Agent, Finish, Process, Spec
 
 _ID_CHARACTERS = 8
+_AMOUNTS_MAX = 4
 
 
 class Names(Protocol):
@@ -49,6 +54,21 @@ def economy_sentence(body: object, names: Names) -> str | None:
             return f"promises: {_flow(body, names)}" + _note(body.annex, names)
         case Claim():
             return f"asks {names.member_name(body.provider)} for {_what(body)}" + _note(body.annex, names)
+        case Agent():
+            name = body.name or _word(body.annex, "name", names) or "a person"
+            return f"describes {name}, outside the group"
+        case Spec():
+            return f"defines what {body.name} is"
+        case Process():
+            return f"begins {body.name}" + _note(body.annex, names)
+        case Finish():
+            return f"ends the process {_short(body.process)}"
+    return _agreed_sentence(body, names)
+
+
+def _agreed_sentence(body: object, names: Names) -> str | None:
+    """The sentence about an agreement or a loop, and about what is said of one."""
+    match body:
         case Terms():
             kind = "a gift" if body.mode == GIFT else "an agreement"
             clauses = "; ".join(_clause(clause, names) for clause in body.clauses[:3])
@@ -63,15 +83,29 @@ def economy_sentence(body: object, names: Names) -> str | None:
             )
         case AgreementReference():
             return f"ends the agreement {_short(body.agreement)}" + _note(body.annex, names)
-        case Agent():
-            name = body.name or _word(body.annex, "name", names) or "a person"
-            return f"describes {name}, outside the group"
-        case Spec():
-            return f"defines what {body.name} is"
-        case Process():
-            return f"begins {body.name}" + _note(body.annex, names)
-        case Finish():
-            return f"ends the process {_short(body.process)}"
+        case Loop():
+            amounts = [measure_text(Measure(item.amount, body.unit)) for item in body.items[:_AMOUNTS_MAX]]
+            more = ", ..." if len(body.items) > _AMOUNTS_MAX else ""
+            parts = f"{', '.join(amounts)}{more} of {len(body.items)} promises"
+            return f"proposes a loop that sets off {parts}" + _note(body.annex, names)
+        case LoopAnswer():
+            return f"{'accepts' if body.accepts else 'declines'} the loop {_short(body.loop)}" + _note(
+                body.annex, names
+            )
+    return _brought_in(body, names)
+
+
+def _brought_in(body: object, names: Names) -> str | None:
+    """The sentence about what comes from sheets and meters."""
+    match body:
+        case Import():
+            return _flow(body.event, names) + ", brought in" + _note(body.event.annex, names)
+        case Meter():
+            return f"installs the meter {body.name}: what is {body.action}d, in {label_of_unit(body.unit)}"
+        case Reading():
+            return f"reads {len(body.readings)} intervals of the meter {_short(body.meter)}"
+        case Close():
+            return f"closes the meter {_short(body.meter)}"
     return None
 
 

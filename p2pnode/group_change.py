@@ -139,7 +139,7 @@ class Change:
         if run.rows[-1].seq - held <= room:
             return room
         named = self.waited_for()
-        ordered = self.log.chain.named(run.author, run.lane) - held
+        ordered = self.log.chain.bodies.named(run.author, run.lane) - held
         return max([room, ordered, *(row.seq - held for row in run.rows if row.id in named)])
 
     def waited_for(self) -> frozenset[bytes]:

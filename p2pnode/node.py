@@ -351,7 +351,7 @@ class Node:
         effects: list[Effect] = []
         with log.change() as change:
             answers = [self._receive(change, event, now_ms) for event in events]
-        if log.chain.take_named():
+        if log.chain.bodies.take_named():
             effects.append(Regrouped(log.group, log.state, log.frontier.epoch))
         for event, answer in zip(events, answers, strict=True):
             effects.append(Reply(event.request, answer))
@@ -441,7 +441,7 @@ class Node:
         if log is None:
             return [Reply(event.request, 0)]
         kept = 0
-        bodies = log.chain.bodies_wanted
+        bodies = log.chain.bodies.wanted
         with log.change(durable=False) as change:
             headers = [log.chain.take_header(annex) for annex in event.annexes]
             for annex in event.annexes:
@@ -464,7 +464,7 @@ class Node:
             effects += self.effects_of(log, change)
         for body in came:
             log.chain.take_body(body)
-        if log.chain.take_named():
+        if log.chain.bodies.take_named():
             # What a block names is taken now, so it may be asked for again.
             effects.append(Regrouped(log.group, log.state, log.frontier.epoch))
         return effects

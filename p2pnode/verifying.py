@@ -9,7 +9,7 @@ from p2pnode.core.crypto import ZERO_HASH, is_signed, sha256
 from p2pnode.core.entry import ENTRY_TAG, Header, check_payload, decode_header
 from p2pnode.core.errors import FormatError
 from p2pnode.core.limits import AUTHENTIC_STEPS_MAX, SEQ_MAX
-from p2pnode.local.service import Damage
+from p2pnode.local.shapes import Damage
 from p2pnode.replication.lane import LaneState
 from p2pnode.replication.run import StoredEntry
 from p2pnode.store.group_file import GroupQueries

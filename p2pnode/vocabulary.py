@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from p2pnode.consensus import convocation
@@ -23,6 +24,8 @@ from p2pnode.economy.batch import BATCH_TYPE, Batch
 from p2pnode.economy.economy_types import BATCHED_TYPES, ECONOMY_TYPES, PATIENT_ECONOMY_TYPES
 from p2pnode.economy.judging import DISPUTE_SUBJECT, carry_out_dispute
 from p2pnode.economy.record import NOT_BATCHED_RULE
+from p2pnode.economy.settling import settle
+from p2pnode.economy.sharing import DISTRIBUTE_SUBJECT, carry_out_run, open_run
 from p2pnode.governance import end_of_block, epoch_key, executing, founding, sealed
 from p2pnode.governance.carrying_out import apply_decision
 from p2pnode.governance.deciding import close_due
@@ -30,16 +33,36 @@ from p2pnode.governance.deciding_types import DECIDING_TYPES, PATIENT_TYPES
 from p2pnode.governance.epoch_key import EPOCH_KEY_TYPE
 from p2pnode.governance.keys import exec_seal
 from p2pnode.governance.member_types import MEMBER_TYPES
+from p2pnode.governance.proposal import OPEN_TYPE, decode_open, execute_open, present_member
 from p2pnode.governance.sealed import SEALED_TYPE
 
 _LOCAL = frozenset({Lane.LOCAL.value})
 _VOTES = frozenset({Lane.VOTES.value})
 _FACTS = frozenset({Lane.LOCAL.value, Lane.OPEN.value})
 
+
+def _open(state: State, entry: Entry, context: BlockContext) -> str | None:
+    """Open a proposal; what has to hold of the economy is the economy's."""
+    said = decode_open(entry.payload or b"")
+    if said.subject != DISTRIBUTE_SUBJECT:
+        return execute_open(state, entry, context)
+    attempt = state.overlay()
+    rule = execute_open(attempt, entry, context)
+    author = present_member(state, entry.author)
+    if rule is None and author is not None:
+        try:
+            rule = open_run(attempt, context, entry.id, author, said.body)
+        except FormatError as error:
+            rule = error.rule
+    if rule is None:
+        state.apply(attempt.changes())
+    return rule
+
+
 ENTRY_TYPES: tuple[EntryType, ...] = (
     EntryType(FOUNDING_TYPE, _LOCAL, founding.decode, governed=True),
     *MEMBER_TYPES,
-    *DECIDING_TYPES,
+    *(replace(one, execute=_open) if one.name == OPEN_TYPE else one for one in DECIDING_TYPES),
     EntryType(ACK_TYPE, _LOCAL, acknowledgement.decode),
     EntryType(SEALED_TYPE, _FACTS, sealed.decode, execute=sealed.execute),
     EntryType(EPOCH_KEY_TYPE, _LOCAL, epoch_key.decode, execute=epoch_key.execute),
@@ -100,16 +123,19 @@ def end_block(state: State, context: BlockContext) -> tuple[Outcome, ...]:
 
 def _close_due(state: State, context: BlockContext) -> None:
     close_due(state, context, _apply)
+    settle(state, context)
 
 
-def _apply(state: State, context: BlockContext, subject: str, body: Value) -> str | None:
+def _apply(state: State, context: BlockContext, proposal_id: bytes, subject: str, body: Value) -> str | None:
     """Carry out a decision; what it does to the economy is the economy's."""
-    if subject == DISPUTE_SUBJECT:
-        try:
+    try:
+        if subject == DISPUTE_SUBJECT:
             return carry_out_dispute(state, context, body)
-        except FormatError as error:
-            return error.rule
-    return apply_decision(state, context, subject, body)
+        if subject == DISTRIBUTE_SUBJECT:
+            return carry_out_run(state, context, proposal_id)
+    except FormatError as error:
+        return error.rule
+    return apply_decision(state, context, proposal_id, subject, body)
 
 
 BLOCK_RULES = BlockRules(exec_seal, execute_entry, end_block)

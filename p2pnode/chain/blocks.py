@@ -86,7 +86,7 @@ class Blocks:
         proposed = self._proposed.get(block_id)
         if proposed is None:
             return "unknown"
-        if proposed.fault is None and proposed.made is None:
+        if proposed.fault is None and proposed.made is None and not proposed.is_later:
             self._judge(proposed)
         if proposed.fault is not None:
             return "invalid"

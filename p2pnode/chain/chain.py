@@ -13,25 +13,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from p2pnode.chain.blocks import Blocks
+from p2pnode.chain.bodies import Bodies
 from p2pnode.chain.company import Company
-from p2pnode.chain.convening import suspension
 from p2pnode.chain.judging import Made
-from p2pnode.chain.saying import Saying, heights_of
+from p2pnode.chain.listening import Listening
+from p2pnode.chain.own_words import OwnWords
+from p2pnode.chain.saying import Saying
 from p2pnode.chain.schism import SETTING, PastVotes, decode_found, found_among
-from p2pnode.chain.showing import PAST_HEIGHTS_MAX, Showing, items_showing, votes_shown
+from p2pnode.chain.showing import Showing, items_showing, votes_shown
 from p2pnode.chain.step import Final, Step
 from p2pnode.chain.stored import recent_signers, statement_of
 from p2pnode.consensus.block import Tip
-from p2pnode.consensus.certificate import assemble, check_certificate, convocation_of
+from p2pnode.consensus.certificate import assemble, convocation_of
 from p2pnode.consensus.convening import is_closing_shown
 from p2pnode.consensus.convocation import (
     CLOSE_TYPE,
-    ROLL_TYPE,
     Closing,
     RollAnswer,
-    encode_closing,
-    encode_roll,
-    sign_closing,
 )
 from p2pnode.consensus.format import (
     CERTIFICATE_TYPE,
@@ -42,15 +40,9 @@ from p2pnode.consensus.format import (
     CutEntry,
     Proposal,
     Vote,
-    body_named,
-    decode_body,
     decode_certificate,
     decode_header,
-    encode_header,
-    encode_proposal,
-    encode_votes,
     is_vote_said,
-    sign_vote,
 )
 from p2pnode.consensus.height import (
     Action,
@@ -68,12 +60,7 @@ from p2pnode.consensus.rules import SECOND_ATTEMPT
 from p2pnode.core.crypto import sha256
 from p2pnode.core.errors import FormatError
 from p2pnode.core.events import Item
-from p2pnode.core.ids import Lane
 from p2pnode.governance import tables
-from p2pnode.replication.run import stored_header
-
-CERTIFICATES_MAX = 16
-"""Certificates kept of one height before it is reached; they differ only in who signed."""
 
 if TYPE_CHECKING:
     from p2pnode.group_log import GroupLog
@@ -91,18 +78,15 @@ class Chain:
         self._is_signing = False
         self._voted_by = voted_by
         self._now: list[Saying] = []
-        self._heard: dict[int, int] = {}
         self._said: dict[int, list[Saying]] = {}
-        self._heights: dict[int, list[tuple[int, int]]] = {}
-        self.bodies_wanted: set[bytes] = set()
-        self._named: dict[tuple[bytes, int], int] = {}
-        self._has_named = False
-        self._certificates: dict[int, dict[bytes, Certificate]] = {}
+        self._listening = Listening(log)
+        self.bodies = Bodies(log.file)
         self._headers_asked: dict[bytes, None] = {}
         self._past = PastVotes(log.file.chain)
         self._showing = Showing(log)
         self.schism = decode_found(log.file.setting(SETTING))
         self._has_told_schism = False
+        self.has_told_rules = False
         self.asked: AskToClose | None = None
         self.company = Company(log.key.public)
         self._begin()
@@ -121,7 +105,6 @@ class Chain:
         self._members = {key: member for member, key in tip.configuration.voters} | self._speakers
         self._signers = {member: signer for signer, (member, _) in enumerate(tip.configuration.voters)}
         speaks = log.key.public in self._speakers
-        self._statement = statement_of(log.file, log.state.rows, log.key.public) if speaks else None
         lost = frozenset(self._speakers.values())
         own = self._members.get(log.key.public)
         # Whose old device is here is not lost, but leaves the second attempt to the new one (J20).
@@ -129,7 +112,6 @@ class Chain:
         self._votes_heard: set[tuple[bytes, Vote]] = set()
         self.is_stirred = True
         self.asked = None
-        self._proposing: Propose | None = None
         # A voter that goes on after a restart has waited since it first spoke at this height.
         since = [saying.time_ms for saying in self._now if saying.author == log.key.public]
         self.height = Height(
@@ -144,6 +126,8 @@ class Chain:
             began_ms=min(since, default=None),
             delta_ms=1000 * tables.charter(log.file.chain).delta_seconds,
         )
+        statement = statement_of(log.file, log.state.rows, log.key.public) if speaks else None
+        self._own_words = OwnWords(log, tip, self.blocks, self.height, statement)
         for saying in self._now:
             self._take(saying)
 
@@ -162,28 +146,14 @@ class Chain:
 
     def hear(self, numbers: Iterable[int]) -> None:
         """Read what is new in some lanes, as far as they are lanes of votes."""
-        for number in numbers:
-            lane = self._log.lanes[number]
-            if lane.lane != Lane.VOTES:
-                continue
-            first = self._heard.get(number, lane.decided) + 1
-            for seq, stored in enumerate(self._log.file.entries(number, first, lane.last_usable), first):
-                header = stored_header(stored.header)
-                self._hear(
-                    number, seq, Saying(lane.author, header.type, header.time_ms, stored.payload or b"")
-                )
-                self._heard[number] = seq
-                self.is_stirred = True
+        for saying, heights in self._listening.new(numbers):
+            self._hear(saying, heights)
+            self.is_stirred = True
 
-    def _hear(self, number: int, seq: int, saying: Saying) -> None:
+    def _hear(self, saying: Saying, heights: list[int]) -> None:
         """Take one entry at the heights that it speaks of; what is malformed or over counts for nothing."""
-        heights = heights_of(saying)
         if saying.type == PROPOSAL_TYPE and heights and heights[0] > self.tip.height:
             self._want_body(saying)
-        last = max(heights, default=0)
-        # What was shown is read again after a restart, so that nobody shows it twice.
-        last += PAST_HEIGHTS_MAX if saying.type in (CERTIFICATE_TYPE, CLOSE_TYPE) else 0
-        self._heights.setdefault(number, []).append((seq, last))
         for height in heights:
             if height == self.tip.height + 1:
                 self._now.append(saying)
@@ -195,47 +165,21 @@ class Chain:
 
     def _want_body(self, saying: Saying) -> None:
         """Look at the body of a proposed block, now or when it comes."""
-        body_hash = body_named(saying.payload)
-        if body_hash is None or saying.author not in self._members:
-            return
-        held = self._log.file.annexes([body_hash])
-        if held:
-            self.take_body(held[0])
-        else:
-            self.bodies_wanted.add(body_hash)
+        held = self.bodies.want(saying.payload) if saying.author in self._members else None
+        if held is not None:
+            self.take_body(held)
 
     def take_body(self, body: bytes) -> None:
-        """Note what a proposed block names: it is fetched whatever quota its author has (J16)."""
-        self.bodies_wanted.discard(sha256(body))
+        """Note what a proposed block names and which block its certificate makes final."""
         self.is_stirred = True
-        try:
-            decoded = decode_body(body)
-        except FormatError:
-            return
-        self._keep_certificate(decoded.parent)
-        for entry in decoded.cut:
-            key = (entry.key, entry.lane)
-            if entry.seq > self._named.get(key, -1):
-                self._named[key] = entry.seq
-                self._has_named = True
-
-    def take_named(self) -> bool:
-        """Whether bodies of blocks have named more since this was asked last."""
-        has_named, self._has_named = self._has_named, False
-        return has_named
+        self._keep_certificate(self.bodies.take(body))
 
     def _keep_certificate(self, certificate: Certificate | None) -> None:
         """Keep the certificate inside a block: it says of some block that it is final."""
         if certificate is not None and certificate.height <= self.tip.height:
             self.schism = self.schism or self._past.take_certificate(self.tip.group, certificate)
         elif certificate is not None:
-            known = self._certificates.setdefault(certificate.height, {})
-            if len(known) < CERTIFICATES_MAX:
-                known.setdefault(certificate.hash, certificate)
-
-    def named(self, author: bytes, lane: int) -> int:
-        """The last seq of a lane that a block of the group's voters names, -1 for none."""
-        return self._named.get((author, lane), -1)
+            self.bodies.keep(certificate)
 
     def _take_past(self, saying: Saying, height: int) -> None:
         """Look at votes for a height that is final here: they may make another block final too."""
@@ -308,16 +252,6 @@ class Chain:
             self._votes_heard.add((key, vote))
             self.height.add_vote(member, vote)
 
-    def _votes_over(self, height: int) -> dict[int, int]:
-        """Up to where lanes of votes speak of nothing above a height: what need not be read again."""
-        over: dict[int, int] = {}
-        for number, heights in self._heights.items():
-            for seq, last in heights:
-                if last > height:
-                    break
-                over[number] = seq
-        return over
-
     # ---- what follows
 
     def step(self, now_ms: int, reachable: Collection[bytes], *, may_sign: bool) -> Step:
@@ -341,9 +275,7 @@ class Chain:
         self._recall_headers()
         members = sorted(self._members[key] for key in self._members if key in reachable)
         step = Step()
-        if self._proposing is not None and not self.blocks.is_making:
-            asked, self._proposing = self._proposing, None
-            step.items += self.propose(asked)
+        step.items += self._own_words.propose_made()
         heard_at_ms = self.company.heard_at_ms(now_ms, self.height.delta_ms)
         for action in self.height.step(now_ms, members, self.blocks, heard_at_ms=heard_at_ms):
             self._act(action, step)
@@ -374,16 +306,15 @@ class Chain:
             case AskToClose():
                 self.asked = step.asks = action
             case Cast():
-                step.votes.append(self._sign(action))
-            case Propose(attempt, _, _, None) if attempt == SECOND_ATTEMPT and self._suspension():
-                step.suspension, step.fresh = self._suspension(), action
+                step.votes.append(self._own_words.sign(action))
+            case Propose(attempt, _, _, None) if attempt == SECOND_ATTEMPT and self._own_words.suspension():
+                step.suspension, step.fresh = self._own_words.suspension(), action
             case Propose():
                 step.items += self.propose(action)
             case Roll():
-                payload = encode_roll(RollAnswer(self.tip.height + 1))
-                step.items.append(Item(ROLL_TYPE, payload, lane=Lane.VOTES.value))
+                step.items.append(self._own_words.roll())
             case Close():
-                step.items.append(self._close(action))
+                step.items.append(self._own_words.close(action))
 
     def _look_ahead(self, step: Step) -> None:
         """Complete a step that makes nothing final."""
@@ -397,18 +328,14 @@ class Chain:
         if not step.proofs:
             step.follow = self._named_beyond()
         if step.votes:
-            # Whoever cannot read the proposal, because it lies beyond a fork, asks voters for the header.
-            made = [self.blocks.made(vote.block) for vote in step.votes if vote.kind == "N"]
-            headers = tuple(encode_header(item.header) for item in made if item is not None)
-            payload = encode_votes(step.votes)
-            step.items.append(Item(VOTE_TYPE, payload, lane=Lane.VOTES.value, annexes=headers))
+            step.items.append(self._own_words.votes(step.votes))
 
     def _named_beyond(self) -> tuple[CutEntry, ...]:
         """The branches to follow: of the first block with a quorum behind it, or else those that a quorum
         acknowledged (E3, E4). Whoever could judge that block shows them to those who cannot yet."""
         if not self._log.fork_seqs:
             return ()
-        certified = [certificate.block for certificate in self._certified()]
+        certified = [certificate.block for certificate in self.bodies.certified(self.tip)]
         for block in [*certified, *self.height.backed]:
             places = self.blocks.beyond_forks(block)
             if places or self.blocks.made(block) is not None:
@@ -416,19 +343,6 @@ class Chain:
         # Only who votes and proposes by it: acknowledgements may turn out to lie beyond forks themselves.
         is_voter = self._is_signing and self._log.key.public in self._members
         return self.blocks.acknowledged_beyond() if is_voter else ()
-
-    def _sign(self, action: Cast) -> Vote:
-        unsigned = Vote(
-            self.tip.height + 1, action.attempt, action.view, action.kind, action.block, bytes(64)
-        )
-        epoch = self.tip.configuration.epoch
-        signature = self._own_word + sign_vote(self._log.key, self.tip.group, epoch, unsigned)
-        return replace(unsigned, signature=signature)
-
-    @property
-    def _own_word(self) -> bytes:
-        """What goes before own signatures: the statement by which this device speaks for a lost voter."""
-        return b"" if self._statement is None else self._statement.encoded
 
     def _stopped(self, *, may_sign: bool) -> Step:
         """Nothing is ordered any more; it is told once, to those at this node and to the other members."""
@@ -443,43 +357,9 @@ class Chain:
         self.wake_at_ms = None
         return step
 
-    def _suspension(self) -> Item | None:
-        """What to write before a fresh block of the second attempt, unless it is there already.
-
-        A device that is not known yet writes nothing that could be ordered (J20).
-        """
-        if self.blocks.has_suspension or self._statement is not None:
-            return None
-        return suspension(self.height)
-
     def propose(self, action: Propose) -> list[Item]:
         """The entry by which a block is put to the vote, made now where it is to be a fresh one."""
-        made = self.blocks.make() if action.block is None else self.blocks.made(action.block)
-        if made is None:
-            self._proposing = action if action.block is None and self.blocks.is_busy else None
-            return []
-        header, annexes = (encode_header(made.header), (made.body,)) if action.block is None else (b"", ())
-        proposal = Proposal(
-            made.header.height,
-            action.attempt,
-            action.view,
-            action.justifying_view,
-            made.header.id,
-            header,
-            (),
-        )
-        return [Item(PROPOSAL_TYPE, encode_proposal(proposal), lane=Lane.VOTES.value, annexes=annexes)]
-
-    def _close(self, action: Close) -> Item:
-        tip = self.tip
-        certificate = None
-        if action.lock is not None:
-            certificate = assemble(
-                tip.configuration, action.votes, "N", action.lock.view, 0, action.lock.block
-            )
-        closing = sign_closing(self._log.key, tip.group, tip.configuration.epoch, tip.height + 1, certificate)
-        closing = replace(closing, signature=self._own_word + closing.signature)
-        return Item(CLOSE_TYPE, encode_closing(closing), lane=Lane.VOTES.value)
+        return self._own_words.propose(action)
 
     def _final(self, action: Commit) -> Final | None:
         made = self.blocks.made(action.block)
@@ -500,31 +380,13 @@ class Chain:
             convocation = convocation_of(configuration, closes)
             if convocation is None:
                 return None
-        over = self._votes_over(made.header.height)
+        over = self._listening.over(made.header.height)
         return Final(made, certificate, configuration, over, convocation)
 
     # ---- certificates inside later blocks
 
-    def _certified(self) -> list[Certificate]:
-        """Certificates inside proposed blocks above that make a block of this height final.
-
-        Whoever cannot read the votes themselves, because a voter's lane of votes ended at a fork before them,
-        follows by these (E3).
-        """
-        tip, good = self.tip, []
-        for key, certificate in list(self._certificates.get(tip.height + 1, {}).items()):
-            try:
-                check_certificate(
-                    certificate, tip.configuration, tip.group, tip.configuration.epoch, certificate.block
-                )
-            except FormatError:
-                del self._certificates[tip.height + 1][key]
-            else:
-                good.append(certificate)
-        return good
-
     def _final_by_certificate(self) -> Final | None:
-        for certificate in self._certified():
+        for certificate in self.bodies.certified(self.tip):
             if self.blocks.verdict(certificate.block, is_fresh=False) == "valid":
                 made = self.blocks.made(certificate.block)
                 final = None if made is None else self._final_of(made, certificate)
@@ -538,7 +400,7 @@ class Chain:
         A proposal beyond a fork may never be read either, so notarized blocks are among them then.
         """
         backed = self.height.backed if self._showing.forked else ()
-        blocks = [*(certificate.block for certificate in self._certified()), *backed]
+        blocks = [*(certificate.block for certificate in self.bodies.certified(self.tip)), *backed]
         return tuple(block for block in dict.fromkeys(blocks) if not self.blocks.knows(block))
 
     def _recall_headers(self) -> None:
@@ -553,7 +415,7 @@ class Chain:
         if not self._showing.forked:
             return []
         lacking = [item for item in self.blocks.bodies_wanted if not self._log.file.annexes([item])]
-        self.bodies_wanted.update(lacking)
+        self.bodies.wanted.update(lacking)
         return lacking
 
     def take_header(self, encoded: bytes) -> bytes | None:
@@ -587,10 +449,7 @@ class Chain:
         self._voted_by = self.tip.configuration
         self.tip = tip
         self.is_stirred = True
-        for certificate in self._certificates.pop(tip.height, {}).values():
+        for certificate in self.bodies.pop(tip.height):
             self._keep_certificate(certificate)
-        self._heights = {
-            number: [(seq, last) for seq, last in heights if last > tip.height]
-            for number, heights in self._heights.items()
-        }
+        self._listening.forget_below(tip.height)
         self._begin()

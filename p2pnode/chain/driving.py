@@ -124,6 +124,13 @@ def _told(log: GroupLog, step: Step) -> list[Effect]:
             "silent": ",".join(member.hex() for member in step.asks.silent),
         }
         effects.append(Alert("convocation.asked", message, facts))
+    if log.chain.blocks.has_later_rules and not log.chain.has_told_rules:
+        log.chain.has_told_rules = True
+        message = (
+            "the group follows rules that this version of the program does not know: this node keeps what is"
+            " written, passes it on and writes, but does not vote and shows what was decided before only"
+        )
+        effects.append(Alert("rules.later", message, {"group": log.group.hex()}))
     if step.schism is not None:
         message = (
             "two different blocks of one height are final: nothing is ordered any more until the members have"

@@ -31,7 +31,7 @@ from p2pnode.consensus.format import BlockHeader, Body, Configuration, CutEntry,
 from p2pnode.consensus.slices import SLICE_ENTRIES, Slices
 from p2pnode.consensus.trie import TrieChange
 from p2pnode.core.errors import FormatError
-from p2pnode.governance.executing import LaterRules
+from p2pnode.governance.executing import LaterRules, knows_rules
 from p2pnode.governance.voters import suspended_in
 from p2pnode.replication.fork import check_fork_proof
 
@@ -62,19 +62,21 @@ class Made(NamedTuple):
 class Proposed:
     """A block that somebody put to the vote.
 
-    Shapes: fault is the rule it breaks; made is None until it was judged.
+    Shapes: fault is the rule it breaks; made is None until it was judged; is_later says that only a later
+    version of the program can judge it (J6).
     """
 
     header: BlockHeader
     fault: str | None = None
     made: Made | None = None
+    is_later: bool = False
 
 
 class Judging:
     """What is made and judged at one height.
 
-    Shapes: proofs are of forks that a block shows and that are not known here yet; has_later_rules: the next
-    block lets the group follow rules that this program does not know.
+    Shapes: proofs are of forks that a block shows and that are not known here yet; has_later_rules: the group
+    follows rules that this program does not know, or does so from the next block on.
     """
 
     def __init__(
@@ -87,7 +89,7 @@ class Judging:
         self._reasons = reasons
         self._proofs_shown: dict[bytes, None] = {}
         self.proofs: list[bytes] = []
-        self.has_later_rules = False
+        self.has_later_rules = not knows_rules(log.file.chain)
 
     def show_again(self) -> None:
         """Show proofs of forks again: what is known of forks has changed."""
@@ -140,7 +142,7 @@ class Judging:
         except FormatError as error:
             proposed.fault = error.rule
         except LaterRules:
-            self.has_later_rules = True  # whoever upgrades judges it then (J6)
+            self.has_later_rules = proposed.is_later = True  # whoever upgrades judges it then (J6)
 
     def _body_fault(self, header: BlockHeader, body: Body) -> str | None:
         """The rule that a body breaks without its entries. Errors: FormatError certificate.*, fork.*."""

@@ -54,7 +54,8 @@ def take(node: Node, event: LevelAsked | LevelAnswered, now_ms: int) -> list[Eff
 
 def _next(log: GroupLog, *, has_moved: bool) -> Next:
     wanted = log.level.snapshot_wanted() or replaying.blocks_wanted(log)
-    is_busy = bool(wanted) or (log.level.replayed is not None and log.level.difference is None)
+    stands = log.level.difference is not None or log.level.has_later_rules
+    is_busy = bool(wanted) or (log.level.replayed is not None and not stands)
     return Next(wanted, is_busy, has_moved)
 
 

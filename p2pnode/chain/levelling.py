@@ -110,6 +110,9 @@ class Level:
         self._reader: SnapshotReader | None = None
         self.sent: dict[int, Sent] = {}
         self.resting_until_ms = 0
+        self.has_later_rules = False
+        """Whether history goes on by rules that this program does not know, and so waits for an upgrade."""
+
         self.read_again()
 
     def read_again(self) -> None:

@@ -24,6 +24,7 @@ from p2pnode.core.crypto import sha256
 from p2pnode.core.errors import FormatError
 from p2pnode.core.events import Alert, Effect, Penalize
 from p2pnode.governance import tables
+from p2pnode.governance.executing import LaterRules
 from p2pnode.replication.fork import check_fork_proof
 from p2pnode.replication.level import BlocksWanted, SentBlock
 
@@ -39,19 +40,23 @@ KEYS_TOLD_MAX = 8
 def blocks_wanted(log: GroupLog) -> BlocksWanted | None:
     """The blocks that are to be run next and are not here."""
     replayed = log.level.replayed
-    if replayed is None or log.level.difference is not None or replayed + 1 in log.level.sent:
+    if replayed is None or not _may_run(log) or replayed + 1 in log.level.sent:
         return None
     return BlocksWanted(replayed + 1, log.level.snapshot)
 
 
+def _may_run(log: GroupLog) -> bool:
+    return log.level.difference is None and not log.level.has_later_rules
+
+
 def step(change: Change) -> list[Effect] | None:
-    """Run the next block again; None while something of it is still on its way.
+    """Run the next block again; None while something of it is still on its way, or it takes a later program.
 
     A block that is none of this group's is dropped, and whoever sent it is to blame.
     """
     log = change.log
     replayed = log.level.replayed
-    if replayed is None or log.level.difference is not None:
+    if replayed is None or not _may_run(log):
         return None
     if replayed >= log.level.snapshot:
         levelling.end_replay(change)
@@ -73,7 +78,11 @@ def step(change: Change) -> list[Effect] | None:
     found = _entries(change, chain, tip, body)
     if found is None:
         return None
-    ran = run_block(chain, tip, voted_by, body, found, final.header.time_ms)
+    try:
+        ran = run_block(chain, tip, voted_by, body, found, final.header.time_ms)
+    except LaterRules:
+        log.level.has_later_rules = True
+        return None
     del log.level.sent[replayed + 1]
     rule = roots_fault(final.header, ran.roots)
     if rule is not None:

@@ -19,6 +19,7 @@ from p2pnode.consensus.rows import Rows, State
 from p2pnode.consensus.slices import SLICE_STEPS, Slices, finish
 from p2pnode.consensus.trie import TrieChange, update
 from p2pnode.governance.configuration import configuration_of
+from p2pnode.governance.executing import check_rules
 from p2pnode.replication.fork import check_fork_proof
 from p2pnode.store.chain_tables import ChainQueries
 from p2pnode.vocabulary import BLOCK_RULES
@@ -55,7 +56,10 @@ def run_block(
     found: Sequence[Found],
     time_ms: int,
 ) -> Ran:
-    """Run a block on the rows of the tip. Shapes: voted_by are those who decided about the tip."""
+    """Run a block on the rows of the tip. Shapes: voted_by are those who decided about the tip.
+
+    Errors: LaterRules.
+    """
     return finish(running(rows, tip, voted_by, body, found, time_ms))
 
 
@@ -67,7 +71,8 @@ def running(
     found: Sequence[Found],
     time_ms: int,
 ) -> Slices[Ran]:
-    """The same in slices (J30)."""
+    """The same in slices (J30). Errors: LaterRules, also where a snapshot brought a state of later rules."""
+    check_rules(rows)
     by_id = {item.candidate.id: item for item in found}
     candidates = yield from ordering([item.candidate for item in found], tip.id)
     ordered = tuple(by_id[candidate.id] for candidate in candidates)

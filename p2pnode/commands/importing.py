@@ -13,7 +13,7 @@ from p2pnode.commands.terminal import Progress, counted, progress, say
 from p2pnode.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from p2pnode.local.service import GitClaim
+    from p2pnode.local.shapes import GitClaim
 
 importing = typer.Typer(help="Bring in what you already have.", no_args_is_help=True)
 

@@ -17,8 +17,8 @@ from p2pnode.consensus.slices import SLICE_STEPS, Slices, finish
 from p2pnode.core.crypto import sha256
 
 PAYLOAD_BYTES_MAX = 4 * 1024 * 1024
-"""Payloads that one block orders at most: a phone has to read and execute them to vote, and in batches these are
-some ten thousand records.
+"""Payloads that one block orders at most: a phone has to read and execute them to vote, and in batches these
+are some ten thousand records.
 """
 
 AUTHOR_SHARE = 4

@@ -19,6 +19,12 @@ def kind_of(rows: Rows, agent_id: bytes, context: BlockContext) -> str | None:
     return None if tables.agent(rows, agent_id) is None else OUTSIDE
 
 
+def is_former(rows: Rows, agent_id: bytes) -> bool:
+    """Whether an id is that of somebody who was a member and is none now."""
+    row = members.member(rows, agent_id)
+    return row is not None and row.status in ("left", "removed")
+
+
 def is_present(rows: Rows, agent_id: bytes) -> bool:
     """Whether an id is that of a present member, who can sign."""
     row = members.member(rows, agent_id)

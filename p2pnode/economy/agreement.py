@@ -15,7 +15,7 @@ from p2pnode.core.crypto import tagged_hash
 from p2pnode.core.errors import FormatError
 from p2pnode.core.fields import Fields
 from p2pnode.core.limits import PAYLOAD_BYTES_MAX
-from p2pnode.economy import form, tables
+from p2pnode.economy import agents, form, tables
 from p2pnode.economy.actions import FLOWING
 from p2pnode.economy.event import check_quantities
 from p2pnode.economy.form import Form, Kind
@@ -101,8 +101,10 @@ class Terms:
     """What all parties sign.
 
     Shapes: parties are member ids, ascending; tolerance is by which part a clause may be missed or exceeded;
-    shared_risk by which part a provider may give less when a harvest fails, without owing it. Units: ms;
-    answer_until_ms is judged by the time of the block that orders an answer.
+    shared_risk by which part a provider may give less when a harvest fails, without owing it; replaces names
+    an agreement that is closed when this one is in force: its parties sign too, so parties and terms change
+    only by all. Units: ms; answer_until_ms is judged by the time of the block that orders an answer; the
+    first block after end_ms closes it.
     """
 
     name: str
@@ -113,6 +115,7 @@ class Terms:
     annex: bytes | None = None
     end_ms: int | None = None
     limits: tuple[Limit, ...] = ()
+    replaces: bytes | None = None
     review_ms: int | None = None
     shared_risk: Part | None = None
     tolerance: Part | None = None
@@ -125,11 +128,12 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A party's yes or no. Shapes: terms is the hash of what it read."""
+    """A party's yes or no. Shapes: terms is the hash of what it read; annex holds the reason."""
 
     agreement: bytes
     terms: bytes
     accepts: bool
+    annex: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +255,7 @@ TERMS: Form[Terms] = Form(
         "annex": form.an_id,
         "end_ms": form.a_time,
         "limits": _limits,
+        "replaces": form.an_id,
         "review_ms": form.a_time,
         "shared_risk": _part,
         "tolerance": _part,
@@ -259,7 +264,10 @@ TERMS: Form[Terms] = Form(
     PAYLOAD_BYTES_MAX,
 )
 ANSWER: Form[Answer] = Form(
-    "agreement", Answer, {"accepts": _bool, "agreement": form.an_id, "terms": form.an_id}
+    "agreement",
+    Answer,
+    {"accepts": _bool, "agreement": form.an_id, "terms": form.an_id},
+    {"annex": form.an_id},
 )
 WITHDRAW: Form[Reference] = Form("agreement", Reference, {"agreement": form.an_id}, {"annex": form.an_id})
 CLOSE: Form[Reference] = WITHDRAW
@@ -278,8 +286,8 @@ REDUCE: Form[Reduction] = Form(
 class AgreementRow:
     """An agreement, proposed or in force or over.
 
-    Shapes: signers are the parties who accepted, ascending; closed_by is who ended it. Units: times are those
-    of blocks.
+    Shapes: signers are those who accepted, ascending; ended_by is who ended it, None where its end had come;
+    annex holds their words. Units: times are those of blocks.
     """
 
     status: str
@@ -290,6 +298,7 @@ class AgreementRow:
     accepted_ms: int | None = None
     ended_ms: int | None = None
     ended_by: bytes | None = None
+    annex: bytes | None = None
 
     @property
     def terms(self) -> Terms:
@@ -333,3 +342,15 @@ def status_at(row: AgreementRow, time_ms: int) -> str:
     """The state of an agreement at a time: one that nobody answered in time is over by itself."""
     is_late = row.status == PROPOSED and time_ms > row.terms.answer_until_ms
     return EXPIRED if is_late else row.status
+
+
+def signers_needed(rows: Rows, terms: Terms) -> tuple[bytes, ...]:
+    """Who has to sign terms, ascending: the parties, and those of an agreement in force that they replace.
+
+    Shapes: a party of the replaced one that has left the group is not waited for.
+    """
+    replaced = None if terms.replaces is None else agreement(rows, terms.replaces)
+    if replaced is None or replaced.status != ACCEPTED:
+        return terms.parties
+    leaving = [party for party in replaced.terms.parties if agents.is_present(rows, party)]
+    return tuple(sorted({*terms.parties, *leaving}))

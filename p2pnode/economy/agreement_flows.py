@@ -73,27 +73,27 @@ def note_flow(
     terms = row.terms
     if terms.mode != RECIPROCAL:
         return None
+    is_frozen = False
     for party, given, taken in ((provider, flow.amount, ZERO), (receiver, ZERO, flow.amount)):
         key = row_key("agreement_flow", agreement_id, party, flow.unit.encode("ascii"))
         before = read(state, key) or [list(ZERO), list(ZERO)]
         after = add((before[0][0], before[0][1]), given), add((before[1][0], before[1][1]), taken)
         write(state, key, [list(after[0]), list(after[1])])
-        if not is_less(flow.amount, ZERO) and _is_beyond(terms, party, flow.unit, *after):
-            return FROZEN_RULE
-    return None
+        # Both sides are counted before the answer: who does not ask about limits goes on.
+        lean = add(after[0], negated(after[1]))
+        is_frozen = is_frozen or is_beyond(
+            terms, party, Measure(lean, flow.unit), is_giving=party == provider
+        )
+    return FROZEN_RULE if is_frozen and not is_less(flow.amount, ZERO) else None
 
 
-def _is_beyond(terms: Terms, party: bytes, unit: str, given: Amount, taken: Amount) -> bool:
-    lean = add(given, negated(taken))
+def is_beyond(terms: Terms, party: bytes, lean: Measure, *, is_giving: bool) -> bool:
+    """Whether a party that gives has given too far beyond what it took, or one that takes has taken too far.
+
+    Shapes: lean is what was given less what was taken. Who leans to one side may always go to the other.
+    """
     for limit in terms.limits:
-        if limit.party != party:
-            continue
-        if limit.given is not None and limit.given.unit == unit and is_less(limit.given.amount, lean):
-            return True
-        if (
-            limit.taken is not None
-            and limit.taken.unit == unit
-            and is_less(limit.taken.amount, negated(lean))
-        ):
-            return True
+        side = limit.given if is_giving else limit.taken
+        if limit.party == party and side is not None and side.unit == lean.unit:
+            return is_less(side.amount, lean.amount if is_giving else negated(lean.amount))
     return False

@@ -14,7 +14,11 @@ from p2pnode.economy import (
     claim,
     contribution,
     event,
+    importing,
     judging,
+    loop,
+    looping,
+    metering,
     promising,
     recording,
     things,
@@ -42,6 +46,7 @@ _BATCHED: dict[str, Run] = {
     CONTRIBUTION_TYPE: recording.record_contribution,
     claim.CLAIM_TYPE: judging.claim_commit,
     EVENT_TYPE: recording.record_event,
+    importing.IMPORT_TYPE: importing.record_import,
     ATTESTATION_TYPE: judging.attest,
 }
 
@@ -53,6 +58,10 @@ ECONOMY_TYPES: tuple[EntryType, ...] = (
     _fact(CONTRIBUTION_TYPE, contribution.decode, recording.record_contribution),
     _fact(claim.CLAIM_TYPE, claim.decode, judging.claim_commit),
     _fact(EVENT_TYPE, event.decode, recording.record_event),
+    _fact(importing.IMPORT_TYPE, importing.decode, importing.record_import),
+    _fact(metering.INSTALL_TYPE, metering.INSTALL.decode, metering.install),
+    _fact(metering.READ_TYPE, metering.decode_reading, metering.read),
+    _fact(metering.CLOSE_TYPE, metering.CLOSE.decode, metering.close),
     _fact(recording.COUNTERSIGN_TYPE, recording.COUNTERSIGN.decode, recording.countersign),
     _fact(ATTESTATION_TYPE, judging.ATTESTATION.decode, judging.attest),
     _fact(things.AGENT_TYPE, things.AGENT.decode, things.describe_agent),
@@ -70,6 +79,8 @@ ECONOMY_TYPES: tuple[EntryType, ...] = (
     _agreed(agreement.WITHDRAW_TYPE, agreement.WITHDRAW.decode, agreeing.withdraw),
     _agreed(agreement.REDUCE_TYPE, agreement.REDUCE.decode, agreeing.reduce),
     _agreed(agreement.CLOSE_TYPE, agreement.CLOSE.decode, agreeing.close),
+    _agreed(loop.PROPOSE_TYPE, loop.LOOP.decode, looping.propose),
+    _agreed(loop.ANSWER_TYPE, loop.ANSWER.decode, looping.answer),
 )
 
 PATIENT_ECONOMY_TYPES = frozenset({things.SPEC_TYPE})

@@ -15,7 +15,7 @@ from p2pnode.core.crypto import tagged_hash
 from p2pnode.core.errors import FormatError
 from p2pnode.economy import claim as claims
 from p2pnode.economy import event as events
-from p2pnode.economy import form, recording, tables
+from p2pnode.economy import form, journal, recording, tables
 from p2pnode.economy.claim import DUPLICATE_RULE
 from p2pnode.economy.event import Event
 from p2pnode.economy.form import Form
@@ -55,7 +55,7 @@ ATTESTATION: Form[Attestation] = Form(
 )
 
 
-def attest(state: State, record: Record, _: BlockContext) -> str | None:
+def attest(state: State, record: Record, context: BlockContext) -> str | None:
     """Judge what somebody else gave; a later word of the same member replaces the earlier one."""
     said = record.read(ATTESTATION)
     row = tables.event(state, said.event)
@@ -66,7 +66,9 @@ def attest(state: State, record: Record, _: BlockContext) -> str | None:
     if record.author == row.provider:
         return "attestation.own"
     judged = AttestationRow(said.verdict, said.competence, said.annex, record.entry)
+    was_held_back = journal.is_held_back(state, said.event)
     tables.put(state, "attestation", said.event + record.author, judged)
+    journal.note_judgement(state, context.height, said.event, was_held_back)
     return None
 
 
@@ -107,8 +109,9 @@ def carry_out_dispute(state: State, context: BlockContext, body: Value) -> str |
     if row is None:
         return "dispute.no_event"
     if body["stands"]:
-        return None if row.status == STANDING else recording.restore(state, record_id)
-    return recording.strike(state, record_id)
+        journal.settle_dispute(state, context.height, record_id)
+        return None if row.status == STANDING else recording.restore(state, context, record_id)
+    return recording.strike(state, context, record_id)
 
 
 def _give_claim(state: State, context: BlockContext, record_id: bytes, provider: bytes) -> str | None:
@@ -133,6 +136,6 @@ def _give_claim(state: State, context: BlockContext, record_id: bytes, provider:
         effort_amount=None,
     )
     state.delete(row_key("git_claim", record_id))
-    recording.count(state, row, given, given.quantity)
+    recording.count(state, context, record_id, row, given, given.quantity)
     tables.put(state, "event", record_id, replace(row, status=STANDING))
     return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from p2pnode.consensus.execution import BlockContext
-from p2pnode.consensus.rows import Rows, State
+from p2pnode.consensus.rows import Rows, State, row_key
 from p2pnode.core.amount import Amount, add, is_less
 from p2pnode.core.errors import FormatError
 from p2pnode.economy import agents, form, tables
@@ -28,6 +28,7 @@ from p2pnode.economy.tables import (
     CommitmentRow,
     IntentRow,
 )
+from p2pnode.governance.tables import write
 
 INTENT_TYPE = "intent.publish"
 INTENT_CLOSE_TYPE = "intent.close"
@@ -205,6 +206,7 @@ def publish_intent(state: State, record: Record, _: BlockContext) -> str | None:
     rule = void_rule_of_kind(state, said.resource_conforms_to)
     if rule is None:
         tables.put(state, "intent", record.id, IntentRow(OPEN, record.author, record.payload, ZERO))
+        _note_part(state, record.id, record.author)
     return rule
 
 
@@ -291,6 +293,7 @@ def make_commitment(state: State, record: Record, context: BlockContext) -> str 
             payload=record.payload,
         ),
     )
+    _note_part(state, record.id, provider, receiver)
     return None
 
 
@@ -344,6 +347,7 @@ def raise_claim(state: State, record: Record, context: BlockContext) -> str | No
             OPEN, said.provider, record.author, said.triggered_by, said.quantity, ZERO, record.payload
         )
         tables.put(state, "claim", record.id, row)
+        _note_part(state, record.id, said.provider, record.author)
     return rule
 
 
@@ -370,6 +374,13 @@ def settle(state: State, claim_id: bytes, flow: Measure) -> None:
     if status in (OPEN, FULFILLED):
         status = OPEN if is_less(settled, row.quantity.amount) else FULFILLED
     tables.put(state, "claim", claim_id, replace(row, settled=settled, status=status))
+
+
+def _note_part(state: State, entry_id: bytes, *agent_ids: bytes | None) -> None:
+    """Remember who has a part in it, so that it can be settled when they go (`settling.py`)."""
+    for agent_id in agent_ids:
+        if agent_id is not None and agents.is_present(state, agent_id):
+            write(state, row_key("part_in", agent_id, entry_id), None)
 
 
 # ---- what is named

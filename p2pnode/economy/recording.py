@@ -16,7 +16,17 @@ from p2pnode.consensus.rows import Rows, State, row_key
 from p2pnode.core import codec
 from p2pnode.core.amount import Amount, add, is_less, negated
 from p2pnode.core.fields import Fields
-from p2pnode.economy import agents, agreement_flows, contribution, event, form, inventory, promising, tables
+from p2pnode.economy import (
+    agents,
+    agreement_flows,
+    contribution,
+    event,
+    form,
+    inventory,
+    journal,
+    promising,
+    tables,
+)
 from p2pnode.economy.actions import ACTIONS, FLOWING, GIVING_AWAY
 from p2pnode.economy.event import Event
 from p2pnode.economy.form import Form
@@ -98,7 +108,7 @@ def _record(state: State, record: Record, context: BlockContext, said: Event, pa
     )
     missing = missing_signers(state, row, said, context)
     if not missing:
-        return _let_stand(state, record.id, row, said)
+        return _let_stand(state, context, record.id, row, said)
     if tables.count(state, "waiting", record.author) >= WAITING_MAX:
         return "event.too_many_waiting"
     tables.put(state, "event", record.id, replace(row, status=WAITING))
@@ -111,6 +121,8 @@ def _void_rule(
 ) -> str | None:
     """Why an event cannot hold whoever signs it, or None."""
     kinds = [agents.kind_of(rows, named, context) for named in (provider, receiver)]
+    if None in kinds and said.corrects is not None:
+        return _void_rule_of_late_correction(rows, record, said, provider, receiver)
     if None in kinds:
         return "event.no_such_agent"
     # Where nobody's name is used, any member may say what happened to the group's things.
@@ -158,6 +170,25 @@ def _void_rule_of_correction(
         if change is not None and is_less(add(total or ZERO, change.amount), ZERO):
             return "event.corrects_too_much"
     return None
+
+
+def _void_rule_of_late_correction(
+    rows: Rows, record: Record, said: Event, provider: bytes, receiver: bytes
+) -> str | None:
+    """Why what somebody has a part in who is gone cannot be corrected so, or None.
+
+    Who stays may only say that they gave less or took more, for nobody signs for the other; anything else the
+    group decides.
+    """
+    if not any(agents.is_former(rows, agent_id) for agent_id in (provider, receiver)):
+        return "event.no_such_agent"
+    measures = (said.resource_quantity, said.effort_quantity)
+    is_less_given = all(measure is None or is_less(measure.amount, ZERO) for measure in measures)
+    is_more_taken = all(measure is None or is_less(ZERO, measure.amount) for measure in measures)
+    is_own_loss = record.author == (provider if is_less_given else receiver)
+    if not (is_own_loss and (is_less_given or is_more_taken)):
+        return "event.departed"
+    return _void_rule_of_correction(rows, record, said, provider, receiver)
 
 
 def _fixed(said: Event) -> tuple[object, ...]:
@@ -277,7 +308,7 @@ def countersign(state: State, record: Record, context: BlockContext) -> str | No
     if not missing_signers(state, row, recorded, context):
         provider, receiver = row.provider, row.receiver
         rule = _void_rule_of_fulfilment(state, recorded, provider, receiver)
-        return rule or _let_stand(state, said.event, row, recorded)
+        return rule or _let_stand(state, context, said.event, row, recorded)
     tables.put(state, "event", said.event, row)
     _note_waiting(state, said.event, row, recorded, context)
     return None
@@ -295,6 +326,16 @@ def _forget_waiting(
     for member_id in missing_signers(state, row, said, context):
         state.delete(row_key("to_sign", member_id, record_id))
     state.delete(row_key("waiting", row.author, record_id))
+
+
+def part_from(state: State, member_id: bytes, context: BlockContext) -> None:
+    """Decline what waits for the signature of somebody who is no member any more."""
+    for record_id, _ in list(members.scan(state, "to_sign", member_id)):
+        row = tables.event(state, record_id)
+        assert row is not None, "listed while it waits"
+        _forget_waiting(state, record_id, row, event.decode(row.payload), context)
+        state.delete(row_key("to_sign", member_id, record_id))
+        tables.put(state, "event", record_id, replace(row, status=DECLINED))
 
 
 def _countersign_claim(
@@ -327,13 +368,15 @@ def _countersign_claim(
         effort_amount=None,
     )
     state.delete(row_key("git_claim", said.event))
-    return _let_stand(state, said.event, row, given)
+    return _let_stand(state, context, said.event, row, given)
 
 
 # ---- what follows
 
 
-def _let_stand(state: State, record_id: bytes, row: EventRow, said: Event) -> str | None:
+def _let_stand(
+    state: State, context: BlockContext, record_id: bytes, row: EventRow, said: Event
+) -> str | None:
     """Carry out all that follows from an event that everybody signed.
 
     Errors: FormatError amount.out_of_range.
@@ -341,7 +384,7 @@ def _let_stand(state: State, record_id: bytes, row: EventRow, said: Event) -> st
     rule = inventory.apply_event(state, record_id, said, row.provider, row.receiver)
     if rule is not None:
         return rule
-    rule = count(state, row, said, said.quantity)
+    rule = count(state, context, record_id, row, said, said.quantity)
     if rule is not None:
         return rule
     is_standing = row.status == STANDING
@@ -366,7 +409,16 @@ def _sum(total: Amount | None, change: Measure | None) -> Amount | None:
     return total if change is None else add(total or ZERO, change.amount)
 
 
-def count(state: State, row: EventRow, said: Event, flow: Measure, *, is_checked: bool = True) -> str | None:
+def count(
+    state: State,
+    context: BlockContext,
+    record_id: bytes,
+    row: EventRow,
+    said: Event,
+    flow: Measure,
+    *,
+    is_checked: bool = True,
+) -> str | None:
     """Count what flowed on all accounts that it concerns. Shapes: unchecked, limits are not asked.
 
     Errors: FormatError amount.out_of_range.
@@ -385,12 +437,14 @@ def count(state: State, row: EventRow, said: Event, flow: Measure, *, is_checked
             rule = agreement_flows.note_flow(state, agreement, row.provider, row.receiver, flow)
             if rule is not None and is_checked:
                 return rule
-    if said.stream is not None and agents.is_present(state, row.provider):
+    # Who left has still given it, and what is struck later comes off.
+    if said.stream is not None and members.member(state, row.provider) is not None:
         tables.add_contribution(state, row.provider, said.stream, flow)
+    journal.note_event(state, context.group, context.height, record_id, row, said, flow)
     return None
 
 
-def strike(state: State, record_id: bytes) -> str | None:
+def strike(state: State, context: BlockContext, record_id: bytes) -> str | None:
     """Take an event and its corrections off all accounts: the group decided that it does not stand.
 
     Shapes: things stay where they are; who finds them elsewhere records it. Errors: FormatError
@@ -404,18 +458,19 @@ def strike(state: State, record_id: bytes) -> str | None:
         return "dispute.correction"
     amount = row.effort_amount if said.effort_quantity is not None else row.resource_amount
     flow = Measure(negated(amount or ZERO), said.quantity.unit)
-    count(state, row, said, flow, is_checked=False)
+    count(state, context, record_id, row, said, flow, is_checked=False)
     tables.put(state, "event", record_id, replace(row, status=STRUCK))
     return None
 
 
-def restore(state: State, record_id: bytes) -> str | None:
+def restore(state: State, context: BlockContext, record_id: bytes) -> str | None:
     """Let a struck event stand again. Errors: FormatError amount.out_of_range."""
     row = tables.event(state, record_id)
     if row is None or row.status != STRUCK:
         return "dispute.no_event"
     said = event.decode(row.payload)
     amount = row.effort_amount if said.effort_quantity is not None else row.resource_amount
-    count(state, row, said, Measure(amount or ZERO, said.quantity.unit), is_checked=False)
+    flow = Measure(amount or ZERO, said.quantity.unit)
+    count(state, context, record_id, row, said, flow, is_checked=False)
     tables.put(state, "event", record_id, replace(row, status=STANDING))
     return None

@@ -193,6 +193,10 @@ class AttestationRow:
     entry: bytes
 
 
+_REMEMBERED = frozenset({ClaimRow, CommitmentRow, EventRow, IntentRow, ResourceRow})
+"""Rows that come back from their bytes exactly as they were written, lists within lists there are none."""
+
+
 # ---- one row of each table
 
 
@@ -275,7 +279,8 @@ def event_of_value(data: bytes) -> EventRow:
 def put(state: State, table: str, key: bytes, row: Any) -> None:
     """Write a row of a table of this module."""
     data = codec.encode_parts(_columns_of(type(row))(row))
-    _remember(type(row), data, row)
+    if type(row) in _REMEMBERED:
+        _remember(type(row), data, row)
     state.put(row_key(table, key), data)
 
 
@@ -290,6 +295,11 @@ def _columns_of(made: type[Any]) -> Callable[[Any], Any]:
     if known is None:
         known = _columns[made] = attrgetter(*(field.name for field in fields(made)))
     return known
+
+
+def row(rows: Rows, made: type[_Row], table: str, key: bytes) -> _Row | None:
+    """One row of a table, for modules that have tables of their own."""
+    return _get(rows, made, table, key)
 
 
 def _get(rows: Rows, made: type[_Row], table: str, key: bytes) -> _Row | None:

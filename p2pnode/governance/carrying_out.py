@@ -17,7 +17,8 @@ the rule that says why, and changes nothing.
 | `role` | gives a role of the charter, or takes it back |
 | `council` | {members, until_ms}: those who were elected |
 
-What `dispute` does stands in the economy. Other subjects are words only: there is nothing to carry out.
+What `dispute` and `distribute` do stands in the economy. Other subjects are words only: there is nothing to
+carry out.
 
 Source: C 5.9, J6, J19, J22.
 """
@@ -38,7 +39,7 @@ from p2pnode.governance.dormancy import DAY_MS
 NO_MEMBER_RULE = "decision.no_member"
 
 
-def apply_decision(state: State, context: BlockContext, subject: str, body: Value) -> str | None:
+def apply_decision(state: State, context: BlockContext, _: bytes, subject: str, body: Value) -> str | None:
     """Carry a decision out, or say why it cannot be."""
     carry_out = _CARRIED_OUT.get(subject)
     return None if carry_out is None else carry_out(state, context, body)

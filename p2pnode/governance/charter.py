@@ -29,6 +29,7 @@ from p2pnode.governance.decision_rule import (
     rule_of_value,
     with_default_rules,
 )
+from p2pnode.governance.distribution_rule import check_distribution
 
 CHARTER_BYTES_MAX = 32 * 1024
 """Half a payload: the founding entry also holds inceptions and signatures."""
@@ -41,7 +42,7 @@ FIXED_SETTINGS = ("visibility",)
 
 _STEWARDS_MAX = 16
 _ROLES_MAX = 32
-TABLES = ("decisions", "roles")
+TABLES = ("decisions", "distribution", "roles")
 """Settings that are tables, changed entry by entry."""
 
 _PERMANENCE = (
@@ -88,6 +89,10 @@ def _check_decisions(fields: Fields, name: str) -> object:
     return check_rules(fields.value(name))
 
 
+def _check_distribution(fields: Fields, name: str) -> object:
+    return check_distribution(fields.value(name))
+
+
 def _check_roles(fields: Fields, name: str) -> object:
     roles = fields.value(name)
     if type(roles) is not dict or len(roles) > _ROLES_MAX:
@@ -130,6 +135,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("checkpoint_days", lambda fields, name: fields.uint(name, 366, least=1), 7, later=True),
     Setting("decisions", _check_decisions, DEFAULT_RULES, later=True),
     Setting("roles", _check_roles, {}, later=True),
+    Setting("distribution", _check_distribution, {}, later=True),
 )
 _DEFAULTS: Mapping[str, Value] = {setting.name: setting.default for setting in SETTINGS}
 

@@ -40,8 +40,8 @@ from p2pnode.governance.tally import Count, Question, count, counted_hash
 ROUNDS_MAX = 3
 """Windows of a vote that ends in a tie each time; then somebody has to propose something else."""
 
-Apply = Callable[[State, BlockContext, str, Value], "str | None"]
-"""Carries out a decision on a subject, or gives the rule that says why it cannot be."""
+Apply = Callable[[State, BlockContext, bytes, str, Value], "str | None"]
+"""Carries out a proposal on a subject, or gives the rule that says why it cannot be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ def _carry_out(
     if row.subject == ELECTION:
         until_ms = context.time_ms + body["term_days"] * DAY_MS
         body = {"members": sorted(elected), "until_ms": until_ms}
-    return apply(state, context, row.subject, body)
+    return apply(state, context, proposal_id, row.subject, body)
 
 
 def _conclude(

@@ -41,6 +41,15 @@ def check_rules(rows: Rows, known: int = RULE_VERSION) -> None:
         )
 
 
+def knows_rules(rows: Rows) -> bool:
+    """Whether this program can execute by the rules that a group follows."""
+    try:
+        check_rules(rows)
+    except LaterRules:
+        return False
+    return True
+
+
 def execute_entry(types: Types, state: State, entry: Entry, context: BlockContext) -> str | None:
     """What an ordered entry does to the rows, or the rule that makes it void.
 

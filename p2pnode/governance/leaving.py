@@ -1,4 +1,9 @@
-"""The entry `member.leave`: a member goes. Leaving is never refused (J19)."""
+"""The entry `member.leave`: a member goes. Leaving is never refused (J19).
+
+| table | key | value |
+|---|---|---|
+| `departed` | member id | nil: who went in this block, until its end has settled what was open |
+"""
 
 from __future__ import annotations
 
@@ -73,3 +78,4 @@ def end_membership(state: State, member_id: bytes, status: MemberStatus, context
         ever, present = tables.roll(state)
         tables.put_roll(state, ever, present - 1)
     tables.put_member(state, member_id, replace(row, status=status))
+    tables.write(state, row_key("departed", member_id), None)

@@ -6,6 +6,7 @@
 | `amend` | {charter: {setting: value}}, see `charter.amended` |
 | `council` | {candidates: [member id...], seats, term_days}: an election |
 | `dispute` | {event: record id, stands}, or {event, provider: member id} of an imported claim |
+| `distribute` | {after, flow, last, result, rule}: a run over the blocks above one height up to another |
 | `lying_voters` | {lying_voters} |
 | `mandate` | {acts: [word...], days, holders: [member id...], name, needed}, or {withdraw: mandate id} |
 | `reinstate` | {member}: ends a suspension |
@@ -28,6 +29,7 @@ from itertools import pairwise
 
 from p2pnode.consensus.rows import Rows, row_key
 from p2pnode.core import codec
+from p2pnode.core.amount import amount_of_value
 from p2pnode.core.codec import Value
 from p2pnode.core.crypto import HASH_BYTES
 from p2pnode.core.errors import FormatError
@@ -56,6 +58,7 @@ HEARD = ("remove", "restore_key")
 """Of these the vote cannot close before the hearing is over: neither can be undone by waiting."""
 
 AMEND = "amend"
+DISTRIBUTE = "distribute"
 ELECTION = "council"
 MANDATE = "mandate"
 
@@ -64,7 +67,7 @@ def check_body(subject: str, body: Value) -> None:
     """Check the shape of a body.
 
     Shapes: a subject of the group's own takes any map of at most 16 KiB. Errors: FormatError
-    proposal.bad_field, charter.bad_field, charter.fixed.
+    proposal.bad_field, charter.bad_field, charter.fixed, amount.*.
     """
     check = _BODIES.get(subject)
     if check is not None:
@@ -192,6 +195,15 @@ def _check_dispute(body: Value) -> None:
         _bool(fields, "stands")
 
 
+def _check_distribute(body: Value) -> None:
+    fields = Fields(body, PREFIX, ("after", "flow", "last", "result", "rule"))
+    fields.text("rule", 32)
+    fields.uint("after")
+    fields.uint("last", least=1)
+    amount_of_value(fields.value("flow"))
+    fields.hash("result")
+
+
 def _check_lying_voters(body: Value) -> None:
     Fields(body, PREFIX, ("lying_voters",)).uint("lying_voters", MEMBERS_MAX)
 
@@ -226,6 +238,7 @@ _BODIES: Mapping[str, Callable[[Value], None]] = {
     "amend": _check_amend,
     "council": _check_council,
     "dispute": _check_dispute,
+    "distribute": _check_distribute,
     "lying_voters": _check_lying_voters,
     "mandate": _check_mandate,
     "reinstate": _check_member,

@@ -20,7 +20,7 @@ from p2pnode.core.fields import is_plain_text
 from p2pnode.core.limits import COUNTER_MAX
 
 if TYPE_CHECKING:
-    from p2pnode.local.service import GitClaim
+    from p2pnode.local.shapes import GitClaim
 
 AUTHOR_CHARACTERS_MAX = 200
 CO_AUTHORS_MAX = 32

@@ -21,6 +21,7 @@ About = Literal[
     "events",
     "intents",
     "kinds",
+    "loops",
     "processes",
     "promises",
     "resources",
@@ -63,6 +64,9 @@ class EconomyCalls(Protocol):
 
     async def receipt(self, group: str, record: str) -> ProofFile:
         """What the group's final rows say about a record, as a file that a stranger checks."""
+
+    async def loops_found(self, group: str, claims: bool, any_kind: bool) -> list[EconomyRow]:
+        """What could be set off now, what relieves most before the rest: `id`, `amount`, `relieved`."""
 
     async def agreement(self, group: str, agreement: str) -> EconomyRow:
         """One agreement with its terms, answers, balances and what remains."""

@@ -52,6 +52,11 @@ async def receipt(service: Service, group: Word, record: Word) -> Any:
     return await service.receipt(group, record)
 
 
+@economy_routes.get("/loops/found", responses=answers(list[EconomyRow]))
+async def loops_found(service: Service, group: Word, claims: bool = False, any_kind: bool = False) -> Any:
+    return await service.loops_found(group, claims, any_kind)
+
+
 @economy_routes.get("/agreement", responses=answers(EconomyRow))
 async def agreement(service: Service, group: Word, agreement: Word) -> Any:
     return await service.agreement(group, agreement)

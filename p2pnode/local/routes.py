@@ -7,18 +7,19 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, BackgroundTasks, Depends, Query, Request, Response
 
 from p2pnode.local import requests as body
-from p2pnode.local import service as shape
+from p2pnode.local import shapes as shape
 from p2pnode.local.events import EventStream
 from p2pnode.local.requests import LOG_ROWS_MAX, Word
+from p2pnode.local.service import Service as NodeService
 
 routes = APIRouter()
 
 
-async def _service(request: Request) -> shape.Service:
-    return cast(shape.Service, request.app.state.service)
+async def _service(request: Request) -> NodeService:
+    return cast(NodeService, request.app.state.service)
 
 
-Service = Annotated[shape.Service, Depends(_service)]
+Service = Annotated[NodeService, Depends(_service)]
 
 
 def answers(model: Any) -> dict[int | str, dict[str, Any]]:

@@ -16,7 +16,7 @@ from p2pnode.core.errors import FormatError, UsageError
 from p2pnode.core.ids import did_of, id_of_text, peer_id_of
 from p2pnode.core.limits import RUN_BYTES_MAX
 from p2pnode.governance.access import lanes_readable
-from p2pnode.local.service import Question
+from p2pnode.local.shapes import Question
 from p2pnode.peerbook import ADDRESSES_PER_PEER_MAX
 from p2pnode.plain import plain
 from p2pnode.port import HeldGroup

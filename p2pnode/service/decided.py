@@ -16,7 +16,7 @@ from p2pnode.governance.decision_rule import HOUR_MS, rule_of_row
 from p2pnode.governance.proposal import Proposal, decode_answer, decode_open, open_proposal, open_proposals
 from p2pnode.governance.recount import recount
 from p2pnode.governance.tally import Count
-from p2pnode.local.service import BallotShown, DecisionDetail, DecisionSummary, Spoken, Tally
+from p2pnode.local.shapes import BallotShown, DecisionDetail, DecisionSummary, Spoken, Tally
 from p2pnode.plain import plain
 from p2pnode.service.evidence import evidence_of
 from p2pnode.service.viewing import GroupView

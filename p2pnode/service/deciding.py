@@ -29,7 +29,7 @@ from p2pnode.governance.proposal import (
     open_proposals,
 )
 from p2pnode.governance.subjects import concerned_by, void_rule_at_opening
-from p2pnode.local import service as shapes
+from p2pnode.local import shapes
 from p2pnode.local.naming import Named, choose
 from p2pnode.port import HeldGroup
 from p2pnode.service.decided import detail_of, summaries, title_of

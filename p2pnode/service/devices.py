@@ -11,7 +11,7 @@ from p2pnode.governance import devices, recovering, tables, voters
 from p2pnode.governance.devices import Add, Revoke
 from p2pnode.governance.inception import recovery_commitment_of
 from p2pnode.governance.keys import DEVICES_MAX
-from p2pnode.local import service as shapes
+from p2pnode.local import shapes
 from p2pnode.local.naming import Named, choose
 from p2pnode.phrase import recovery_key
 from p2pnode.port import HeldGroup

@@ -9,11 +9,12 @@ from p2pnode.core.annex import annex_hash
 from p2pnode.core.errors import UsageError
 from p2pnode.economy import event, recording, tables
 from p2pnode.exporters.valueflows import write_valueflows
-from p2pnode.local import service as shapes
+from p2pnode.local import shapes
 from p2pnode.local.economy_calls import About, EconomyRow, Recorded
 from p2pnode.service.context import Context
 from p2pnode.service.economy_derived import DERIVED
 from p2pnode.service.economy_export import exported
+from p2pnode.service.economy_loops import FOUND_MAX, found_in, found_shown
 from p2pnode.service.economy_rows import LISTS, PAGED, agreement_shown
 from p2pnode.service.evidence import row_proof
 from p2pnode.service.history import History
@@ -93,6 +94,13 @@ class EconomyService:
                     f"p2pnode why {record_id.hex()[:8]} tells what it waits for",
                 )
             return shapes.ProofFile(entry=record_id.hex(), height=tip.height, proof_hex=data.hex())
+
+        return await self.context.view(self.context.held(group), read, with_facts=True)
+
+    async def loops_found(self, group: str, claims: bool, any_kind: bool) -> list[EconomyRow]:
+        def read(view: GroupView) -> list[EconomyRow]:
+            found = found_in(view, with_claims=claims, is_any_kind=any_kind)
+            return [found_shown(view, ring) for ring in found[:FOUND_MAX]]
 
         return await self.context.view(self.context.held(group), read, with_facts=True)
 

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from p2pnode.economy import event, promising, tables
+from p2pnode.economy import event, loop, promising, tables
 from p2pnode.economy.labels import measure_of_text
 from p2pnode.economy.promising import Commitment
 from p2pnode.economy.recording import resources_of
+from p2pnode.service.economy_loops import found_in
 from p2pnode.service.naming_economy import event_of, intent_of
 from p2pnode.service.rules import refusal
 from p2pnode.service.viewing import GroupView
@@ -68,8 +69,23 @@ def _take_up(view: GroupView, said: Mapping[str, Any], annex: bytes | None) -> b
     return promising.COMMITMENT.encode(taken)
 
 
+def _loop(view: GroupView, said: Mapping[str, Any], annex: bytes | None) -> bytes:
+    """The set-off that was found, by the start of its name; the first one where none is named.
+
+    Errors: UsageError loop.not_found.
+    """
+    word = str(said.get("loop", "")).lower()
+    found = found_in(view, with_claims="claims" in said, is_any_kind="any_kind" in said)
+    named = [ring for ring in found if ring.id.hex().startswith(word)]
+    if not named:
+        raise refusal("loop.not_found")
+    ring = named[0]
+    return loop.LOOP.encode(loop.Loop(ring.unit, ring.items, said["answer_until_ms"], annex))
+
+
 DERIVED: Mapping[str, tuple[str, Callable[[GroupView, Mapping[str, Any], bytes | None], bytes]]] = {
     "correction": (event.EVENT_TYPE, _correction),
+    "loop": (loop.PROPOSE_TYPE, _loop),
     "take-up": (promising.COMMITMENT_TYPE, _take_up),
 }
 """What is said in short: the type of entry, and what writes it out."""

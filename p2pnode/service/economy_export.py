@@ -6,7 +6,7 @@ from p2pnode.economy import tables
 from p2pnode.economy.agreement import agreements
 from p2pnode.exporters.valueflows import Economy
 from p2pnode.governance.tables import members
-from p2pnode.service.economy_rows import agent_name
+from p2pnode.service.economy_names import agent_name
 from p2pnode.service.viewing import GroupView
 
 _CLASSES = {"organization": "Organization", "ecological": "EcologicalAgent", "person": "Person"}

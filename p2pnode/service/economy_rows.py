@@ -4,53 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from p2pnode.core.amount import Amount
 from p2pnode.economy import agreeing, event, promising, recording, tables
 from p2pnode.economy.agreement import AgreementRow, Clause, agreement, agreements, clause_id, status_at
 from p2pnode.economy.agreement_flows import balances
 from p2pnode.economy.event import Event
-from p2pnode.economy.form import Kind, Place
 from p2pnode.economy.labels import measure_text
-from p2pnode.economy.measure import Measure
 from p2pnode.economy.promising import INTENT
 from p2pnode.governance.tables import members, scan
 from p2pnode.local.economy_calls import EconomyRow
+from p2pnode.service.economy_loops import loops_listed
+from p2pnode.service.economy_names import agent_name, amount, kind_name, place_text
 from p2pnode.service.paging import ROWS_MAX, Page, listed_rows
 from p2pnode.service.viewing import GroupView
-
-_DEGREE = 1_000_000
-
-
-def agent_name(view: GroupView, agent_id: bytes | None) -> str:
-    """What an agent is called, or the start of the id."""
-    if agent_id is None:
-        return ""
-    if agent_id == view.group:
-        return view.describer.group_name
-    outside = tables.agent(view.rows, agent_id)
-    if outside is not None:
-        return outside.name or view.text(outside.annex, "name") or agent_id.hex()[:8]
-    return view.name(agent_id)
-
-
-def kind_name(view: GroupView, kind: Kind | None) -> str:
-    """What something is, in words."""
-    if not isinstance(kind, bytes):
-        return kind or ""
-    spec = tables.spec(view.rows, kind)
-    return kind.hex()[:8] if spec is None else spec.name
-
-
-def place_text(place: Place | None) -> str:
-    """A place in words or degrees."""
-    if isinstance(place, tuple):
-        return ", ".join(measure_text(Measure((part, -6), "one")) for part in place)
-    return place or ""
-
-
-def amount(value: Amount, unit: str) -> str:
-    """An amount with its unit."""
-    return measure_text(Measure(value, unit))
 
 
 def _quantities(said: Event | Clause) -> str:
@@ -327,6 +292,7 @@ LISTS: Mapping[str, Callable[[GroupView, bytes | None], list[EconomyRow]]] = {
     "agreements": _agreements,
     "balances": _balances,
     "kinds": _kinds,
+    "loops": loops_listed,
     "processes": _processes,
     "to-sign": _to_sign,
 }

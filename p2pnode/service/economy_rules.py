@@ -7,8 +7,11 @@ from types import MappingProxyType
 
 _STOCK = "p2pnode stock shows what there is, whose it is and in which unit"
 _AGREE = "p2pnode agree list shows each agreement and its state"
+_METERS = "p2pnode meter list shows them"
 _PROMISES = "p2pnode promise list shows what was promised"
 _RECORDS = "p2pnode record list shows the ids"
+_LOOPS = "p2pnode loops shows each of them and its state"
+_FIND = "p2pnode loops find shows what can be set off now"
 
 ECONOMY_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -24,7 +27,39 @@ ECONOMY_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "a correction repeats the record with the difference alone",
             "p2pnode record correct ENTRY AMOUNT does it for you",
         ),
+        "event.departed": (
+            "the other side has gone and cannot sign; alone one may only say that one gave less or took more",
+            "the group decides: p2pnode propose dispute RECORD --strike",
+        ),
         "event.corrects_too_much": ("more would be taken back than was recorded", _RECORDS),
+        "import.duplicate": ("the same row was brought in before", "nothing: it is recorded"),
+        "meter.unknown": ("there is no such meter", _METERS),
+        "meter.known": ("you have a meter of that name", "give this one another name, or close that one"),
+        "meter.too_many": ("a hundred meters of yours are open", "close some: p2pnode meter close NAME"),
+        "meter.no_such_member": ("who shall read it is no member", "p2pnode members"),
+        "meter.not_yours": (
+            "only the holder of a meter, and whom the holder named, sends its readings",
+            "the holder installs it with --reader NAME",
+        ),
+        "meter.closed": ("the meter is closed", _METERS),
+        "meter.in_future": ("it was read later than now", "look at the time zone and the clock"),
+        "meter.taken_twice": ("this interval was read before", "nothing: it is recorded"),
+        "meter.overlap": (
+            "it covers a part of an interval that was read before",
+            "readings follow each other in the interval of the meter; p2pnode meter shows it",
+        ),
+        "meter.gap": (
+            "readings before it are missing",
+            "bring the missing ones first, or say that they are lost: --gaps",
+        ),
+        "meter.negative_flow": (
+            "what flows is never below zero",
+            "what flows the other way has a meter of its own",
+        ),
+        "meter.counter_reset": (
+            "the counter shows less than before",
+            "if it was changed or began again, say so: resets = true in the mapping",
+        ),
         "resource.unknown": ("there is no such thing here", _STOCK),
         "resource.too_little": ("there is not so much of it", _STOCK),
         "resource.other_unit": ("it is counted in another unit", _STOCK),
@@ -82,6 +117,7 @@ ECONOMY_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "agreement.no_such_member": ("a party is no member", "p2pnode members"),
         "agreement.not_a_party": ("that is no party of the agreement", _AGREE),
         "agreement.not_yours": ("only who wrote it does that", _AGREE),
+        "agreement.past_end": ("its end is in the past", "propose it with a later end, or with none"),
         "agreement.one_sided": (
             "every party of an agreement gives something",
             "say that it is a gift: --gift",
@@ -107,6 +143,25 @@ ECONOMY_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "agree on other terms, or close it",
         ),
         "agreement.no_reduction": ("that is no less than promised, or less than was given", _AGREE),
+        "loop.unknown": ("there is no such loop", _LOOPS),
+        "loop.not_found": ("what was found has changed, or nothing like it can be set off", _FIND),
+        "loop.unknown_promise": ("there is no such promise or claim", _PROMISES),
+        "loop.promised_to_nobody": ("a promise that names nobody is owed to nobody", _PROMISES),
+        "loop.gift": ("a gift is owed by nobody, so it cannot be set off", _AGREE),
+        "loop.no_such_member": ("somebody in it is no member any more", _FIND),
+        "loop.other_unit": ("one loop sets off amounts of one unit", _FIND),
+        "loop.promise_changed": ("less of a promise is open than would be set off", _FIND),
+        "loop.unbalanced": ("somebody would give up more than they are relieved of, or less", _FIND),
+        "loop.too_many_parties": ("a hundred people are in one loop at most", _FIND),
+        "loop.too_many": ("fifty loops that you proposed are open", "take some back: p2pnode loops decline"),
+        "loop.proposed_already": ("just this is proposed already", "sign that one: p2pnode loops accept"),
+        "loop.not_a_party": ("you are not in this loop", _LOOPS),
+        "loop.answered": ("you have signed it", "p2pnode loops shows whose signature is missing"),
+        "loop.settled": ("all have signed, and it was carried out", _LOOPS),
+        "loop.declined": ("somebody in it has declined it", _FIND),
+        "loop.withdrawn": ("it was taken back", _FIND),
+        "loop.expired": ("its time for answers is over", "propose it again: p2pnode loops propose"),
+        "loop.void": ("a promise in it changed before all had signed, so nothing was set off", _FIND),
         "agreement.frozen": (
             "a balance would leave the limits that its party chose",
             "give something the other way first, or record it outside the agreement as a gift",

@@ -5,9 +5,12 @@ from __future__ import annotations
 from p2pnode.consensus.rows import row_key
 from p2pnode.economy import tables
 from p2pnode.economy.agreement import agreement
+from p2pnode.economy.loop import loop
 from p2pnode.economy.tables import ITEM_BYTES
 from p2pnode.governance.tables import read, scan
-from p2pnode.service.economy_rows import agent_name, agreement_shown, event_shown, promise_shown
+from p2pnode.service.economy_loops import loop_lines, loops_about
+from p2pnode.service.economy_names import agent_name
+from p2pnode.service.economy_rows import agreement_shown, event_shown, promise_shown
 from p2pnode.service.economy_rules import ECONOMY_RULES
 from p2pnode.service.viewing import GroupView
 
@@ -26,10 +29,14 @@ def economy_lines(view: GroupView, entry_id: bytes) -> list[str]:
         return _event_lines(view, entry_id, row)
     if agreement(view.rows, entry_id) is not None:
         return _agreement_lines(view, entry_id)
+    ring = loop(view.rows, entry_id)
+    if ring is not None:
+        return loop_lines(view, entry_id, ring)
     promise = tables.commitment(view.rows, entry_id)
     if promise is not None:
         shown = promise_shown(view, entry_id, promise)
-        return [f"{shown['fulfilled']} of {shown['promised']} given; {shown['status']}"]
+        given = f"{shown['fulfilled']} of {shown['promised']} given; {shown['status']}"
+        return [given, *loops_about(view, entry_id)]
     if read(view.rows, row_key("git_claim", entry_id)) is not None:
         return ["a claim about somebody's commit; it becomes a contribution when its author signs it"]
     return [

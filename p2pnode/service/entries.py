@@ -17,7 +17,7 @@ from p2pnode.economy import contribution
 from p2pnode.economy.contribution import Contribution
 from p2pnode.economy.labels import unit_of_label
 from p2pnode.economy.measure import Measure
-from p2pnode.local import service as shapes
+from p2pnode.local import shapes
 from p2pnode.port import HeldGroup
 from p2pnode.service.context import Context
 

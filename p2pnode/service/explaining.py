@@ -12,7 +12,7 @@ from p2pnode.core.ids import Lane, peer_id_of
 from p2pnode.describing import is_start_of_id
 from p2pnode.governance import tables
 from p2pnode.governance.council import wanting
-from p2pnode.local.service import EntryRow, Explanation, Waiting
+from p2pnode.local.shapes import EntryRow, Explanation, Waiting
 from p2pnode.penalties import Conduct
 from p2pnode.port import HeldGroup
 from p2pnode.service.context import Context

@@ -20,7 +20,7 @@ from p2pnode.governance import founding as terms
 from p2pnode.governance.charter import Charter, charter_of_toml, charter_of_value
 from p2pnode.governance.founding import Founding
 from p2pnode.governance.inception import Inception, inception_of_value
-from p2pnode.local.service import FounderOffer, FoundingDraft, FoundingTerms, GroupDetail
+from p2pnode.local.shapes import FounderOffer, FoundingDraft, FoundingTerms, GroupDetail
 from p2pnode.service.groups import GroupsService
 
 _TEMPLATES = "config_files/templates"

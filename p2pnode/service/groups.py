@@ -20,7 +20,7 @@ from p2pnode.governance.inception import Inception
 from p2pnode.governance.invitation import Link, encode_link, invite, parse_link
 from p2pnode.governance.state import PETITION_RULES
 from p2pnode.home import Home
-from p2pnode.local import service as shapes
+from p2pnode.local import shapes
 from p2pnode.opening import PreparedJoin
 from p2pnode.port import HeldGroup
 from p2pnode.service.context import Context

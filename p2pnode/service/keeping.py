@@ -18,7 +18,7 @@ from p2pnode.chain import parting
 from p2pnode.core.errors import UsageError
 from p2pnode.core.events import Alert
 from p2pnode.core.ids import did_of, peer_id_of
-from p2pnode.local import service as shapes
+from p2pnode.local import shapes
 from p2pnode.service import explaining
 from p2pnode.service.groups import GroupsService
 from p2pnode.store.database import copy_database
@@ -31,6 +31,7 @@ _REMEDIES = {
     "convocation.asked": "p2pnode group convene {group} --yes, once you have tried to reach the others",
     "chain.schism": "the members talk, and found a new group that continues this one; p2pnode backup first",
     parting.ALERT_RULE: "p2pnode why {group} tells more; a member may invite you again: p2pnode invite",
+    "rules.later": "upgrade p2pnode, and start it again; nothing is lost meanwhile",
     "store.set_aside": "nothing: the group is being fetched again; the damaged file can be deleted later",
 }
 

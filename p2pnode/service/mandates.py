@@ -6,7 +6,7 @@ from p2pnode.core.errors import UsageError
 from p2pnode.governance import mandate as mandates
 from p2pnode.governance import tables
 from p2pnode.governance.mandate import MandateRow, OnBehalf, Signing
-from p2pnode.local import service as shapes
+from p2pnode.local import shapes
 from p2pnode.local.naming import Named, choose
 from p2pnode.service.entries import EntriesService, written
 from p2pnode.service.viewing import GroupView

@@ -8,7 +8,7 @@ from p2pnode.exporters.statement import rule_in_words
 from p2pnode.governance import roles, sponsoring, tables
 from p2pnode.governance.decision_rule import DEFAULT_RULES, SUBJECTS
 from p2pnode.governance.tables import MemberRow, PetitionRow
-from p2pnode.local import service as shapes
+from p2pnode.local import shapes
 from p2pnode.service.deciding import DecidingService
 from p2pnode.service.naming_subjects import petition_of
 from p2pnode.service.rules import refusal

@@ -9,7 +9,7 @@ from typing import Any
 from p2pnode.consensus.rows import row_key
 from p2pnode.core.codec import Value
 from p2pnode.core.errors import FormatError, UsageError
-from p2pnode.economy import agreement, batch, event, judging, promising, recording, tables, things
+from p2pnode.economy import agreement, batch, event, judging, loop, promising, recording, tables, things
 from p2pnode.economy.agreement import clause_id
 from p2pnode.economy.form import Form
 from p2pnode.economy.labels import measure_of_text, unit_of_label
@@ -40,6 +40,7 @@ FORMS: Mapping[str, tuple[str, Form[Any]]] = {
     "agreement-withdrawal": (agreement.WITHDRAW_TYPE, agreement.WITHDRAW),
     "agreement-reduction": (agreement.REDUCE_TYPE, agreement.REDUCE),
     "agreement-end": (agreement.CLOSE_TYPE, agreement.CLOSE),
+    "loop-answer": (loop.ANSWER_TYPE, loop.ANSWER),
 }
 """What can be said, by the word of the local API: the type of entry and its form."""
 
@@ -226,6 +227,7 @@ def _hashes(_: GroupView, text: str) -> Value:
 
 _MEASURES = frozenset({"effort_quantity", "given", "quantity", "resource_quantity", "taken"})
 intent_of = _by_start("intent", "intent", "p2pnode feed")
+loop_of = _by_start("loop", "loop", "p2pnode loops")
 _claim_of = _by_start("claim", "claim", "p2pnode claim list")
 _ENDED: Mapping[str, Callable[[GroupView, str], bytes]] = {
     "claim-end": _claim_of,
@@ -243,6 +245,7 @@ _READ: Mapping[str, Callable[[GroupView, str], Value]] = {
     "evidence": _hashes,
     "fulfills": commitment_of,
     "input_of": process_of,
+    "loop": loop_of,
     "mandate": mandate_of,
     "output_of": process_of,
     "party": agent_of,

@@ -6,7 +6,7 @@ import trio
 
 from p2pnode.core.errors import PeerError, Unreachable
 from p2pnode.core.ids import did_of, peer_id_of
-from p2pnode.local import service as shapes
+from p2pnode.local import shapes
 from p2pnode.peerbook import KnownPeer, split_address
 from p2pnode.penalties import Conduct
 from p2pnode.service import answers

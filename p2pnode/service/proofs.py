@@ -5,7 +5,7 @@ from __future__ import annotations
 from p2pnode.consensus.proof import Proof, encode_proof, outcome_proof
 from p2pnode.core.errors import UsageError
 from p2pnode.governance.decision import decision_key
-from p2pnode.local import service as shapes
+from p2pnode.local import shapes
 from p2pnode.service.evidence import founding_of, row_proof
 from p2pnode.service.history import History
 from p2pnode.service.members import MembersService

@@ -42,6 +42,11 @@ RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "decided and does not vote",
             "upgrade p2pnode; if that does not help, show its log to those who write the program",
         ),
+        "rules.later": (
+            "the group decided to go on by rules that this version of the program does not know; it keeps "
+            "and passes on what is written, and neither executes nor votes",
+            "upgrade p2pnode, and start it again",
+        ),
         "level.unchecked": (
             "a block has ordered it; whether it holds is known here once history before the snapshot was run "
             "again",

@@ -7,7 +7,7 @@ import trio
 from p2pnode.chain.levelling import LevelReport
 from p2pnode.chain.report import ChainReport
 from p2pnode.core.events import ChainAsked
-from p2pnode.local.service import Waiting
+from p2pnode.local.shapes import Waiting
 from p2pnode.port import HeldGroup
 from p2pnode.service.context import Context
 

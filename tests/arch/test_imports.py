@@ -81,6 +81,7 @@ _ROOMS = {
             "p2pnode.consensus.rows",
             "p2pnode.core",
             "p2pnode.economy",
+            "p2pnode.governance.distribution_rule",
             "p2pnode.governance.mandate",
             "p2pnode.governance.tables",
         ),
@@ -105,6 +106,9 @@ _ROOMS = {
         standard=_PURE_STANDARD | {"tomllib"},
     ),
     "p2pnode.replication": _pure("p2pnode.replication", "zlib"),  # runs travel compressed
+    "p2pnode.loop_finding": Room(
+        own=("p2pnode.core", "p2pnode.economy"), others=("networkx",), standard=_PURE_STANDARD
+    ),
     "p2pnode.penalties": Room(own=("p2pnode.core",), standard=_PURE_STANDARD),
     "p2pnode.vocabulary": Room(own=_PURE, standard=_PURE_STANDARD),
     "p2pnode.store": Room(
@@ -129,13 +133,13 @@ _ROOMS = {
         never=frozenset({"asyncio", "random", "sqlite3"}),
     ),
     "p2pnode.importers": Room(
-        own=("p2pnode.core", "p2pnode.importers", "p2pnode.local.service"),
+        own=("p2pnode.core", "p2pnode.importers", "p2pnode.local.shapes"),
         others=("rdflib",),
         never=frozenset({"sqlite3"}),
     ),
     "p2pnode.exporters": Room(
         # An export is checked by the rules themselves, on a machine that has neither network nor database.
-        own=(*_PURE, "p2pnode.exporters", "p2pnode.local.service"),
+        own=(*_PURE, "p2pnode.exporters", "p2pnode.local.shapes"),
         others=("typst",),
         never=frozenset({"sqlite3"}),
     ),
@@ -150,11 +154,16 @@ _ROOMS = {
             "p2pnode.exporters",
             "p2pnode.importers",
             "p2pnode.local.client",
-            "p2pnode.local.service",
+            "p2pnode.local.shapes",
             "p2pnode.logs",
+            "p2pnode.recipes",
         ),
         others=("click", "rich", "segno", "typer"),
         never=frozenset({"asyncio", "sqlite3"}),
+    ),
+    # Stories type commands at nodes, as people do.
+    "p2pnode.recipes": Room(
+        own=("p2pnode.core", "p2pnode.home", "p2pnode.local.client", "p2pnode.recipes"), others=()
     ),
     **{name: Room(own=("p2pnode.core", *_HOME), never=_HIDDEN_INPUTS) for name in _HOME},
     "p2pnode.phrase": Room(own=("p2pnode.core", *_HOME), others=("mnemonic",), never=_HIDDEN_INPUTS),
@@ -171,6 +180,7 @@ _ROOMS = {
                 "p2pnode.exporters",  # the service hands out exports, and says subjects and rules in words
                 "p2pnode.local",
                 "p2pnode.logs",
+                "p2pnode.loop_finding",
                 "p2pnode.net",
                 "protocols",
             ),
@@ -193,7 +203,7 @@ _NAMELESS = tuple(
     and not any(tree.is_inside(module.name, name) for name in _ROOMS)
 )
 _SYNC_ROOM = Room(
-    own=(*_SYNC, *_NAMELESS, "p2pnode.local.service"), never=_HIDDEN_INPUTS | {"os", "sqlite3", "threading"}
+    own=(*_SYNC, *_NAMELESS, "p2pnode.local.shapes"), never=_HIDDEN_INPUTS | {"os", "sqlite3", "threading"}
 )
 _BARE = Room(own=(), others=(), standard=frozenset({"__future__", "importlib"}))
 

@@ -23,7 +23,10 @@ from p2pnode.economy import (
     claim,
     contribution,
     event,
+    importing,
     judging,
+    loop,
+    metering,
     promising,
     recording,
     things,
@@ -303,9 +306,16 @@ TARGETS: dict[str, Target] = {
     "contribution": Target(contribution.decode, contribution.encode),
     "contribution.claim": Target(claim.decode, claim.encode),
     "event.record": Target(event.decode, event.encode),
+    "event.import": Target(importing.decode, importing.encode),
+    "meter.install": Target(metering.INSTALL.decode, metering.INSTALL.encode),
+    "meter.read": Target(metering.decode_reading, metering.encode_reading),
+    "meter.close": Target(metering.CLOSE.decode, metering.CLOSE.encode),
     "event_row": Target(economy_tables.event_of_value, facts=lambda row: {"status": row.status}),
     "agreement.propose": Target(
         terms.TERMS.decode, terms.TERMS.encode, lambda read: {"terms_hash": read.hash.hex()}
+    ),
+    "loop.propose": Target(
+        loop.LOOP.decode, loop.LOOP.encode, lambda read: {"items_hash": read.items_hash.hex()}
     ),
     **{
         name: Target(form.decode, form.encode)
@@ -323,6 +333,7 @@ TARGETS: dict[str, Target] = {
             ("event.countersign", recording.COUNTERSIGN),
             ("intent.close", promising.INTENT_CLOSE),
             ("intent.publish", promising.INTENT),
+            ("loop.answer", loop.ANSWER),
             ("process.begin", things.PROCESS),
             ("process.finish", things.FINISH),
             ("spec.define", things.SPEC),

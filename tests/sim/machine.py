@@ -43,6 +43,7 @@ from p2pnode.core.events import (
 )
 from p2pnode.core.presence import Presence
 from p2pnode.governance.access import lanes_readable
+from p2pnode.governance.founding import RULE_VERSION
 from p2pnode.governance.invitation import Link, encode_link, invite
 from p2pnode.governance.state import GroupState
 from p2pnode.node import Admission, Node
@@ -57,6 +58,7 @@ from protocols.sessions import PUSHED_PEERS_MAX
 from tests.sim.assembly import open_founded
 from tests.sim.conversation import End
 from tests.sim.disk import Disk, PowerLoss, SharedReader, SimulatedShelf
+from tests.sim.programs import running
 from tests.sim.timeline import EPOCH_MS, Chance
 
 if TYPE_CHECKING:
@@ -137,6 +139,9 @@ class Machine:
     is_mute: bool = False
     has_sessions: bool = True
     level_lie: str = ""
+    version: int = RULE_VERSION
+    """Up to which version of the rules its program knows them."""
+
     _inbox: list[Event] = field(default_factory=list)
     _pending: list[_Pending] = field(default_factory=list)
     _cursors: dict[tuple[bytes, bytes], Cursor] = field(default_factory=dict)
@@ -170,7 +175,8 @@ class Machine:
                 transaction.put_setting(_INCARNATIONS, fresh + self.incarnation)
             self.incarnation = fresh
             self.node = Node(self.key, node_file, SimulatedShelf(self.disk), random.bytes)
-            effects = self.node.start(is_restored=is_restored)
+            with running(self.version):
+                effects = self.node.start(is_restored=is_restored)
             self._cursors = {place: Cursor(*cursor) for place, cursor in node_file.cursors().items()}
             joining = {
                 group: membership.link
@@ -273,7 +279,8 @@ class Machine:
         if self.node is None or not batch:
             return
         try:
-            effects = self.node.handle_all(batch, self.wall_ms)
+            with running(self.version):
+                effects = self.node.handle_all(batch, self.wall_ms)
         except PowerLoss:
             self._gone(is_power_cut=self.disk.is_power_cut)
         except StoreError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from p2pnode.core.amount import Amount, add
-from p2pnode.core.events import Item
+from p2pnode.core.events import Item, Reply
 from p2pnode.economy import event, tables
 from p2pnode.economy.event import EVENT_TYPE, Event, NewResource
 from p2pnode.economy.measure import Measure
@@ -13,9 +13,11 @@ from p2pnode.economy.recording import COUNTERSIGN, COUNTERSIGN_TYPE, Countersign
 from p2pnode.governance.tables import members, scan, speaker_of
 from p2pnode.group_log import GroupLog
 from tests.sim.disk import SimulatedShelf, queries_of
+from tests.sim.writing import write
 
 if TYPE_CHECKING:
     from tests.sim.machine import Machine
+    from tests.sim.world import World
 
 _KILOGRAM = Measure((1, 0), "kilogram")
 
@@ -82,3 +84,35 @@ def lost_sum(log: GroupLog) -> str | None:
     waiting = {key[32:] for key, _ in scan(rows, "waiting")}
     held_back = {key for key, row in events if row.status == tables.WAITING}
     return None if waiting == held_back else f"{len(waiting)} listed as waiting, {len(held_back)} wait"
+
+
+def give(world: World, name: str, label: str, receiver: str, mark: str) -> None:
+    """Give the first thing there is, all of it, to somebody; `mark` names the event for who is to sign."""
+    machine, group = world.machines[name], world.groups[label]
+    if machine.node is None:
+        return
+    rows = machine.node.logs[group].file.chain
+    source, held = next(iter(tables.rows_of(rows, tables.ResourceRow, "resource")))
+    speaker = speaker_of(rows, world.machines[receiver].key.public)
+    assert speaker is not None
+    said = Event(
+        "transfer",
+        machine.wall_ms,
+        creates=NewResource(f"given by {name}"),
+        receiver=speaker[0],
+        resource_inventoried_as=source,
+        resource_quantity=Measure(held.onhand, held.unit),
+    )
+
+    def written(reply: Reply) -> None:
+        world.proposals[mark] = bytes(reply.value[0].id)
+
+    write(world, name, group, Item(EVENT_TYPE, event.encode(said)), written)
+
+
+def sign(world: World, name: str, label: str, mark: str) -> None:
+    """Sign what somebody gave, also before any block has ordered it."""
+    named = world.proposals.get(mark)
+    if named is not None and world.machines[name].node is not None:
+        said = Countersignature(named, True)
+        write(world, name, world.groups[label], Item(COUNTERSIGN_TYPE, COUNTERSIGN.encode(said)))

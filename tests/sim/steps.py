@@ -20,7 +20,8 @@ from tests.sim.assembly import agree, ballot, found, propose, voter
 from tests.sim.keys import add_device, object_to, recover, revoke, rotate
 from tests.sim.levelling import level, level_lie
 from tests.sim.lies import lie
-from tests.sim.market import market_item
+from tests.sim.market import give, market_item, sign
+from tests.sim.programs import LATER_TYPE, raise_rules, upgrade
 from tests.sim.timeline import EPOCH_MS
 
 if TYPE_CHECKING:
@@ -88,9 +89,9 @@ def _item(world: World, machine: Machine, kind: str, index: int) -> Item:
             records = [_claim(world.serial % 7 + number).value for number in range(3)]
             return Item(batch.BATCH_TYPE, batch.encode(CLAIM_TYPE, {}, records), annexes=(_SHARED,))
         case "unknown":
-            return Item("later.thing", encode_value({"of": "a later version", "mark": mark}))
+            return Item(LATER_TYPE, encode_value({"of": "a later version", "mark": mark}))
         case "large":
-            return Item("later.thing", sha256(mark.encode()) * 640)
+            return Item(LATER_TYPE, sha256(mark.encode()) * 640)
         case _:
             return Item(CONTRIBUTION_TYPE, contribution.encode(_work(machine, mark)))
 
@@ -269,4 +270,8 @@ VERBS: dict[str, Callable[..., Any]] = {
     "lie": lie,
     "level": level,
     "level_lie": level_lie,
+    "give": give,
+    "sign": sign,
+    "upgrade": upgrade,
+    "raise_rules": raise_rules,
 }

@@ -1,7 +1,7 @@
 """The life of keys, and what two devices of one member may not do: scenarios 25 and 22 of the catalogue.
 
-Of 22 there is here what exists: ballots and claims of two devices of one member; entries that move balances
-are none yet. Of 25 there is no year of part-time members (`scripts/sim --part-time`).
+What is given away twice is in `test_double_spend.py`, members with different versions in `test_versions.py`,
+a year of part-time members in `test_year.py`.
 """
 
 from __future__ import annotations

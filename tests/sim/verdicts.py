@@ -11,6 +11,7 @@ from p2pnode.replication.lane import LaneState
 from p2pnode.verifying import verify_group
 from tests.sim.disk import SimulatedShelf, queries_of
 from tests.sim.market import lost_sum
+from tests.sim.programs import running
 from tests.sim.rebuilding import rebuilt
 from tests.sim.reference import faults
 from tests.sim.watch import ALL_LANES
@@ -79,7 +80,8 @@ def judge(world: World) -> None:
         # They hold the same, so that folding it again for one of them is enough; each case takes another one.
         chosen = world.chance("folded again").below(len(holders)) if holders else 0
         for index, (machine, log) in enumerate(holders):
-            _judge_log(world, machine, log, is_folding=index == chosen)
+            with running(machine.version):
+                _judge_log(world, machine, log, is_folding=index == chosen)
             lost = lost_sum(log)
             if lost is not None:
                 find("economy.lost", f"{machine.name}: {lost}")

@@ -7,7 +7,7 @@ from typing import Any
 from p2pnode.consensus.execution import BlockContext
 from p2pnode.core.amount import Amount, amount_of_text
 from p2pnode.core.entry import Entry
-from p2pnode.economy import agreement, event, judging, promising, tables, things
+from p2pnode.economy import agreement, event, judging, loop, promising, tables, things
 from p2pnode.economy.agreement import Answer, Clause, Reduction, Reference, Terms
 from p2pnode.economy.event import EVENT_TYPE, Event, NewResource
 from p2pnode.economy.measure import Measure
@@ -171,6 +171,33 @@ class Market(Assembly):
     def reduce_clause(self, who: int, agreement_id: bytes, index: int, much: str) -> str | None:
         payload = agreement.REDUCE.encode(Reduction(agreement_id, index, measure(much)))
         return self.try_write(who, agreement.REDUCE_TYPE, payload)[0]
+
+    # ---- loops
+
+    def owed_round(self, *people: int, work: str = "2 hour") -> tuple[bytes, ...]:
+        """Promises in a ring: each promises the next, and the last the first."""
+        pairs = zip(people, (*people[1:], people[0]), strict=True)
+        return tuple(self.promise(who, "work", work=work, receiver=IDS[other]) for who, other in pairs)
+
+    def loop_of(self, *parts: tuple[bytes, str], unit: str = "hour", hours: int = 48) -> loop.Loop:
+        items = (loop.Item(promise, amount_of_text(amount)) for promise, amount in parts)
+        ordered = tuple(sorted(items, key=lambda item: item.promise))
+        return loop.Loop(unit, ordered, self.now_ms + hours * HOUR_MS)
+
+    def propose_loop(self, who: int, said: loop.Loop) -> tuple[str | None, bytes]:
+        return self.try_write(who, loop.PROPOSE_TYPE, loop.LOOP.encode(said))
+
+    def answer_loop(self, who: int, loop_id: bytes, accepts: bool = True) -> str | None:
+        payload = loop.ANSWER.encode(loop.Answer(loop_id, accepts))
+        return self.try_write(who, loop.ANSWER_TYPE, payload)[0]
+
+    def loop_status(self, loop_id: bytes) -> str:
+        row = loop.loop(self.state, loop_id)
+        assert row is not None
+        return loop.status_at(row, self.now_ms)
+
+    def release(self, who: int, promise: bytes) -> str | None:
+        return self.close(who, promising.RELEASE_TYPE, promise)
 
     # ---- what there is
 

@@ -99,7 +99,7 @@ class Chain:
 
         def close_due(state: State, context: BlockContext) -> None:
             for subject, body in decide:
-                decided.append(apply_decision(state, context, subject, body) or "")
+                decided.append(apply_decision(state, context, b"", subject, body) or "")
 
         execution = self.execution(
             entries,

@@ -333,7 +333,7 @@ def test_what_cannot_be_carried_out_any_more_says_why() -> None:
     assembly.cast_all(proposal, YES, YES, YES)
     assembly.later(12)
 
-    def half_done(state: Any, context: Any, subject: str, body: Any) -> str:
+    def half_done(state: Any, context: Any, _: bytes, subject: str, body: Any) -> str:
         state.put(b"half", b"\xc0")
         return "decision.no_member"
 

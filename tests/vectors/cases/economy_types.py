@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from p2pnode.core import codec
-from p2pnode.economy import agreement, event, judging, promising, recording, things
+from p2pnode.economy import agreement, event, judging, loop, promising, recording, things
 from p2pnode.economy.agreement import Clause, Limit, Terms
 from p2pnode.economy.event import Event, NewResource
 from p2pnode.economy.form import Form
@@ -133,7 +133,7 @@ def documents() -> dict[str, Document]:
             {"less than nothing": ({"resource_quantity": [[-1, 0], "kilogram"]}, "claim.bad_quantity")},
         ),
         **_references(),
-        **_agreements(),
+        **(_agreements() | _loops()),
     }
 
 
@@ -302,6 +302,7 @@ def _agreements() -> dict[str, Document]:
             "a gift": {"mode": "gift", "clauses": clauses[:1]},
             "no limits": {"limits": [limits[0]]},
             "for the group too": first(receiver=_THING),
+            "instead of another": {"replaces": _THING},
         },
         {
             "one side gives nothing": ({"clauses": clauses[:1]}, "agreement.one_sided"),
@@ -311,6 +312,7 @@ def _agreements() -> dict[str, Document]:
             ),
             "a provider who is no party": ({"parties": [_OTHER, _THING]}, "agreement.not_a_party"),
             "a limit of a stranger": ({"limits": [{**limits[0], "party": _THING}]}, "agreement.not_a_party"),
+            "instead of nothing": ({"replaces": b""}, "agreement.bad_field"),
             "a limit of nothing": ({"limits": [{"party": _MEMBER}]}, "agreement.bad_limit"),
             "limits out of order": ({"limits": limits[::-1]}, "agreement.bad_limit"),
             "a limit in two units": (
@@ -346,7 +348,7 @@ def _agreements() -> dict[str, Document]:
             agreement.ANSWER_TYPE,
             "Answers to proposed agreements.",
             agreement.Answer(_THING, TERMS.hash, True),
-            {"no": {"accepts": False}},
+            {"no": {"accepts": False}, "no, with words": {"accepts": False, "annex": _ANNEX}},
             {"a number": ({"accepts": 1}, "agreement.bad_field")},
         ),
         agreement.WITHDRAW_TYPE: _of(
@@ -362,5 +364,39 @@ def _agreements() -> dict[str, Document]:
             agreement.Reduction(_THING, 0, _KILOGRAMS),
             {"nothing, with words": {"annex": _ANNEX, "quantity": [[0, 0], "kilogram"]}},
             {"clause 200": ({"clause": 200}, "agreement.bad_field")},
+        ),
+    }
+
+
+def _loops() -> dict[str, Document]:
+    items = (loop.Item(_MEMBER, (15, -1)), loop.Item(_OTHER, (15, -1)))
+    proposed = loop.Loop("hour", items, START_MS + 14 * DAY_MS)
+    value = codec.decode(loop.LOOP.encode(proposed))
+    first, second = value["items"]
+    return {
+        loop.PROPOSE_TYPE: _of(
+            loop.LOOP,
+            loop.PROPOSE_TYPE,
+            "Promises that are set off; facts give the hash of what is set off.",
+            proposed,
+            {"with words": {"annex": _ANNEX}},
+            {
+                "one promise": ({"items": [first]}, "loop.bad_field"),
+                "a promise twice": ({"items": [first, first]}, "loop.bad_field"),
+                "out of order": ({"items": [second, first]}, "loop.bad_field"),
+                "less than nothing": ({"items": [first, [second[0], [-15, -1]]]}, "loop.bad_field"),
+                "nothing": ({"items": [first, [second[0], [0, 0]]]}, "loop.bad_field"),
+                "an id alone": ({"items": [first, second[0]]}, "loop.bad_field"),
+                "a short id": ({"items": [[b"", [1, 0]], second]}, "loop.bad_field"),
+                "no unit": ({"unit": ""}, "measure.bad_value"),
+            },
+        ),
+        loop.ANSWER_TYPE: _of(
+            loop.ANSWER,
+            loop.ANSWER_TYPE,
+            "Answers to a proposed set-off.",
+            loop.Answer(_THING, True),
+            {"no, with words": {"accepts": False, "annex": _ANNEX}},
+            {"a number": ({"accepts": 1}, "loop.bad_field"), "a short id": ({"loop": b""}, "loop.bad_field")},
         ),
     }

@@ -1,0 +1,137 @@
+"""What is counted when something is shared: lines that are only ever added, each in the block of its entry.
+
+| table | key | value |
+|---|---|---|
+| `journal` | what it is in 1 byte, height in 8 bytes, record id | [who, unit, kind or nil, amount] |
+| `settled_dispute` | record id | nil: the group decided that it counts, whatever members say of it |
+
+A contribution counts from the block in which it stands. Taken back, struck, or disputed by as many as uphold
+it, it is counted down by a line of the block that brought this, and up again once that is settled. So a run
+over some blocks gives the same at any later time; what comes late is counted when it comes, nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from p2pnode.consensus.rows import Rows, State, row_key
+from p2pnode.core import codec
+from p2pnode.core.amount import Amount, add, negated
+from p2pnode.economy import event as events
+from p2pnode.economy import tables
+from p2pnode.economy.actions import FLOWING
+from p2pnode.economy.event import Event
+from p2pnode.economy.form import Kind
+from p2pnode.economy.measure import Measure
+from p2pnode.economy.tables import STANDING, WAITING, ZERO, EventRow
+from p2pnode.governance import tables as members
+
+LIVELIHOOD, COMMONS, CARE = "livelihood", "commons", "care"
+CONSUMED, RECEIVED, GIVEN = "consumed", "received", "given"
+_CODES = {LIVELIHOOD: b"\1", COMMONS: b"\2", CARE: b"\3", CONSUMED: b"\4", RECEIVED: b"\5", GIVEN: b"\6"}
+CONTRIBUTED = (LIVELIHOOD, COMMONS, CARE)
+_DISPUTE = "dispute"
+_HEIGHT_BYTES = 8
+
+
+class Line(NamedTuple):
+    """One line. Shapes: who gave or used; for what the group received or gave, the other side."""
+
+    what: str
+    height: int
+    record: bytes
+    who: bytes
+    unit: str
+    kind: str | None
+    amount: Amount
+
+
+def lines(rows: Rows, what: str, after: int, last: int) -> Iterator[Line]:
+    """The lines of one sort in the blocks above one height up to another, in their order."""
+    for height in range(after + 1, last + 1):
+        prefix = row_key("journal", _CODES[what], height.to_bytes(_HEIGHT_BYTES, "big"))
+        for key, data in rows.scan(prefix):
+            who, unit, kind, amount = codec.decode(data)
+            yield Line(what, height, key[len(prefix) :], who, unit, kind, (amount[0], amount[1]))
+
+
+def note_event(
+    state: State, group: bytes, height: int, record_id: bytes, row: EventRow, said: Event, flow: Measure
+) -> None:
+    """Write down what an event changes, which stands now or stands no more.
+
+    Shapes: the flow is below zero for what is taken back. Errors: FormatError amount.out_of_range.
+    """
+    kind = _words(state, said.resource_conforms_to)
+    is_flow = said.action in FLOWING and row.provider != row.receiver
+    if is_flow and row.receiver == group:
+        _add(state, RECEIVED, height, record_id, row.provider, flow, kind)
+    if is_flow and row.provider == group and not _pays_a_share(state, said):
+        _add(state, GIVEN, height, record_id, row.receiver, flow, kind)
+    if (said.action != "consume" and said.stream is None) or members.member(state, row.provider) is None:
+        return
+    if said.action == "consume":
+        _add(state, CONSUMED, height, record_id, row.provider, flow, kind)
+    # Nobody can have judged what is new; a correction counts with the record that it corrects.
+    is_new = row.status == WAITING and said.corrects is None
+    if said.stream is not None and (is_new or not is_held_back(state, said.corrects or record_id)):
+        _add(state, said.stream, height, record_id, row.provider, flow, kind)
+
+
+def is_held_back(rows: Rows, record_id: bytes) -> bool:
+    """Whether a contribution does not count while members disagree: as many dispute it as uphold it."""
+    judged = tables.rows_of(rows, tables.AttestationRow, "attestation", record_id)
+    verdicts = [row.verdict for _, row in judged]
+    disputed = verdicts.count(_DISPUTE)
+    is_disputed = disputed > 0 and 2 * disputed >= len(verdicts)
+    return is_disputed and rows.get(row_key("settled_dispute", record_id)) is None
+
+
+def note_judgement(state: State, height: int, record_id: bytes, was_held_back: bool) -> None:
+    """Count a standing contribution down or up after somebody judged it. Errors: FormatError
+    amount.out_of_range.
+    """
+    row = tables.event(state, record_id)
+    is_now = is_held_back(state, record_id)
+    if row is None or row.status != STANDING or is_now == was_held_back:
+        return
+    said = events.decode(row.payload)
+    if said.stream is None or members.member(state, row.provider) is None:
+        return
+    amount = (row.effort_amount if said.effort_quantity is not None else row.resource_amount) or ZERO
+    change = Measure(negated(amount) if is_now else amount, said.quantity.unit)
+    kind = _words(state, said.resource_conforms_to)
+    _add(state, said.stream, height, record_id, row.provider, change, kind)
+
+
+def settle_dispute(state: State, height: int, record_id: bytes) -> None:
+    """Let a contribution count whatever members say of it: the group decided so."""
+    was_held_back = is_held_back(state, record_id)
+    members.write(state, row_key("settled_dispute", record_id), None)
+    note_judgement(state, height, record_id, was_held_back)
+
+
+def _pays_a_share(rows: Rows, said: Event) -> bool:
+    """Whether the group gives what an earlier run has shared already."""
+    claim = None if said.settles is None else tables.claim(rows, said.settles)
+    return claim is not None and rows.get(row_key("distribution", claim.triggered_by)) is not None
+
+
+def _words(rows: Rows, kind: Kind | None) -> str | None:
+    if not isinstance(kind, bytes):
+        return kind
+    spec = tables.spec(rows, kind)
+    return None if spec is None else spec.name
+
+
+def _add(
+    state: State, what: str, height: int, record_id: bytes, who: bytes, flow: Measure, kind: str | None
+) -> None:
+    key = row_key("journal", _CODES[what], height.to_bytes(_HEIGHT_BYTES, "big"), record_id)
+    held = members.read(state, key)
+    total = flow.amount if held is None else add((held[3][0], held[3][1]), flow.amount)
+    if total == ZERO:
+        state.delete(key)
+    else:
+        members.write(state, key, [who, flow.unit, kind, list(total)])

@@ -1,0 +1,343 @@
+"""Runs: sharing what flowed in, as the group decided by its charter.
+
+A run is a proposal. When it opens, every node applies the rule to the journal of some blocks; what the
+proposal says must be what comes out, or it is void. When it has passed, each share becomes a claim on the
+group, or is given at once, as the rule says.
+
+| table | key | value |
+|---|---|---|
+| `distribution` | id of the proposal | `RunRow` |
+| `share` | proposal id, number of the bucket in 1 byte | [name, kind, base, amount, [[of, who, amount]...]] |
+| `shared` | unit, zero, kind of thing or nothing | height up to which its flow is shared out |
+
+A claim, and an event of a transfer, has the id `share_id`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from p2pnode.consensus.execution import BlockContext
+from p2pnode.consensus.rows import Rows, State, row_key
+from p2pnode.core import codec
+from p2pnode.core.amount import Amount, add, negated
+from p2pnode.core.codec import Value
+from p2pnode.core.crypto import HASH_BYTES, tagged_hash
+from p2pnode.economy import event, journal, promising, tables
+from p2pnode.economy.distributing import Basis, Given, Result, distribute
+from p2pnode.economy.event import Event
+from p2pnode.economy.journal import CONSUMED, CONTRIBUTED, GIVEN, RECEIVED, Line
+from p2pnode.economy.measure import Measure
+from p2pnode.economy.promising import Claim
+from p2pnode.economy.tables import OPEN, STANDING, ZERO, ClaimRow, EventRow
+from p2pnode.governance import tables as members
+from p2pnode.governance.distribution_rule import (
+    CONSUMPTION,
+    CONTRIBUTIONS,
+    SURPLUS,
+    TRANSFERS,
+    DistributionRule,
+    rule_of_value,
+)
+
+DISTRIBUTE_SUBJECT = "distribute"
+PROPOSED, CARRIED_OUT = "proposed", "carried_out"
+OTHER_RESULT_RULE = "distribution.other_result"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A rule applied to the journal of the blocks above one height up to another.
+
+    Shapes: value is the rule as the charter has it; inputs are all lines that were read, in their order.
+    """
+
+    name: str
+    value: Value
+    after: int
+    last: int
+    basis: Basis
+    inputs: tuple[Line, ...]
+    result: Result
+
+    @property
+    def rule(self) -> DistributionRule:
+        """The rule."""
+        return rule_of_value(self.value)
+
+    @property
+    def buckets(self) -> list[Value]:
+        """The rows of the table `share`, in their order."""
+        return [
+            [
+                bucket.name,
+                bucket.kind,
+                bucket.base,
+                bucket.amount,
+                [[share.of, share.who, share.amount] for share in bucket.shares],
+            ]
+            for bucket in self.result.buckets
+        ]
+
+    @property
+    def body(self) -> dict[str, Value]:
+        """What a proposal says of it."""
+        return {
+            "after": self.after,
+            "flow": list(self.basis.flow),
+            "last": self.last,
+            "result": self.hash,
+            "rule": self.name,
+        }
+
+    @property
+    def hash(self) -> bytes:
+        """What a proposal names the rule, the inputs and the result by."""
+        said = [self.value, self.after, self.last, list(self.basis.flow), b"".join(self.basis.members)]
+        return tagged_hash("distribution", codec.encode([*said, inputs_hash(self.inputs), self.buckets]))
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as the group keeps it.
+
+    Shapes: rule is the charter's value when it opened; members, one behind the other, had equal shares then;
+    inputs and result are hashes. Units: rest counts smallest shares.
+    """
+
+    status: str
+    author: bytes
+    name: str
+    rule: Value
+    after: int
+    last: int
+    flow: Amount
+    members: bytes
+    inputs: bytes
+    result: bytes
+    rest: int
+    opened_height: int
+
+
+def inputs_hash(inputs: tuple[Line, ...]) -> bytes:
+    """What lines of the journal are named by."""
+    return tagged_hash("journal", *(codec.encode([*line[:-1], list(line.amount)]) for line in inputs))
+
+
+def share_id(run_id: bytes, who: bytes) -> bytes:
+    """The id of the claim, or of the event, by which somebody has a share of a run."""
+    return tagged_hash("share", run_id, who)
+
+
+# ---- rows
+
+
+def run_row(rows: Rows, run_id: bytes) -> RunRow | None:
+    """A run."""
+    data = rows.get(run_key(run_id))
+    return None if data is None else run_of_value(codec.decode(data))
+
+
+def run_key(run_id: bytes) -> bytes:
+    """The key of the row that an export shows."""
+    return row_key("distribution", run_id)
+
+
+def run_of_value(value: Any) -> RunRow:
+    """The run in the value of a row."""
+    row = RunRow(*value)
+    return replace(row, flow=(row.flow[0], row.flow[1]))
+
+
+def value_of_run(row: RunRow) -> Value:
+    """The value of the row of a run."""
+    written = [getattr(row, field.name) for field in fields(row)]
+    return [list(item) if isinstance(item, tuple) else item for item in written]
+
+
+def runs(rows: Rows) -> Iterator[tuple[bytes, RunRow]]:
+    """All runs by their ids, ascending."""
+    return ((key, run_of_value(value)) for key, value in members.scan(rows, "distribution"))
+
+
+def shares(rows: Rows, run_id: bytes) -> list[Value]:
+    """The buckets of a run, in their order."""
+    return [value for _, value in members.scan(rows, "share", run_id)]
+
+
+def shared_up_to(rows: Rows, rule: DistributionRule) -> int:
+    """The height up to which anything of a rule's flow is shared out."""
+    kinds: dict[bytes, int] = dict(members.scan(rows, "shared", f"{rule.unit}\0".encode()))
+    if rule.of_kind is None:
+        return max(kinds.values(), default=0)
+    return max(kinds.get(b"", 0), kinds.get(rule.of_kind.encode("utf-8"), 0))
+
+
+# ---- applying a rule
+
+
+def apply_rule(rows: Rows, name: str, value: Value, after: int, last: int) -> Run:
+    """What a rule gives for the blocks above one height up to another."""
+    rule = rule_of_value(value)
+    wanted = [RECEIVED, *([GIVEN] if rule.flow == SURPLUS else [])]
+    kinds = {bucket.kind for bucket in rule.buckets}
+    wanted += CONTRIBUTED if CONTRIBUTIONS in kinds else ()
+    wanted += [CONSUMED] if CONSUMPTION in kinds else []
+    inputs = tuple(
+        line
+        for what in wanted
+        for line in journal.lines(rows, what, after, last)
+        if what in CONTRIBUTED or is_in_flow(rule, line)
+    )
+    present = tuple(who for who, row in members.members(rows) if row.status == "member")
+    basis = basis_of(inputs, present)
+    return Run(name, value, after, last, basis, inputs, distribute(rule, basis))
+
+
+def is_in_flow(rule: DistributionRule, line: Line) -> bool:
+    """Whether a line is about what a rule shares."""
+    return line.unit == rule.unit and rule.of_kind in (None, line.kind)
+
+
+def basis_of(inputs: tuple[Line, ...], present: tuple[bytes, ...]) -> Basis:
+    """What a rule is applied to, out of lines of the journal. Errors: FormatError amount.out_of_range."""
+    flow: Amount = ZERO
+    for line in inputs:
+        if line.what in (RECEIVED, GIVEN):
+            flow = add(flow, line.amount if line.what == RECEIVED else negated(line.amount))
+    given = (
+        Given(line.who, line.what, line.kind, line.unit, line.amount)
+        for line in inputs
+        if line.what in CONTRIBUTED
+    )
+    consumed = ((line.who, line.amount) for line in inputs if line.what == CONSUMED)
+    return Basis(flow, tuple(sorted(present)), tuple(given), tuple(consumed))
+
+
+# ---- the proposal
+
+
+def open_run(state: State, context: BlockContext, run_id: bytes, author: bytes, body: Value) -> str | None:
+    """Keep what a proposed run gives, or say why it cannot be put to the group.
+
+    Errors: FormatError amount.out_of_range.
+    """
+    value = members.charter(state).setting("distribution").get(body["rule"])
+    if value is None:
+        return "distribution.unknown_rule"
+    rule, after, last = rule_of_value(value), body["after"], body["last"]
+    if not after < last < context.height:
+        return "distribution.bad_range"
+    if after < shared_up_to(state, rule):
+        return "distribution.shared_already"
+    run = apply_rule(state, body["rule"], value, after, last)
+    if not run.result.total:
+        return "distribution.nothing_to_share"
+    if run.body != body:
+        return OTHER_RESULT_RULE
+    row = RunRow(
+        PROPOSED,
+        author,
+        run.name,
+        value,
+        after,
+        last,
+        run.basis.flow,
+        b"".join(run.basis.members),
+        inputs_hash(run.inputs),
+        run.hash,
+        run.result.rest,
+        context.height,
+    )
+    members.write(state, run_key(run_id), value_of_run(row))
+    for number, bucket in enumerate(run.buckets):
+        members.write(state, row_key("share", run_id, bytes([number])), bucket)
+    return None
+
+
+def again(rows: Rows, row: RunRow) -> Run:
+    """The rule of a run applied once more, to what the rows say of the same blocks.
+
+    Shapes: equal shares go to those who were members when it opened. Errors: FormatError
+    amount.out_of_range.
+    """
+    run = apply_rule(rows, row.name, row.rule, row.after, row.last)
+    basis = replace(run.basis, members=ids_in(row.members))
+    return replace(run, basis=basis, result=distribute(run.rule, basis))
+
+
+def ids_in(data: bytes) -> tuple[bytes, ...]:
+    """Ids that stand one behind the other."""
+    return tuple(data[at : at + HASH_BYTES] for at in range(0, len(data), HASH_BYTES))
+
+
+# ---- carrying it out
+
+
+def carry_out_run(state: State, context: BlockContext, run_id: bytes) -> str | None:
+    """Let everybody have what the group decided. Errors: FormatError amount.out_of_range."""
+    row = run_row(state, run_id)
+    if row is None:
+        return "distribution.unknown"
+    rule = rule_of_value(row.rule)
+    if row.after < shared_up_to(state, rule):
+        return "distribution.shared_already"
+    run = again(state, row)
+    if run.hash != row.result:
+        return OTHER_RESULT_RULE
+    for item, (who, amount) in enumerate(run.result.owed):
+        share = Measure(run.result.amount(amount), rule.unit)
+        if rule.gives == TRANSFERS:
+            _transfer(state, context, row, run_id, item, who, share)
+        else:
+            _owe(state, context, run_id, who, share, rule.of_kind)
+    key = row_key("shared", f"{rule.unit}\0".encode(), (rule.of_kind or "").encode("utf-8"))
+    members.write(state, key, row.last)
+    members.write(state, run_key(run_id), value_of_run(replace(row, status=CARRIED_OUT)))
+    return None
+
+
+def _owe(
+    state: State, context: BlockContext, run_id: bytes, who: bytes, share: Measure, kind: str | None
+) -> None:
+    """Let somebody ask the group for a share until it is paid."""
+    said = Claim(
+        "transfer",
+        provider=context.group,
+        triggered_by=run_id,
+        resource_conforms_to=kind,
+        resource_quantity=share,
+    )
+    row = ClaimRow(OPEN, context.group, who, run_id, share, ZERO, promising.CLAIM.encode(said))
+    tables.put(state, "claim", share_id(run_id, who), row)
+
+
+def _transfer(
+    state: State, context: BlockContext, run: RunRow, run_id: bytes, item: int, who: bytes, share: Measure
+) -> None:
+    """Give somebody a share at once; the group's decision stands for its signature."""
+    said = Event(
+        "transfer",
+        context.time_ms,
+        provider=context.group,
+        receiver=who,
+        resource_conforms_to=run.rule.get("of_kind"),
+        resource_quantity=share,
+    )
+    row = EventRow(
+        status=STANDING,
+        author=run.author,
+        provider=context.group,
+        receiver=who,
+        signers=(run.author,),
+        payload=event.encode(said),
+        entry=run_id,
+        item=item,
+        time_ms=context.time_ms,
+        resource_amount=share.amount,
+        effort_amount=None,
+    )
+    tables.put(state, "event", share_id(run_id, who), row)
+    tables.add_flow(state, context.group, who, share)
