@@ -7,6 +7,7 @@ from tests.bench import (
     c2_snapshot,
     c3_finality,
     e1_execution,
+    e2_questions,
     n1_newcomer,
     w1_append,
     w2_catch_up,
@@ -26,5 +27,6 @@ MEASURES: Mapping[str, Callable[[Options], list[Figure]]] = {
     "c2": c2_snapshot.measure,
     "c3": c3_finality.measure,
     "e1": e1_execution.measure,
+    "e2": e2_questions.measure,
     "n1": n1_newcomer.measure,
 }
