@@ -33,9 +33,10 @@ from tests.bench.figures import Figure, Options, figure
 from tests.bench.homes import ROOT, open_node
 from tests.bench.market_home import AGREEMENT, MarketHome
 from tests.bench.node_process import started_node
-from tests.bench.processes import memory_of
 
-_EVENTS = 1_000_000
+_EVENTS_AN_ENTRY = 10
+"""The option for entries says ten times as many events here."""
+
 _RECORDS = 500
 _BATCHES = 40
 """Batches that are written at a time; a block orders about as many."""
@@ -52,7 +53,7 @@ _Ask = Callable[[GroupView], list[EconomyRow]]
 
 def measure(options: Options) -> list[Figure]:
     """Questions to a group of a million events; of five thousand in quick mode."""
-    events = 5000 if options.is_quick else _EVENTS
+    events = 5000 if options.is_quick else _EVENTS_AN_ENTRY * options.entries
     rounds = 5 if options.is_quick else _ROUNDS
     home = _market(events, options.scaled(_OFFERS))
     figures = _remade(home, events)
@@ -63,7 +64,7 @@ def measure(options: Options) -> list[Figure]:
     with started_node(home.path) as node:
         for name, times in _asked_over_http(home, rounds).items():
             figures.append(figure(f"e2.http.{name}.p95", "ms", [_part(times, 95)], [_part(plain, 95)]))
-        memory = memory_of(node.pid)
+        memory = node.memory()
     figures.append(figure("e2.peak", "MB, a node with this group", [memory["peak"] / (1 << 20)]))
     return figures
 
