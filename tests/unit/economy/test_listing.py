@@ -95,9 +95,7 @@ def test_events_are_listed_by_time_and_found_behind_a_place(file: GroupFile) -> 
 def test_a_row_that_is_remembered_is_the_one_in_its_bytes() -> None:
     """Else what a node means by a row would depend on what it did a moment before."""
     market = Market()
-    bread = market.record(
-        ALICE, "produce", much="20 kilogram", creates="bread", to_location=(52_000_000, 4_000_000)
-    )
+    market.record(ALICE, "produce", much="20 kilogram", creates="bread", to_location=(52_000_000, 4_000_000))
     offer = market.intent(ALICE, promising.OFFER, "transfer", much="5 kilogram")
     market.promise(
         BOB, "transfer", much="5 kilogram", provider=IDS[ALICE], receiver=IDS[BOB], satisfies=offer
