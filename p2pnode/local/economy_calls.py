@@ -55,8 +55,8 @@ class EconomyCalls(Protocol):
     ) -> list[EconomyRow]:
         """A list, of everybody or of what concerns one agent; what is provisional is in it.
 
-        Shapes: at most limit rows; claims, events, intents, promises and resources go on behind the row whose
-        id is `after`. The newest events come first, and of the others what is open or there.
+        Shapes: at most limit rows; claims, events, intents, promises and resources go on behind the row that
+        `after` names by its id. The newest events come first, and of the others what is open or there.
         """
 
     async def export_economy(self, group: str) -> Document:

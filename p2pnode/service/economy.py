@@ -18,8 +18,8 @@ from p2pnode.service.economy_loops import FOUND_MAX, found_in, found_shown
 from p2pnode.service.economy_rows import LISTS, PAGED, agreement_shown
 from p2pnode.service.evidence import row_proof
 from p2pnode.service.history import History
-from p2pnode.service.naming_economy import FORMS, agent_of, agreement_of, event_of, payload_of
-from p2pnode.service.paging import ROWS_MAX, Page, id_of_row
+from p2pnode.service.naming_economy import FORMS, FOUND_BY, agent_of, agreement_of, event_of, payload_of
+from p2pnode.service.paging import ROWS_MAX, Page
 from p2pnode.service.viewing import GroupView
 
 
@@ -66,13 +66,12 @@ class EconomyService:
     async def economy(
         self, group: str, about: About, who: str | None, limit: int = ROWS_MAX, after: str | None = None
     ) -> list[EconomyRow]:
-        page = Page(limit, None if after is None else id_of_row(after))
-
         def read(view: GroupView) -> list[EconomyRow]:
             agent_id = None if who is None else agent_of(view, who)
-            if about in PAGED:
-                return PAGED[about](view, agent_id, page)
-            return LISTS[about](view, agent_id)[:limit]
+            if about not in PAGED:
+                return LISTS[about](view, agent_id)[:limit]
+            place = None if after is None else FOUND_BY[about](view, after)
+            return PAGED[about](view, agent_id, Page(limit, place))
 
         return await self.context.view(self.context.held(group), read, with_facts=True)
 

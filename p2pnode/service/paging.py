@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from p2pnode.consensus.rows import row_key
-from p2pnode.core.errors import FormatError, UsageError
-from p2pnode.core.ids import id_of_text
+from p2pnode.core.errors import UsageError
 from p2pnode.economy import tables
 from p2pnode.economy.listing import EVERYBODY, LISTINGS, concerns
 from p2pnode.service.viewing import GroupView
@@ -22,14 +21,6 @@ class Page:
 
     limit: int = ROWS_MAX
     after: bytes | None = None
-
-
-def id_of_row(text: str) -> bytes:
-    """The id of a row that a list has shown. Errors: UsageError list.no_such_row."""
-    try:
-        return id_of_text(text)
-    except FormatError as error:
-        raise _no_such_row() from error
 
 
 def listed_rows(view: GroupView, table: str, who: bytes | None, page: Page) -> list[tuple[bytes, Any]]:
@@ -61,13 +52,9 @@ def _rank(view: GroupView, table: str, row_id: bytes) -> int:
     listing = LISTINGS[table]
     data = view.rows.get(row_key(table, row_id))
     if data is None:
-        raise _no_such_row()
+        raise UsageError(
+            "list.no_such_row",
+            "the row after which the list is to go on is not in it",
+            "give the id of a row that the list has shown, or begin again without --after",
+        )
     return listing.rank(tables.row_of(listing.made, data))
-
-
-def _no_such_row() -> UsageError:
-    return UsageError(
-        "list.no_such_row",
-        "the row after which the list is to go on is not there",
-        "give the whole id of a row that the list has shown, or begin again without --after",
-    )
