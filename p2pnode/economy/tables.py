@@ -311,7 +311,7 @@ def row_of(made: type[_Row], data: bytes) -> _Row:
     """The row in the value of a row of this group, which is not checked again."""
     known = _known.get((made, data))
     if known is None:
-        known = _row(made, codec.decode(data))
+        known = _row(made, codec.decode_own(data))
         _remember(made, data, known)
     row: _Row = known
     return row
@@ -364,7 +364,7 @@ def _amount_at(rows: Rows, key: bytes) -> Amount:
         return ZERO
     known: Amount | None = _known.get((tuple, data))
     if known is None:
-        mantissa, exponent = codec.decode(data)
+        mantissa, exponent = codec.decode_own(data)
         known = (mantissa, exponent)
         _remember(tuple, data, known)
     return known
