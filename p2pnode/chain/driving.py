@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from p2pnode.chain import branches
+from p2pnode.chain import branches, past
 from p2pnode.chain.duties import items_due
 from p2pnode.chain.report import report_of
 from p2pnode.chain.schism import SETTING, encode_found
@@ -54,6 +54,7 @@ def decide(node: Node, log: GroupLog, now_ms: int) -> list[Effect]:
         may_sign = may_sign and log.level.is_level
         log.chain.company.meet(node.present, now_ms)
         present = log.chain.company.present(now_ms, log.chain.height.delta_ms)
+        effects += past.follow(log)
         step = log.chain.step(now_ms, present, may_sign=may_sign)
         if step.final is not None:
             with log.change(durable=False) as change:

@@ -20,6 +20,7 @@ from p2pnode.service.devices import recovering_for
 from p2pnode.service.economy_why import economy_lines
 from p2pnode.service.mandates import said_by_mandates
 from p2pnode.service.naming_subjects import petition_of
+from p2pnode.service.parted import as_of
 from p2pnode.service.rules import RULES
 from p2pnode.service.viewing import GroupView
 from p2pnode.service.waiting import waiting_of
@@ -91,6 +92,9 @@ async def _explain_group(context: Context, held: HeldGroup) -> Explanation:
         remedy = remedy or _ELECT
     if waiting["level"]:
         lines.append(waiting["level"])
+    shown_of = await context.query(held, lambda queries: as_of(queries, context.port.own_key))
+    if shown_of:
+        lines.append(shown_of)
     if held.is_unconfirmed:
         lines.append(RULES["restore.unconfirmed"][0])
         remedy = RULES["restore.unconfirmed"][1]

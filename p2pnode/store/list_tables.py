@@ -57,9 +57,9 @@ def listing_of(key: bytes) -> Listing | None:
     return _BY_START.get(key[: key.index(b"\0") + 1])
 
 
-def add_listed(connection: sqlite3.Connection, rows: Iterable[Listed]) -> None:
-    """Put rows into the index."""
-    connection.executemany("INSERT OR REPLACE INTO listed VALUES (?, ?, ?, ?)", rows)
+def add_listed(connection: sqlite3.Connection, rows: Iterable[Listed], index: str = "listed") -> None:
+    """Put rows into an index: that of the last state, or of one that is on its way."""
+    connection.executemany(f"INSERT OR REPLACE INTO {index} VALUES (?, ?, ?, ?)", rows)
 
 
 def drop_listed(connection: sqlite3.Connection, rows: Iterable[Listed]) -> None:

@@ -1,10 +1,10 @@
--- Where rows of the economy stand in the lists that people see: rank falls from the first to the last of a list, and ids
--- fall among those of one rank. list numbers the kinds of rows (`economy/listing.py`), agent is the start of the id of
--- whom a row concerns, 0 for everybody. It follows from state_row and is made again when the views are.
-CREATE TABLE listed (
-    list INTEGER NOT NULL,
-    agent INTEGER NOT NULL,
-    rank INTEGER NOT NULL,
-    id BLOB NOT NULL,
-    PRIMARY KEY (list, agent, rank, id)
-) WITHOUT ROWID;
+-- Devices whose reading ended (J23): the height of the block that ended it, and how far each lane was ordered by then.
+CREATE TABLE ended (device BLOB PRIMARY KEY, height INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE ended_cut (height INTEGER PRIMARY KEY, cut BLOB NOT NULL);
+
+-- A state on its way is kept beside the one that holds, chunk by chunk, and takes its place in one step; what left its place
+-- in such a step is cleared in slices.
+DROP TABLE coming_chunk;
+CREATE TABLE coming_row (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE coming_node (hash BLOB PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE coming_leaf (hash BLOB PRIMARY KEY, key BLOB NOT NULL, value BLOB) WITHOUT ROWID;

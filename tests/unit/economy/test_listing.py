@@ -110,3 +110,22 @@ def test_a_row_that_is_remembered_is_the_one_in_its_bytes() -> None:
         assert row == decoded
         assert repr(row) == repr(decoded), "a list is no tuple"
     assert seen >= tables._REMEMBERED
+
+
+def test_the_index_comes_with_a_snapshot(file: GroupFile) -> None:
+    book = Book(file)
+    offer = book.market.intent(ALICE, promising.OFFER, "transfer", much="5 kilogram")
+    book.commit()
+    bread = book.market.record(ALICE, "produce", much="20 kilogram", creates="bread")
+    rows = dict(book.market.state.scan(b""))
+    with file.write() as transaction:
+        transaction.level.add_state(list(rows.items()), update(EMPTY_ROOT, dict(rows), {}.__getitem__).new)
+        assert book.ids("resource") == [], "the state on its way is not seen yet"
+        transaction.level.install(1)
+    assert (book.ids("resource"), book.ids("intent")) == ([bread], [offer])
+    taken = book.index()
+    with file.write() as transaction:
+        transaction.chain.list_again()
+        while transaction.level.clear_aside():
+            pass
+    assert book.index() == taken
