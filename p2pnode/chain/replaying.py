@@ -42,7 +42,9 @@ KEYS_TOLD_MAX = 8
 def blocks_wanted(log: GroupLog) -> BlocksWanted | None:
     """The blocks that are to be run next and are not here."""
     replayed = log.level.replayed
-    if replayed is None or not _may_run(log) or replayed + 1 in log.level.sent:
+    if replayed is None or replayed >= log.level.snapshot:
+        return None
+    if not _may_run(log) or replayed + 1 in log.level.sent:
         return None
     return BlocksWanted(replayed + 1, log.level.snapshot)
 

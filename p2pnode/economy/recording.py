@@ -72,18 +72,7 @@ def record_event(state: State, record: Record, context: BlockContext) -> str | N
 
 def record_contribution(state: State, record: Record, context: BlockContext) -> str | None:
     """Let a contribution stand: an event by which its author gives something to the group."""
-    said = contribution.decode(record.payload)
-    given = Event(
-        action=said.action,
-        performed_ms=said.performed_ms,
-        annex=said.annex,
-        effort_quantity=said.effort_quantity,
-        in_scope_of=said.in_scope_of,
-        receiver=context.group,
-        resource_conforms_to=said.resource_conforms_to,
-        resource_quantity=said.resource_quantity,
-        stream=said.stream,
-    )
+    given = contribution.as_event(contribution.decode(record.payload), context.group)
     return _record(state, record, context, given, codec.encode_parts(event.value(given)))
 
 

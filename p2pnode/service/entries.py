@@ -20,6 +20,7 @@ from p2pnode.economy.measure import Measure
 from p2pnode.local import shapes
 from p2pnode.port import HeldGroup
 from p2pnode.service.context import Context
+from p2pnode.service.foreseeing import foresee
 
 _CLAIMS_MAX = 500
 _MESSAGE_CHARACTERS_MAX = 8000
@@ -109,6 +110,8 @@ class EntriesService:
             await self.context.describe(held, lambda describer: describer.page(wanted, limit, before))
             for held in helds
         ]
+        for held, page in zip(helds, pages, strict=True):
+            await foresee(self.context, held, page["rows"])
         if len(pages) == 1:
             return pages[0]
         rows = sorted((row for page in pages for row in page["rows"]), key=lambda row: -row["cursor"])[:limit]

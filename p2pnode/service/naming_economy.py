@@ -253,6 +253,7 @@ _READ: Mapping[str, Callable[[GroupView, str], Value]] = {
     "provider": agent_of,
     "realization_of": agreement_of,
     "receiver": agent_of,
+    "replaces": agreement_of,
     "resource_conforms_to": kind_of,
     "resource_inventoried_as": resource_of,
     "satisfies": intent_of,

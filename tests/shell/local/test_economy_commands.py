@@ -12,6 +12,7 @@ from p2pnode.core.errors import UsageError
 from .conftest import CommandLine, RecordingService
 
 _WRITTEN: dict[str, Any] = {"entry": "cd" * 32, "group": "ab" * 32, "text": "says so", "waits_for": []}
+_SIGN = "p2pnode sign cdcdcdcd"
 
 
 @pytest.mark.parametrize(
@@ -100,6 +101,19 @@ def test_what_begins_with_no_amount_is_refused(words: list[str]) -> None:
             "agreement-reduction",
             {"agreement": "boxes", "clause": 0, "quantity": "60 kilogram"},
         ),
+        (("loops", "accept", "3f0a"), "loop-answer", {"loop": "3f0a", "accepts": True}),
+        (("loops", "decline", "3f0a"), "loop-answer", {"loop": "3f0a", "accepts": False}),
+        (
+            ("promise", "make", "2h", "help", "--to", "Bob", "--again"),
+            "promise",
+            {
+                "action": "work",
+                "resource_conforms_to": "help",
+                "effort_quantity": "2 hour",
+                "receiver": "Bob",
+                "again": True,
+            },
+        ),
         (
             ("agent", "add", "the brook", "--is", "ecological"),
             "agent",
@@ -157,7 +171,7 @@ def test_a_clause_is_a_sentence(run: CommandLine, node: RecordingService) -> Non
 
 
 def test_who_has_to_sign_is_said(run: CommandLine, node: RecordingService) -> None:
-    node.answers["record"] = {**_WRITTEN, "waits_for": ["Bob", "Carol"]}
+    node.answers["record"] = {**_WRITTEN, "waits_for": ["Bob", "Carol"], "sign_with": _SIGN}
     shown = run("record", "transfer", "1", "kg", "jam", "--to", "Bob", "-g", "g")
     assert "It counts once Bob and Carol signed: p2pnode sign cdcdcdcd" in shown.out
 
@@ -166,7 +180,7 @@ def test_lists_that_are_empty_say_how_to_begin(run: CommandLine, node: Recording
     node.answers["economy"] = []
     for words in (
         ("record",), ("stock",), ("balance",), ("feed",), ("sign",), ("agree",), ("promise",),
-        ("claim",), ("kind",), ("process",), ("agent",),
+        ("claim",), ("kind",), ("process",), ("agent",), ("loops",),
     ):  # fmt: skip
         shown = run(*words, "-g", "g")
         assert shown.status == 0, shown.err
