@@ -21,6 +21,8 @@ About = Literal[
     "events",
     "intents",
     "kinds",
+    "metered",
+    "meters",
     "loops",
     "processes",
     "promises",

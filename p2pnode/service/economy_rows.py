@@ -26,6 +26,7 @@ from p2pnode.governance.tables import members, scan
 from p2pnode.local.economy_calls import EconomyRow
 from p2pnode.service.economy_loops import loop_shown, loops_listed, loops_to_sign
 from p2pnode.service.economy_names import agent_name, amount, kind_name, place_text
+from p2pnode.service.meters import meters_shown, months_shown
 from p2pnode.service.paging import ROWS_MAX, Page, listed_rows
 from p2pnode.service.sharing import run_rows
 from p2pnode.service.viewing import GroupView
@@ -356,6 +357,8 @@ LISTS: Mapping[str, Callable[[GroupView, bytes | None], list[EconomyRow]]] = {
     "agents": _agents,
     "agreements": _agreements,
     "balances": _balances,
+    "metered": months_shown,
+    "meters": meters_shown,
     "kinds": _kinds,
     "loops": loops_listed,
     "processes": _processes,

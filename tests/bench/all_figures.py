@@ -9,6 +9,7 @@ from tests.bench import (
     c4_processes,
     e1_execution,
     e2_questions,
+    m1_meters,
     n1_newcomer,
     w1_append,
     w2_catch_up,
@@ -30,5 +31,6 @@ MEASURES: Mapping[str, Callable[[Options], list[Figure]]] = {
     "c4": c4_processes.measure,
     "e1": e1_execution.measure,
     "e2": e2_questions.measure,
+    "m1": m1_meters.measure,
     "n1": n1_newcomer.measure,
 }

@@ -195,6 +195,9 @@ def test_import_valueflows_names_people_and_earlier_records(
     node.answers["members"] = [{"id": alice, "name": "Alice"}]
     node.answers["group"] = {"summary": {"id": group}}
     node.answers["record"] = _WRITTEN
+    node.answers["economy"] = []
+    outcome = {"line": 0, "state": "recorded", "text": "", "waits": False, "record": "ef" * 32}
+    node.answers["import_lines"] = {"outcomes": [outcome], "entries": 1}
     document = {
         "@context": {"@vocab": "https://w3id.org/valueflows/ont/vf#", "om": "http://www.ontology-of-units-of-measure.org/resource/om-2/"},
         "@graph": [
@@ -217,13 +220,18 @@ def test_import_valueflows_names_people_and_earlier_records(
     said = [arguments for name, arguments in node.asked if name == "record"]
     assert said == [
         ("g", "agent", {"kind": "ecological", "name": "the brook"}, ""),
-        (
-            "g",
-            "event",
-            {"action": "work", "provider": alice, "receiver": "cd" * 32, "effort_quantity": "2 hour"},
-            "",
-        ),
     ]
+    (line,) = next(arguments for name, arguments in node.asked if name == "import_lines")[2]
+    said_of_event = {"action": "work", "provider": alice, "receiver": "cd" * 32, "effort_quantity": "2 hour"}
+    assert (line["fields"], line["identifier"]) == (said_of_event, "urn:x:1")
+    row = {"id": "cd" * 32, "name": "the brook", "purpose": "offer", "action": "work"}
+    node.answers["economy"] = [row]
+    node.answers["import_lines"] = {"outcomes": [{**outcome, "state": "known"}], "entries": 0}
+    shown = run("import", "valueflows", str(file), "-g", "g")
+    assert shown.out == "Recorded: 0 entries, 2 known already.\n"
+    refused = {**outcome, "state": "refused", "rule": "event.not_yours", "message": "not yours", "remedy": ""}
+    node.answers["import_lines"] = {"outcomes": [refused], "entries": 0}
+    node.answers["economy"] = []
     node.answers["record"] = UsageError("event.not_yours", "not yours", "")
     shown = run("import", "valueflows", str(file), "-g", "g")
     assert "Refused: 2 records" in shown.out
