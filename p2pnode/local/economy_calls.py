@@ -17,8 +17,12 @@ About = Literal[
     "agents",
     "agreements",
     "balances",
+    "bookings",
     "claims",
+    "commons",
+    "commons-waiting",
     "events",
+    "inflows",
     "intents",
     "kinds",
     "metered",
@@ -29,6 +33,7 @@ About = Literal[
     "resources",
     "runs",
     "to-sign",
+    "uses",
 ]
 """What can be listed."""
 
@@ -56,14 +61,26 @@ class EconomyCalls(Protocol):
         fields of its form with people and things by name.
         """
 
-    async def economy(self, group: str, about: About, who: str | None) -> list[EconomyRow]:
-        """A list, of everybody or of what concerns one agent; what is provisional is in it."""
+    async def economy(
+        self, group: str, about: About, who: str | None, limit: int = 500, after: str | None = None
+    ) -> list[EconomyRow]:
+        """A list, of everybody or of what concerns one agent; what is provisional is in it.
+
+        Shapes: at most limit rows; claims, events, intents, promises and resources go on behind the row that
+        `after` names by its id. The newest events come first, and of the others what is open or there.
+        """
 
     async def export_economy(self, group: str) -> Document:
         """Everything about giving and taking as JSON-LD in the words of ValueFlows."""
 
     async def receipt(self, group: str, record: str) -> ProofFile:
         """What the group's final rows say about a record, as a file that a stranger checks."""
+
+    async def commons(self, group: str, commons: str, who: str | None) -> EconomyRow:
+        """One commons with its licence and roles, and how everybody, or one, stands to it."""
+
+    async def thing(self, group: str, thing: str) -> EconomyRow:
+        """One thing: how it is, what care it was given, and who has booked it."""
 
     async def preview_run(self, group: str, said: Mapping[str, Any]) -> EconomyRow:
         """What a rule for sharing gives now, without proposing it: said may name `rule`, `unit`, the blocks

@@ -11,14 +11,26 @@ from p2pnode.economy import agreement, event, loop, recording, tables
 from p2pnode.exporters.valueflows import write_valueflows
 from p2pnode.local import shapes
 from p2pnode.local.economy_calls import About, EconomyRow, Recorded
+from p2pnode.service.commons_rows import COMMONS_LISTS, commons_shown, thing_shown
+from p2pnode.service.commons_why import refusal_with_reason
 from p2pnode.service.context import Context
 from p2pnode.service.economy_derived import DERIVED
 from p2pnode.service.economy_export import exported
 from p2pnode.service.economy_loops import FOUND_MAX, found_in, found_shown, loop_shown
-from p2pnode.service.economy_rows import LISTS, agreement_shown, missing_answers
+from p2pnode.service.economy_rows import LISTS, PAGED, agreement_shown, missing_answers
 from p2pnode.service.evidence import row_proof
 from p2pnode.service.history import History
-from p2pnode.service.naming_economy import FORMS, agent_of, agreement_of, event_of, payload_of
+from p2pnode.service.naming_commons import commons_of
+from p2pnode.service.naming_economy import (
+    FORMS,
+    FOUND_BY,
+    agent_of,
+    agreement_of,
+    event_of,
+    payload_of,
+    resource_of,
+)
+from p2pnode.service.paging import ROWS_MAX, Page
 from p2pnode.service.saying_twice import refuse_again
 from p2pnode.service.viewing import GroupView
 
@@ -50,7 +62,13 @@ class EconomyService:
             return payload
 
         payload = await self.context.view(held, write_out, with_facts=True)
-        entry = await self.context.say(held, type_, payload, annex, with_facts=True)
+        try:
+            entry = await self.context.say(held, type_, payload, annex, with_facts=True)
+        except UsageError as error:
+            refused = error
+            raise await self.context.view(
+                held, lambda view: refusal_with_reason(view, refused, payload), with_facts=True
+            ) from error
 
         def tell(view: GroupView) -> Recorded:
             subject = bytes(entry.id)
@@ -70,9 +88,15 @@ class EconomyService:
 
         return await self.context.view(held, tell, with_facts=True)
 
-    async def economy(self, group: str, about: About, who: str | None) -> list[EconomyRow]:
+    async def economy(
+        self, group: str, about: About, who: str | None, limit: int = ROWS_MAX, after: str | None = None
+    ) -> list[EconomyRow]:
         def read(view: GroupView) -> list[EconomyRow]:
-            return LISTS[about](view, None if who is None else agent_of(view, who))
+            agent_id = None if who is None else agent_of(view, who)
+            if about not in PAGED:
+                return {**LISTS, **COMMONS_LISTS}[about](view, agent_id)[:limit]
+            place = None if after is None else FOUND_BY[about](view, after)
+            return PAGED[about](view, agent_id, Page(limit, place))
 
         return await self.context.view(self.context.held(group), read, with_facts=True)
 
@@ -94,6 +118,19 @@ class EconomyService:
                     f"p2pnode why {record_id.hex()[:8]} tells what it waits for",
                 )
             return shapes.ProofFile(entry=record_id.hex(), height=tip.height, proof_hex=data.hex())
+
+        return await self.context.view(self.context.held(group), read, with_facts=True)
+
+    async def commons(self, group: str, commons: str, who: str | None) -> EconomyRow:
+        def read(view: GroupView) -> EconomyRow:
+            actor = None if who is None else agent_of(view, who)
+            return commons_shown(view, commons_of(view, commons), actor)
+
+        return await self.context.view(self.context.held(group), read, with_facts=True)
+
+    async def thing(self, group: str, thing: str) -> EconomyRow:
+        def read(view: GroupView) -> EconomyRow:
+            return thing_shown(view, resource_of(view, thing))
 
         return await self.context.view(self.context.held(group), read, with_facts=True)
 
