@@ -7,7 +7,17 @@ from typing import Annotated, Any
 import typer
 
 from p2pnode.commands.amounts import amount_and_rest, amount_of, date_ms, is_time
-from p2pnode.commands.economy import AgainOption, Amount, NoteOption, Who, quantities, rows, say_it
+from p2pnode.commands.economy import (
+    After,
+    AgainOption,
+    Amount,
+    Limit,
+    NoteOption,
+    Who,
+    quantities,
+    rows,
+    say_it,
+)
 from p2pnode.commands.invocation import GroupOption, invocation_of
 from p2pnode.commands.terminal import local_time, print_table, say, short
 
@@ -116,10 +126,13 @@ def feed(
     context: typer.Context,
     who: Who = None,
     everything: Annotated[bool, typer.Option("--all", help="Closed ones too.")] = False,
+    limit: Limit = 100,
+    after: After = None,
     group: GroupOption = None,
 ) -> None:
     """Show what is offered and needed."""
-    found = [one for one in rows(context, group, "intents", who) if everything or one["status"] == "open"]
+    listed = rows(context, group, "intents", who, limit, after)
+    found = [one for one in listed if everything or one["status"] == "open"]
     invocation_of(context).answer(found, _show_feed)
 
 

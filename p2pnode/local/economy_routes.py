@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import Field
 
 from p2pnode.local.agreement_shapes import Document, ProofFile
@@ -15,6 +15,7 @@ from p2pnode.local.routes import Service, answers
 economy_routes = APIRouter()
 _NOTE_CHARACTERS_MAX = 8000
 _FIELDS_MAX = 32
+_ROWS_MAX = 500
 
 
 class RecordRequest(Request):
@@ -30,8 +31,15 @@ async def record(service: Service, request: RecordRequest) -> Any:
 
 
 @economy_routes.get("/economy", responses=answers(list[EconomyRow]))
-async def economy(service: Service, group: Word, about: About, who: Word | None = None) -> Any:
-    return await service.economy(group, about, who)
+async def economy(
+    service: Service,
+    group: Word,
+    about: About,
+    who: Word | None = None,
+    limit: Annotated[int, Query(ge=1, le=_ROWS_MAX)] = _ROWS_MAX,
+    after: Word | None = None,
+) -> Any:
+    return await service.economy(group, about, who, limit, after)
 
 
 @economy_routes.get("/economy/export", responses=answers(Document))
