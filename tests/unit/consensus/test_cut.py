@@ -86,7 +86,7 @@ def test_j8_a_block_has_bounds_of_entries_and_payload() -> None:
     assert len(choose(many, _PREVIOUS, Bounds(8))) == 8
     assert bounds_fault(many[:9], Bounds(8)) == "block.too_many_entries"
     large = [
-        _entry(f"large {number}", author=f"author {number}", payload_bytes=15 * 1024 * 1024)
+        _entry(f"large {number}", author=f"author {number}", payload_bytes=15 * PAYLOAD_BYTES_MAX // 32)
         for number in range(3)
     ]
     assert len(choose(large, _PREVIOUS, _WIDE)) == 2
