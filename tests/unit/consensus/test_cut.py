@@ -6,7 +6,15 @@ import random
 
 import pytest
 
-from p2pnode.consensus.cut import Bounds, Candidate, bounds_fault, choose, closure_fault, in_order
+from p2pnode.consensus.cut import (
+    PAYLOAD_BYTES_MAX,
+    Bounds,
+    Candidate,
+    bounds_fault,
+    choose,
+    closure_fault,
+    in_order,
+)
 from p2pnode.core.crypto import sha256
 
 _PREVIOUS = sha256(b"the block before")
