@@ -19,7 +19,6 @@ About = Literal[
     "balances",
     "claims",
     "events",
-    "intents",
     "kinds",
     "loops",
     "processes",
@@ -31,6 +30,25 @@ About = Literal[
 
 EconomyRow = dict[str, Any]
 """One row of a list: `id` and the columns of its kind, all ready for JSON."""
+
+
+class FeedPage(TypedDict):
+    """A page of the feed. next: what to ask for to get the page after it; none after the last."""
+
+    rows: list[EconomyRow]
+    next: str | None
+
+
+class FeedFilter(TypedDict, total=False):
+    """What a reader wants to see of the feed; what is left out filters nothing."""
+
+    who: str
+    purpose: Literal["offer", "request"]
+    words: str
+    near: str
+    within_km: int
+    since_ms: int
+    all: bool
 
 
 class Recorded(TypedDict):
@@ -52,6 +70,9 @@ class EconomyCalls(Protocol):
 
     async def economy(self, group: str, about: About, who: str | None) -> list[EconomyRow]:
         """A list, of everybody or of what concerns one agent; what is provisional is in it."""
+
+    async def feed(self, group: str, chosen: FeedFilter, after: str | None, limit: int) -> FeedPage:
+        """What is offered and needed, the newest first; what is provisional is in it."""
 
     async def export_economy(self, group: str) -> Document:
         """Everything about giving and taking as JSON-LD in the words of ValueFlows."""

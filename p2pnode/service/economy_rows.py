@@ -9,7 +9,6 @@ from p2pnode.economy.agreement import AgreementRow, Clause, agreement, agreement
 from p2pnode.economy.agreement_flows import balances
 from p2pnode.economy.event import Event
 from p2pnode.economy.labels import measure_text
-from p2pnode.economy.promising import INTENT
 from p2pnode.governance.tables import members, scan
 from p2pnode.local.economy_calls import EconomyRow
 from p2pnode.service.economy_loops import loops_listed
@@ -97,33 +96,6 @@ def event_shown(view: GroupView, record_id: bytes, row: tables.EventRow) -> Econ
             for member_id, judgement in judged
         ],
     }
-
-
-def _intents(view: GroupView, who: bytes | None) -> list[EconomyRow]:
-    found: list[EconomyRow] = []
-    for key, row in tables.rows_of(view.rows, tables.IntentRow, "intent"):
-        if who not in (None, row.author) or len(found) >= ROWS_MAX:
-            continue
-        said = INTENT.decode(row.payload)
-        measure = said.quantity
-        found.append(
-            {
-                "id": key.hex(),
-                "status": row.status,
-                "purpose": said.purpose,
-                "action": said.action,
-                "quantity": "" if measure is None else measure_text(measure),
-                "taken": "" if measure is None else amount(row.taken, measure.unit),
-                "kind": kind_name(view, said.resource_conforms_to),
-                "author": agent_name(view, row.author),
-                "reciprocal": said.reciprocal or "",
-                "due_ms": said.due_ms,
-                "place": place_text(said.eligible_location),
-                "reach_km": said.reach_km,
-                "note": view.text(said.annex, "note"),
-            }
-        )
-    return found
 
 
 def _promises(view: GroupView, who: bytes | None) -> list[EconomyRow]:
@@ -309,7 +281,6 @@ LISTS: Mapping[str, Callable[[GroupView, bytes | None], list[EconomyRow]]] = {
     "balances": _balances,
     "claims": _claims,
     "events": _events,
-    "intents": _intents,
     "kinds": _kinds,
     "loops": loops_listed,
     "processes": _processes,

@@ -158,6 +158,13 @@ CALLS: list[tuple[str, str, Any, str, tuple[Any, ...]]] = [
         ("g", "event", {"action": "work"}, "n"),
     ),
     ("GET", "/economy?group=g&about=to-sign&who=me", None, "economy", ("g", "to-sign", "me")),
+    (
+        "GET",
+        "/feed?group=g&purpose=offer&near=here&limit=7",
+        None,
+        "feed",
+        ("g", {"purpose": "offer", "near": "here"}, None, 7),
+    ),
     ("GET", "/economy/export?group=g", None, "export_economy", ("g",)),
     ("GET", "/receipt?group=g&record=ab", None, "receipt", ("g", "ab")),
     ("GET", "/agreement?group=g&agreement=boxes", None, "agreement", ("g", "boxes")),
