@@ -61,6 +61,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "promise": ("planning", "promise"),
     "claim": ("planning", "claim"),
     "agree": ("agreeing", "agree"),
+    "distribute": ("sharing", "distribute"),
+    "recompute": ("sharing", "recompute"),
     "loops": ("looping", "loops"),
     "kind": ("planning", "kind"),
     "process": ("planning", "process"),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from p2pnode.authoring import rows_of, sign_chain
 from p2pnode.chain import branches
+from p2pnode.chain.parting import devices_ended
 from p2pnode.chain.stored import commit as commit_block
 from p2pnode.consensus.execution import read_cut
 from p2pnode.consensus.format import PROPOSAL_TYPE, body_named
@@ -31,6 +32,7 @@ from p2pnode.replication.frontier import Head
 from p2pnode.replication.ingest import Apart, Held, Refused, Taken, decide, end_lane
 from p2pnode.replication.lane import LaneState, has_head, head_of, is_blocked, mark_of
 from p2pnode.replication.run import Row, Run
+from p2pnode.store.ending_tables import End
 from p2pnode.store.group_file import (
     GroupTransaction,
     lane_values,
@@ -126,6 +128,9 @@ class Change:
         """
         standing = self.group_state.standing(run.author)
         is_gone = run.author in self.log.gone and run.lane != Lane.VOTES
+        if run.lane == Lane.VOTES and self._is_unheard(run.author):
+            lane = self.lane(run.author, run.lane)
+            return NEWCOMER_ENTRIES_MAX if lane is None else lane.decided + NEWCOMER_ENTRIES_MAX - lane.seq
         if run.author == self.log.key.public or (standing in ("member", "removed") and not is_gone):
             return _UNBOUNDED
         lane = self.lane(run.author, run.lane)
@@ -141,6 +146,11 @@ class Change:
         named = self.waited_for()
         ordered = self.log.chain.bodies.named(run.author, run.lane) - held
         return max([room, ordered, *(row.seq - held for row in run.rows if row.id in named)])
+
+    def _is_unheard(self, author: bytes) -> bool:
+        """Whether a key votes no more, and its member or itself is gone: nobody needs its votes."""
+        is_over = author in self.log.gone or author in self.log.struck
+        return is_over and author != self.log.key.public and author not in self.log.chain.voting_keys
 
     def waited_for(self) -> frozenset[bytes]:
         """The ids that entries here wait for."""
@@ -316,6 +326,7 @@ class Change:
     def commit(self, final: Final) -> None:
         """Write a final block: its rows, its outcomes, and how far each lane is decided."""
         made = final.made
+        ended = devices_ended(self.transaction.chain, made.execution.changes)
         commit_block(self.transaction.chain, made, final.certificate, final.configuration, final.convocation)
         # Whoever missed the proposal asks for the header by its id, as for any other annex.
         self.add_annex(encode_block(made.header))
@@ -328,6 +339,9 @@ class Change:
             assert lane is not None
             lane.decided = max(lane.decided, seq)
         self.final = final
+        if ended:
+            decided = {lane.key: lane.decided for lane in map(self._peek, self.log.lanes) if lane is not None}
+            self.transaction.endings.put(ended, End(made.header.height, decided))
         self._note_decided()
 
     def note_levelled(self) -> None:

@@ -148,7 +148,7 @@ class Node:
                     group, [event for event in batch if isinstance(event, Append)], now_ms
                 )
             elif kind is Received:
-                effects += self._receive_all(
+                effects += self.receive_all(
                     group, [event for event in batch if isinstance(event, Received)], now_ms
                 )
             else:
@@ -178,7 +178,7 @@ class Node:
             case ForkShown():
                 return self._take_fork(event)
             case AnnexesReceived():
-                return self._take_annexes(event)
+                return self.take_annexes(event)
             case SignatureFound() | HeaderFound():
                 return self._take_found(event)
             case HeadsConfirmed():
@@ -223,6 +223,7 @@ class Node:
                 self.present = event.peers
                 for log in self.logs.values():
                     log.chain.is_stirred = True
+                    log.level.ask_again()
             case ConfirmClock():
                 self._is_clock_confirmed = True
                 return [Reply(event.request)]
@@ -344,7 +345,7 @@ class Node:
 
     # ---- what peers send
 
-    def _receive_all(self, group: bytes, events: Sequence[Received], now_ms: int) -> list[Effect]:
+    def receive_all(self, group: bytes, events: Sequence[Received], now_ms: int) -> list[Effect]:
         log = self.logs.get(group)
         if log is None:
             return [Reply(event.request, Ingested(0, waiting="group.unknown")) for event in events]
@@ -436,7 +437,7 @@ class Node:
             effects += driving.own_fork(self, log, proof.author)
         return effects
 
-    def _take_annexes(self, event: AnnexesReceived) -> list[Effect]:
+    def take_annexes(self, event: AnnexesReceived) -> list[Effect]:
         log = self.logs.get(event.group)
         if log is None:
             return [Reply(event.request, 0)]
@@ -512,6 +513,9 @@ class Node:
             log = self.logs[group]
             if views.is_behind(log):
                 return [*self._fold_views(log, SPARE_SLICE_ENTRIES), WakeAt(0)]
+        for group in sorted(self.logs):
+            if leading.clear_slice(self.logs[group]):
+                return [WakeAt(0)]
         missing = self._missing_headers(now_ms)
         if missing:
             return [*missing, WakeAt(0)]

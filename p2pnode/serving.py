@@ -133,6 +133,29 @@ class GroupReader:
             ]
 
 
+def read_bounded(queries: GroupQueries, group: bytes, wants: Sequence[Want], bytes_max: int) -> list[bytes]:
+    """Encoded runs for the first wants, about bytes_max together; no entry beyond what is wanted goes out.
+
+    Where no verified signature stands at or before the end of a want, there is nothing for it here.
+    """
+    numbers = queries.lane_numbers()
+    runs: list[bytes] = []
+    size = 0
+    for want in wants:
+        number = numbers.get((want.author, want.lane))
+        first = want.first
+        while number is not None and first <= want.last and size < bytes_max:
+            entries = _next_run(queries, number, first, want.last, bytes_max)
+            if not entries or len(entries) > want.last - first + 1:
+                break
+            runs.append(
+                encode_run(group, want.author, want.lane, first, _id_before(queries, number, first), entries)
+            )
+            size += len(runs[-1])
+            first += len(entries)
+    return runs
+
+
 def _next_run(queries: GroupQueries, number: int, first: int, last: int, bytes_max: int) -> list[StoredEntry]:
     """Entries from `first` on that end at a verified signature, as near to `last` and bytes_max as there is
     one.

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from p2pnode.core.annex import annexes_named
 from p2pnode.core.crypto import sha256
-from p2pnode.core.entry import decode_header
-from p2pnode.economy import claim, importing
+from p2pnode.core.entry import Header, decode_header
+from p2pnode.core.errors import FormatError
+from p2pnode.economy import batch, claim, importing
+from p2pnode.economy.batch import BATCH_TYPE
 from p2pnode.economy.claim import CLAIM_TYPE, DUPLICATE_RULE
-from p2pnode.economy.contribution import CONTRIBUTION_TYPE
 from p2pnode.economy.importing import IMPORT_TYPE
 from p2pnode.group_change import Change
 from p2pnode.group_log import GroupLog
@@ -20,11 +21,11 @@ from p2pnode.replication.run import stored_header
 from p2pnode.store.group_file import ContributionRow, GroupTransaction, Place, position_of
 from p2pnode.vocabulary import records_of
 
-VERSION = b"2"
+VERSION = b"3"
 IMPORT_ROOT = b"import"
 """Rows of sheets stand beside commits, whose roots are ids of git objects."""
 
-_VIEWED_TYPES = frozenset({CONTRIBUTION_TYPE, CLAIM_TYPE})
+_VIEWED_TYPES = frozenset({CLAIM_TYPE, IMPORT_TYPE})
 
 
 def is_behind(log: GroupLog) -> bool:
@@ -59,19 +60,31 @@ def _fold_lane(change: Change, lane: LaneState, last: int) -> None:
         position = position_of(lane.number, seq)
         for annex in annexes_named(stored.payload):
             change.want_annex(annex, position)
+        if not _is_viewed(header, stored.payload):
+            continue
         for item, (type_, payload, void) in enumerate(records_of(header, stored.payload)):
-            if type_ == IMPORT_TYPE and void is None:
-                name = importing.decode(payload).name
-                transaction.add_claim(IMPORT_ROOT, name, (position, item))
-            if type_ not in _VIEWED_TYPES:
+            if type_ == IMPORT_TYPE:
+                if void is None:
+                    name = importing.decode(payload).name
+                    transaction.add_claim(IMPORT_ROOT, name, (position, item))
                 continue
-            if type_ == CLAIM_TYPE and void is None:
+            if void is None:
                 # It may make a row void that is still to be written.
                 transaction.add_contributions(rows)
                 rows.clear()
                 void = _rival_rule(transaction, payload, (position, item))
             rows.append((position, item, header.author, header.time_ms, type_, void))
     transaction.add_contributions(rows)
+
+
+def _is_viewed(header: Header, payload: bytes) -> bool:
+    """Whether an entry or the records of a batch belong into a view; the rest is in the state."""
+    if header.type != BATCH_TYPE:
+        return header.type in _VIEWED_TYPES
+    try:
+        return batch.decode(payload).type in _VIEWED_TYPES
+    except FormatError:
+        return False
 
 
 def _rival_rule(transaction: GroupTransaction, payload: bytes, place: Place) -> str | None:

@@ -23,8 +23,9 @@ from p2pnode.chain.schism import SETTING, PastVotes, decode_found, found_among
 from p2pnode.chain.showing import Showing, items_showing, votes_shown
 from p2pnode.chain.step import Final, Step
 from p2pnode.chain.stored import recent_signers, statement_of
+from p2pnode.consensus import certificate as consensus
 from p2pnode.consensus.block import Tip
-from p2pnode.consensus.certificate import assemble, convocation_of
+from p2pnode.consensus.certificate import Convocation, assemble, convocation_of
 from p2pnode.consensus.convening import is_closing_shown
 from p2pnode.consensus.convocation import (
     CLOSE_TYPE,
@@ -76,7 +77,8 @@ class Chain:
         self.has_moved = False
         self.wake_at_ms: int | None = None
         self._is_signing = False
-        self._voted_by = voted_by
+        self.voted_by = voted_by
+        self._convocations: dict[bytes, Convocation] = {}
         self._now: list[Saying] = []
         self._said: dict[int, list[Saying]] = {}
         self._listening = Listening(log)
@@ -94,7 +96,7 @@ class Chain:
 
     def _begin(self) -> None:
         """Begin the height above the tip."""
-        self.blocks = Blocks(self._log, self.tip, self._voted_by)
+        self.blocks = Blocks(self._log, self.tip, self.voted_by)
         self._now = self._said.pop(self.tip.height + 1, [])
         self.begin_again()
 
@@ -134,7 +136,7 @@ class Chain:
     @property
     def _is_carried(self) -> bool:
         """Whether the block before was decided in a second attempt and left the voters as they were."""
-        certificate, voted_by = self.tip.certificate, self._voted_by
+        certificate, voted_by = self.tip.certificate, self.voted_by
         return (
             certificate is not None
             and voted_by is not None
@@ -377,7 +379,8 @@ class Chain:
         configuration, convocation = self.tip.configuration, None
         if certificate.attempt == SECOND_ATTEMPT:
             closes = dict(self.height.closes_for(certificate.block))
-            convocation = convocation_of(configuration, closes)
+            shown = self._convocations.get(certificate.block)
+            convocation = shown or convocation_of(configuration, closes)
             if convocation is None:
                 return None
         over = self._listening.over(made.header.height)
@@ -427,6 +430,14 @@ class Chain:
         self.is_stirred = True
         return header.body_hash
 
+    def take_final(self, final: consensus.Final) -> None:
+        """Take a block above the tip that was checked to be final, without the votes that made it so."""
+        self.bodies.keep(final.certificate)
+        if final.convocation is not None:
+            self._convocations[final.certificate.block] = final.convocation
+        self.blocks.put_to_vote(final.header)
+        self.is_stirred = True
+
     @property
     def voting_keys(self) -> frozenset[bytes]:
         """The keys whose votes count at this height, those of devices that speak for lost voters too."""
@@ -446,7 +457,8 @@ class Chain:
         self._past.keep(tip.height, self.height.votes)
         self._showing.forget_below(tip.height)
         self._headers_asked.clear()
-        self._voted_by = self.tip.configuration
+        self.voted_by = self.tip.configuration
+        self._convocations.clear()
         self.tip = tip
         self.is_stirred = True
         for certificate in self.bodies.pop(tip.height):

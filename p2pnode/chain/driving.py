@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from p2pnode.chain import branches
+from p2pnode.chain import branches, past
 from p2pnode.chain.duties import items_due
 from p2pnode.chain.report import report_of
 from p2pnode.chain.schism import SETTING, encode_found
 from p2pnode.chain.step import Step
-from p2pnode.consensus import timing
 from p2pnode.core.errors import UsageError
 from p2pnode.core.events import (
     AgreeToClose,
@@ -53,7 +52,8 @@ def decide(node: Node, log: GroupLog, now_ms: int) -> list[Effect]:
         may_sign = node.refusal(log, now_ms, is_voting=True) is None and node.key.public not in log.forked
         may_sign = may_sign and log.level.is_level
         log.chain.company.meet(node.present, now_ms)
-        present = log.chain.company.present(now_ms, log.chain.height.delta_ms)
+        present = log.chain.company.present(now_ms)
+        effects += past.follow(log)
         step = log.chain.step(now_ms, present, may_sign=may_sign)
         if step.final is not None:
             with log.change(durable=False) as change:
@@ -181,7 +181,7 @@ def _hear_presence(log: GroupLog, event: PresenceHeard, now_ms: int) -> list[Eff
         return []
     if not is_presence_signed(log.group, presence):
         return [Penalize(event.peer, "presence.bad_signature")]
-    company.note(presence, now_ms)
+    company.note(presence, now_ms, log.chain.height.delta_ms)
     log.chain.is_stirred = True
     if event.relays >= RELAYS_MAX:
         return []
@@ -191,15 +191,16 @@ def _hear_presence(log: GroupLog, event: PresenceHeard, now_ms: int) -> list[Eff
 def _say_present(node: Node, log: GroupLog, now_ms: int) -> list[Effect]:
     """Say that this voter is there while something waits for a decision, so that timers run (R6, J33)."""
     chain = log.chain
-    since_ms = chain.height.work_since_ms
-    at_ms = None if since_ms is None else chain.company.says_at_ms(since_ms, chain.height.delta_ms)
-    if at_ms is None:
+    since_ms, delta_ms = chain.height.work_since_ms, chain.height.delta_ms
+    chain.company.note_entries(log.changed)
+    at_ms = None if since_ms is None else chain.company.says_at_ms(since_ms, delta_ms)
+    if since_ms is None or at_ms is None:
         return []
     effects: list[Effect] = []
     if at_ms <= now_ms:
         chain.company.note_said(now_ms)
         effects.append(PresenceTold(log.group, 0, sign_presence(node.key, log.group, now_ms)))
-        at_ms = now_ms + timing.present_again_ms(chain.height.delta_ms)
+        at_ms = chain.company.says_at_ms(since_ms, delta_ms) or now_ms
     chain.wake_at_ms = at_ms if chain.wake_at_ms is None else min(at_ms, chain.wake_at_ms)
     return [*effects, WakeAt(at_ms)]
 

@@ -8,13 +8,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from p2pnode.chain import levelling, replaying
+from p2pnode.chain import levelling, past, replaying
 from p2pnode.chain.parting import alert_of
 from p2pnode.chain.schism import SETTING, SchismFound, encode_found
 from p2pnode.core.codec import Value
 from p2pnode.core.errors import FormatError
-from p2pnode.core.events import Alert, Effect, LevelAnswered, LevelAsked, Penalize, Reply
-from p2pnode.replication.level import BlocksWanted, ChunkWanted, FinalWanted, Wanted, blocks_in
+from p2pnode.core.events import (
+    Alert,
+    AnnexesReceived,
+    Effect,
+    LevelAnswered,
+    LevelAsked,
+    Penalize,
+    Received,
+    Reply,
+)
+from p2pnode.replication.level import (
+    AnnexesWanted,
+    BlocksWanted,
+    ChunkWanted,
+    EntriesWanted,
+    FinalWanted,
+    Wanted,
+    annexes_in,
+    blocks_in,
+    runs_in,
+)
 
 if TYPE_CHECKING:
     from p2pnode.group_log import GroupLog
@@ -44,7 +63,7 @@ def take(node: Node, event: LevelAsked | LevelAnswered, now_ms: int) -> list[Eff
     before = _next(log, has_moved=False)
     effects: list[Effect] | None = []
     if isinstance(event, LevelAnswered):
-        effects = _answered(node, log, event)
+        effects = _answered(node, log, event, now_ms)
         log.level.rest(now_ms)
     elif is_whole:
         effects = _replay(node, log)
@@ -53,20 +72,21 @@ def take(node: Node, event: LevelAsked | LevelAnswered, now_ms: int) -> list[Eff
 
 
 def _next(log: GroupLog, *, has_moved: bool) -> Next:
-    wanted = log.level.snapshot_wanted() or replaying.blocks_wanted(log)
+    wanted = log.level.snapshot_wanted() or past.wanted(log) or replaying.blocks_wanted(log)
+    is_judging = log.level.parting is not None and log.chain.blocks.is_busy
     stands = log.level.difference is not None or log.level.has_later_rules
-    is_busy = bool(wanted) or (log.level.replayed is not None and not stands)
+    is_busy = bool(wanted) or is_judging or (log.level.replayed is not None and not stands)
     return Next(wanted, is_busy, has_moved)
 
 
-def _answered(node: Node, log: GroupLog, event: LevelAnswered) -> list[Effect]:
+def _answered(node: Node, log: GroupLog, event: LevelAnswered, now_ms: int) -> list[Effect]:
     try:
-        return _taken(node, log, event)
+        return _taken(node, log, event, now_ms)
     except FormatError as error:
         return [Penalize(event.peer, error.rule)]
 
 
-def _taken(node: Node, log: GroupLog, event: LevelAnswered) -> list[Effect]:
+def _taken(node: Node, log: GroupLog, event: LevelAnswered, now_ms: int) -> list[Effect]:
     """Keep what an answer brings. Errors: FormatError of everything that a correct peer does not send."""
     wanted = event.wanted
     if event.answer is None:
@@ -80,6 +100,12 @@ def _taken(node: Node, log: GroupLog, event: LevelAnswered) -> list[Effect]:
             with log.change() as change:
                 levelling.take_chunk(change, event.answer)
             return node.effects_of(log, change)
+        case EntriesWanted():
+            runs = Received(None, log.group, event.peer, runs_in(event.answer), False, False)
+            return node.receive_all(log.group, [runs], now_ms)
+        case AnnexesWanted():
+            blobs = annexes_in(event.answer)
+            return node.take_annexes(AnnexesReceived(None, log.group, event.peer, blobs))
         case _:
             return []
 
@@ -90,6 +116,8 @@ def _give_up(log: GroupLog, wanted: Wanted) -> list[Effect]:
         with log.change() as change:
             levelling.drop(change)
         log.level.begin_reading()
+    elif wanted == past.wanted(log) and isinstance(wanted, AnnexesWanted | EntriesWanted | BlocksWanted):
+        past.give_up(log, wanted)
     return []
 
 
@@ -115,9 +143,10 @@ def _take_blocks(log: GroupLog, wanted: BlocksWanted, event: LevelAnswered) -> l
     if wanted == log.level.snapshot_wanted():
         with log.change() as change:
             levelling.take_body(change, blocks[0])
-    elif wanted == replaying.blocks_wanted(log):
+    elif wanted in (past.wanted(log), replaying.blocks_wanted(log)):
         for height, block in enumerate(blocks[: wanted.last - wanted.first + 1], wanted.first):
             log.level.sent[height] = levelling.Sent(event.peer, block)
+        log.chain.is_stirred = True
     return []
 
 
@@ -129,6 +158,15 @@ def _replay(node: Node, log: GroupLog) -> list[Effect] | None:
         return None
     log.level.read_again()
     return [*node.effects_of(log, change), *effects]
+
+
+def clear_slice(log: GroupLog) -> bool:
+    """Clear a slice of states that have gone; whether there was something."""
+    if not log.level.has_aside:
+        return False
+    with log.change(durable=False) as change:
+        log.level.has_aside = change.transaction.level.clear_aside()
+    return True
 
 
 def _schism(log: GroupLog, schism: SchismFound) -> Alert:

@@ -56,6 +56,7 @@ PATIENCE_MS = 30_000
 """While a snapshot is on its way, no block is run for as long after each part of it."""
 
 _TARGET = "level_target"
+_MARK = "level_mark"
 _SNAPSHOT = "level_snapshot"
 _FAULT = "level_fault"
 _CUT_PREFIX = row_key("cut")
@@ -109,6 +110,9 @@ class Level:
         self._log = log
         self._reader: SnapshotReader | None = None
         self.sent: dict[int, Sent] = {}
+        self.has_aside = True
+        self.is_past_given_up = False
+        self.annexes_missed: set[bytes] = set()
         self.resting_until_ms = 0
         self.has_later_rules = False
         """Whether history goes on by rules that this program does not know, and so waits for an upgrade."""
@@ -154,14 +158,18 @@ class Level:
     def reader(self, block: BlockRow) -> SnapshotReader:
         """The reader of the state on its way, where it stands."""
         if self._reader is None:
-            self._reader = SnapshotReader(decode_header(block.header).state_root)
-            for chunk in self._log.file.level.chunks():
-                self._reader.add(chunk)
+            mark = self._log.file.setting(_MARK) or b""
+            self._reader = SnapshotReader(decode_header(block.header).state_root, mark)
         return self._reader
 
     def rest(self, now_ms: int) -> None:
         """Let the chain stand still while a state far above it is on its way."""
         self.resting_until_ms = 0 if self.target() is None else now_ms + PATIENCE_MS
+
+    def ask_again(self) -> None:
+        """Others are here: they may have what nobody had."""
+        self.is_past_given_up = False
+        self.annexes_missed.clear()
 
     def begin_reading(self) -> None:
         """Another state is on its way, or none."""
@@ -189,7 +197,7 @@ class Level:
     def report(self) -> LevelReport:
         """What a person is told."""
         target = self.target()
-        count = 0 if target is None else self._log.file.level.chunk_count()
+        count = 0 if target is None else self.reader(target.block).count
         coming = 0 if target is None else target.block.height
         checked = self.snapshot if self.replayed is None else self.replayed
         lacking = 0 if self.replayed is None else self._lacking()
@@ -224,7 +232,7 @@ def take_final(change: Change, wanted: FinalWanted, answer: codec.Value) -> Schi
     needed = BEHIND_BLOCKS_MIN if log.level.is_level else 1
     if target is None and last - tip < needed:
         level.drop_coming()
-    elif target is None or (last > target.block.height and not level.chunk_count()):
+    elif target is None or (last > target.block.height and not log.level.reader(target.block).count):
         level.put_coming(one for one in coming if one.block.height > tip)
         change.transaction.put_setting(_TARGET, _bytes_of(last))
     return None
@@ -318,8 +326,8 @@ def take_chunk(change: Change, answer: codec.Value) -> None:
         return
     data = chunk_in(answer)
     reader = log.level.reader(target.block)
-    reader.add(data)
-    change.transaction.level.add_chunk(data)
+    change.transaction.level.add_state(*reader.add(data))
+    change.transaction.put_setting(_MARK, reader.mark)
     if reader.is_complete:
         _install(change, target)
 
@@ -328,22 +336,18 @@ def drop(change: Change) -> None:
     """Give up a snapshot that nobody has any more."""
     change.transaction.level.drop_coming()
     change.transaction.put_setting(_TARGET, b"")
+    change.transaction.put_setting(_MARK, b"")
+    change.log.level.has_aside = True
 
 
 def _install(change: Change, target: ComingBlock) -> None:
     """Let the last final block be the one whose state is here."""
     log, transaction = change.log, change.transaction
     level, chain = transaction.level, transaction.chain
-    level.begin_replay(log.chain.tip.height)
-    level.clear_state()
     coming = level.coming_blocks()
     level.add_links([one for one in coming if one.block.height < target.block.height])
     chain.add_block(target.block)
-    reader = SnapshotReader(decode_header(target.block.header).state_root)
-    for chunk in level.chunks():
-        rows, nodes = reader.add(chunk)
-        chain.put_rows(dict(rows))
-        chain.put_trie(nodes, ())
+    level.install(log.chain.tip.height)
     drop(change)
     transaction.put_setting(_SNAPSHOT, _bytes_of(target.block.height))
     for key, value in chain.scan(_CUT_PREFIX):
@@ -359,6 +363,7 @@ def _install(change: Change, target: ComingBlock) -> None:
 def end_replay(change: Change) -> None:
     """History gives what was taken: nothing is left of the snapshot but its state."""
     change.transaction.level.end_replay()
+    change.log.level.has_aside = True
 
 
 def note_difference(change: Change, difference: Difference) -> None:

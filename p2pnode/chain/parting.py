@@ -8,11 +8,12 @@ height, for as long as its own chain has not come as far: from there the rows sp
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from p2pnode.consensus.format import Configuration, decode_header
 from p2pnode.consensus.proof import RowProof
-from p2pnode.consensus.rows import MemoryRows, row_key
+from p2pnode.consensus.rows import MemoryRows, Rows, State, row_key
 from p2pnode.consensus.trie import prove
 from p2pnode.core import codec
 from p2pnode.core.errors import FormatError
@@ -35,6 +36,9 @@ WORDS = {
 }
 """What happened, by what the row says."""
 
+_OVER = ("left", "removed")
+_STRUCK = ("revoked", "sealed")
+_MEMBER_PREFIX, _DEVICE_PREFIX = row_key("member"), row_key("device")
 _SETTING = "parting"
 _RULE = "level.other_row"
 
@@ -69,20 +73,47 @@ def encode_parting(parting: Parting) -> tuple[str, bytes]:
     return _SETTING, codec.encode(list(parting))
 
 
+def is_gone(rows: Rows, device_key: bytes) -> bool:
+    """Whether a device or its member is gone, and does not vote any more."""
+    return status_of(rows, device_key) is not None and not _is_voter(configuration_of(rows), device_key)
+
+
+def status_of(rows: Rows, device_key: bytes) -> Status | None:
+    """How a device or its member is gone by some rows, or None."""
+    device = tables.device(rows, device_key)
+    member = None if device is None else tables.member(rows, device.member)
+    for status in (member and member.status, device and device.status):
+        if status in ("left", "removed", "revoked", "sealed"):
+            return status
+    return None
+
+
+def devices_ended(rows: Rows, changes: Mapping[bytes, bytes | None]) -> list[bytes]:
+    """The devices whose reading a block ends. Shapes: rows are those before it, changes what it changes."""
+    over = {key[len(_MEMBER_PREFIX) :] for key in changes if key.startswith(_MEMBER_PREFIX)}
+    struck = {key[len(_DEVICE_PREFIX) :] for key in changes if key.startswith(_DEVICE_PREFIX)}
+    if not over and not struck:
+        return []
+    after = State(rows)
+    after.apply(changes)
+    named = {key for key, row in tables.devices(after) if row.member in over} | struck
+    return [
+        key for key in sorted(named) if status_of(after, key) is not None and status_of(rows, key) is None
+    ]
+
+
 def row_shown(queries: GroupQueries, device_key: bytes) -> RowProof | None:
     """What the last state says of a device or its member that is gone; None for all others, and for who
     still votes, whose lanes stay open."""
     rows = queries.chain
     tip, device = rows.tip(), tables.device(rows, device_key)
-    if tip is None or device is None or _is_voter(configuration_of(rows), device_key):
+    if tip is None or device is None or not is_gone(rows, device_key):
         return None
     member = tables.member(rows, device.member)
-    if member is not None and member.status in ("left", "removed"):
-        key = row_key("member", device.member)
-    elif device.status in ("revoked", "sealed"):
-        key = row_key("device", device_key)
-    else:
-        return None
+    # A row that names the device is understood also where it does not know yet whose it is.
+    is_named = member is not None and member.status in _OVER and device_key in member.devices
+    is_members = is_named or device.status not in _STRUCK
+    key = row_key("member", device.member) if is_members else row_key("device", device_key)
     root = decode_header(tip.header).state_root
     return RowProof(key, rows.get(key), prove(root, key, rows.trie_node))
 
@@ -93,9 +124,8 @@ def status_in(log: GroupLog, row: RowProof, configuration: Configuration) -> Sta
     if _is_voter(configuration, own):
         raise FormatError(_RULE, "who votes is not shown that it is gone")
     rows = MemoryRows({} if row.value is None else {row.key: row.value})
-    member = log.state.member_of(own)
     try:
-        shown = None if member is None else tables.member(rows, member.id)
+        shown = _member_shown(log, row, rows)
         device = tables.device(rows, own)
     except ValueError as error:
         raise FormatError(_RULE, "a row of rules that this version does not know") from error
@@ -103,6 +133,17 @@ def status_in(log: GroupLog, row: RowProof, configuration: Configuration) -> Sta
     if status not in ("left", "removed", "revoked", "sealed"):
         raise FormatError(_RULE, "not a row by which this device is gone")
     return status
+
+
+def _member_shown(log: GroupLog, row: RowProof, rows: Rows) -> tables.MemberRow | None:
+    """The proven row of this device's member; where the entry by which it belongs to somebody is not here
+    yet, the row of a member to whom it belongs. Errors: ValueError."""
+    member = log.state.member_of(log.key.public)
+    if member is not None:
+        return tables.member(rows, member.id)
+    is_member = row.key.startswith(_MEMBER_PREFIX)
+    shown = tables.member(rows, row.key[len(_MEMBER_PREFIX) :]) if is_member else None
+    return shown if shown is not None and log.key.public in shown.devices else None
 
 
 def alert_of(log: GroupLog, parting: Parting) -> Alert:

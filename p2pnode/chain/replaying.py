@@ -15,9 +15,10 @@ from p2pnode.chain import levelling
 from p2pnode.chain.candidates import Found, read_lane, without_excused
 from p2pnode.chain.judging import Made
 from p2pnode.chain.levelling import Difference
+from p2pnode.chain.parting import devices_ended
 from p2pnode.chain.running import Ran, run_block, sealed_with
 from p2pnode.chain.stored import commit, read_tip
-from p2pnode.consensus.block import Tip, body_fault, header_fault, roots_fault
+from p2pnode.consensus.block import Tip, body_fault, cut_after, header_fault, roots_fault
 from p2pnode.consensus.certificate import Final, check_final, final_of_value
 from p2pnode.consensus.format import Body, Configuration, decode_body
 from p2pnode.core.crypto import sha256
@@ -27,6 +28,7 @@ from p2pnode.governance import tables
 from p2pnode.governance.executing import LaterRules
 from p2pnode.replication.fork import check_fork_proof
 from p2pnode.replication.level import BlocksWanted, SentBlock
+from p2pnode.store.ending_tables import End
 
 if TYPE_CHECKING:
     from p2pnode.group_change import Change
@@ -40,7 +42,9 @@ KEYS_TOLD_MAX = 8
 def blocks_wanted(log: GroupLog) -> BlocksWanted | None:
     """The blocks that are to be run next and are not here."""
     replayed = log.level.replayed
-    if replayed is None or not _may_run(log) or replayed + 1 in log.level.sent:
+    if replayed is None or replayed >= log.level.snapshot:
+        return None
+    if not _may_run(log) or replayed + 1 in log.level.sent:
         return None
     return BlocksWanted(replayed + 1, log.level.snapshot)
 
@@ -69,7 +73,7 @@ def step(change: Change) -> list[Effect] | None:
     chain = change.transaction.replay(replayed)
     tip, voted_by = read_tip(chain, log.founding)
     try:
-        final, body = _checked(sent.block, tip, voted_by)
+        final, body = checked(sent.block, tip, voted_by)
         _check_place(log, final)
     except FormatError as error:
         log.level.sent.clear()
@@ -87,7 +91,11 @@ def step(change: Change) -> list[Effect] | None:
     rule = roots_fault(final.header, ran.roots)
     if rule is not None:
         return _differ(change, chain, final, ran, rule)
+    ended = devices_ended(chain, ran.execution.changes)
     commit(chain, _made(final, sent.block.body, ran), final.certificate, tip.configuration, final.convocation)
+    if ended:
+        cut = cut_after(tip, body.cut)
+        change.transaction.endings.put(ended, End(final.header.height, {key: cut[key][0] for key in cut}))
     change.transaction.level.put_replayed(final.header.height)
     return []
 
@@ -98,7 +106,7 @@ def _is_here(log: GroupLog, body: Body) -> bool:
     return all(lane is not None and lane.last_usable >= seq for lane, seq in lanes)
 
 
-def _checked(block: SentBlock, tip: Tip, voted_by: Configuration | None) -> tuple[Final, Body]:
+def checked(block: SentBlock, tip: Tip, voted_by: Configuration | None) -> tuple[Final, Body]:
     """A block on top of what was run so far, and final by its voters.
 
     Errors: FormatError block.*, certificate.*, codec.*.

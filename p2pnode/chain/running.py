@@ -17,7 +17,7 @@ from p2pnode.consensus.format import Body, Configuration, ops_leaf
 from p2pnode.consensus.merkle import merkle_root
 from p2pnode.consensus.rows import Rows, State
 from p2pnode.consensus.slices import SLICE_STEPS, Slices, finish
-from p2pnode.consensus.trie import TrieChange, update
+from p2pnode.consensus.trie import TrieChange, updating
 from p2pnode.governance.configuration import configuration_of
 from p2pnode.governance.executing import check_rules
 from p2pnode.replication.fork import check_fork_proof
@@ -87,7 +87,7 @@ def running(
     entries = [item.entry for item in ordered]
     seals = _seals_of(rows, body.seals)
     execution = yield from executing(rows, context, body.cut, seals, entries, BLOCK_RULES)
-    trie = update(tip.state_root, execution.changes, rows.trie_node)
+    trie = yield from updating(tip.state_root, execution.changes, rows.trie_node)
     after = State(rows)
     after.apply(execution.changes)
     configuration = configuration_of(after)

@@ -103,8 +103,7 @@ def commit(
             None if convocation is None else codec.encode(convocation.value),
         )
     )
-    chain.put_rows(made.execution.changes)
-    chain.put_trie(made.trie.new, made.trie.stale)
+    chain.put_state(made.execution.changes, made.trie)
     chain.add_void(made.voids)
     chain.add_late(header.height, made.late)
 

@@ -43,6 +43,9 @@ UNITS = MappingProxyType(
 
 _NAMES = frozenset(UNITS.values()) | frozenset("dozen week month year joule watt kilowatt".split())
 _TIMES = frozenset("hour minute-Time second-Time day week month year".split())
+_CURRENCY = re.compile("[A-Z]{3}")
+"""A currency is named by the three letters of ISO 4217."""
+
 _REMEDY = "Write a number, a unit and what it is: 2h gardening, 20 kg bread, 3 jars."
 
 
@@ -60,7 +63,8 @@ def amount_of(text: str) -> tuple[str, str]:
 def amount_and_rest(words: Sequence[str]) -> tuple[str, str, str]:
     """Number, unit and what it is, out of words such as 20 kg bread. Errors: UsageError amount.bad_text.
 
-    Shapes: a word stands for a unit where it touches the number or is a known one; else pieces are counted.
+    Shapes: a word stands for a unit where it touches the number, or is a known one or a currency; else pieces
+    are counted.
     """
     text = " ".join(words).strip()
     match = re.fullmatch(r"(-?\d+(?:[.,]\d+)?)([^\s\d.,]\S*)?(?:\s+(.*))?", text)
@@ -70,7 +74,7 @@ def amount_and_rest(words: Sequence[str]) -> tuple[str, str, str]:
     first, _, more = rest.partition(" ")
     if attached:
         return number, UNITS.get(attached, attached), rest
-    if first and (first in UNITS or first in _NAMES):
+    if first and (first in UNITS or first in _NAMES or _CURRENCY.fullmatch(first)):
         return number, UNITS.get(first, first), more.strip()
     return number, "one", rest
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from p2pnode.commands.files import Trusted, id_of, read_text, write_bytes
+from p2pnode.commands.groups import say_as_of
 from p2pnode.commands.invocation import GroupArgument, GroupOption, Proposal, invocation_of
 from p2pnode.commands.terminal import (
     EXIT_NO,
@@ -47,10 +48,13 @@ def list_decisions(
 ) -> None:
     """List proposals, the newest first, with what came out."""
     invocation = invocation_of(context)
-    rows = invocation.client.get("/decisions", group=invocation.group(name))
+    group = invocation.group(name)
+    rows = invocation.client.get("/decisions", group=group)
     if only_open:
         rows = [row for row in rows if row["state"] in ("open", "provisional")]
     invocation.answer(rows, _show_list)
+    if not invocation.as_json:
+        say_as_of(invocation, group)
 
 
 def _show_list(rows: list[dict[str, Any]]) -> None:

@@ -44,3 +44,30 @@ def valueflows(
     path = Path(output).expanduser()
     write_bytes(path, document["text"].encode("utf-8"))
     invocation.answer({"path": str(path)}, lambda answer: say(f"Written to {answer['path']}."))
+
+
+@exporting.command()
+def distribution(
+    context: typer.Context,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The start of its id, or its title.")],
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="FILE", help="Write into a file.")
+    ] = None,
+    group: GroupOption = None,
+) -> None:
+    """Write a run with every signed entry behind it; `p2pnode recompute` computes it again from that alone.
+
+    \b
+    Examples:
+      p2pnode export distribution 7ebfd984 > third-quarter.json
+      p2pnode recompute third-quarter.json
+    """
+    invocation = invocation_of(context)
+    request = {"group": invocation.group(group), "run": run}
+    document = invocation.client.post("/distribution/export", request, timeout_s=None)
+    if output is None:
+        print(document["text"], end="")
+        return
+    path = Path(output).expanduser()
+    write_bytes(path, document["text"].encode("utf-8"))
+    invocation.answer({"path": str(path)}, lambda answer: say(f"Written to {answer['path']}."))

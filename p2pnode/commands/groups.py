@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from p2pnode.commands.invocation import GroupArgument, MyName, invocation_of
+from p2pnode.commands.invocation import GroupArgument, Invocation, MyName, invocation_of
 from p2pnode.commands.terminal import counted, local_time, print_table, say, sentence, short, size_text
 from p2pnode.core.errors import UsageError
 
@@ -56,6 +56,15 @@ def show_groups(rows: list[dict[str, Any]]) -> None:
             say(f"{row['name']}: the next block waits for {row['waits_for']}.")
         if row["level"]:
             say(f"{row['name']}: {row['level']}.")
+        if row["as_of"]:
+            say(f"{row['name']}: {row['as_of']}.")
+
+
+def say_as_of(invocation: Invocation, group: str) -> None:
+    """Say below a list when the group was as it is shown, to who is a member no more."""
+    shown = invocation.client.get("/group", group=group)["summary"]["as_of"]
+    if shown:
+        say(sentence(shown))
 
 
 def show(context: typer.Context, name: GroupArgument = None) -> None:
@@ -81,6 +90,8 @@ def _show_group(answer: dict[str, Any]) -> None:
     )
     if summary["level"]:
         say(f"  history   {summary['level']}")
+    if summary["as_of"]:
+        say(f"  shown     {summary['as_of'].removeprefix('shown ')}")
     if summary["forks"]:
         say(f"  forks     {counted(summary['forks'], 'lane')} ended by a fork; `p2pnode why` tells more")
     if answer["council"]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from p2pnode.commands.files import read_text
+from p2pnode.commands.groups import say_as_of
 from p2pnode.commands.invocation import GroupArgument, GroupOption, invocation_of
 from p2pnode.commands.terminal import local_time, print_table, say, short
 from p2pnode.core.errors import FormatError, UsageError
@@ -22,8 +23,11 @@ _TEMPLATES = "config_files/templates"
 def list_members(context: typer.Context, name: GroupArgument = None) -> None:
     """List who is in a group, and who waits to come in."""
     invocation = invocation_of(context)
-    answer = invocation.client.get("/members", group=invocation.group(name))
+    group = invocation.group(name)
+    answer = invocation.client.get("/members", group=group)
     invocation.answer(answer, _show_members)
+    if not invocation.as_json:
+        say_as_of(invocation, group)
 
 
 def _show_members(rows: list[dict[str, Any]]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Protocol
 
 KEY_BYTES_MAX = 256
@@ -15,6 +16,12 @@ KEY_BYTES_MAX = 256
 
 VALUE_BYTES_MAX = 128 * 1024
 """The longest list a group keeps in one row, so that a few rows fill a chunk of a snapshot."""
+
+_INSERTED_MAX = 64
+"""More new keys than this are sorted together with those that are in order already."""
+
+_READ_MAX = 4096
+"""Rows from below that are not read again: every event asks who its parties are."""
 
 _TABLE_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_.")
 
@@ -37,9 +44,14 @@ def row_key(table: str, *parts: bytes) -> bytes:
     Shapes: within a table every part but the last has a fixed size, so that keys are distinct and a scan of
     `row_key(table, part)` finds the rows of that part alone.
     """
+    return _start_of(table) + b"".join(parts)
+
+
+@lru_cache(maxsize=256)
+def _start_of(table: str) -> bytes:
     if not table or not _TABLE_CHARACTERS.issuperset(table):
         raise ValueError(f"{table!r} is no name of a table")
-    return table.encode("ascii") + b"\0" + b"".join(parts)
+    return table.encode("ascii") + b"\0"
 
 
 class MemoryRows:
@@ -59,24 +71,44 @@ class MemoryRows:
 
 
 class State:
-    """Rows with changes on top; the rows below stay as they are."""
+    """Rows with changes on top; the rows below stay as they are.
+
+    One thing at a time can be tried out: its changes are kept or dropped as a whole. The rows below do not
+    change while this is in use.
+    """
 
     def __init__(self, base: Rows) -> None:
         self._base = base
         self._changes: dict[bytes, bytes | None] = {}
+        # The keys of the changes in order; the newest are put in their places when order counts.
         self._keys: list[bytes] = []
+        self._new_keys: list[bytes] = []
+        self._tried: dict[bytes, bytes | None] | None = None
+        self._read: dict[bytes, bytes | None] = {}
 
     def get(self, key: bytes) -> bytes | None:
         """The value of a key, changed or from below."""
+        tried = self._tried
+        if tried is not None and key in tried:
+            return tried[key]
         if key in self._changes:
             return self._changes[key]
-        return self._base.get(key)
+        if key in self._read:
+            return self._read[key]
+        value = self._base.get(key)
+        if len(self._read) >= _READ_MAX:
+            self._read.clear()
+        self._read[key] = value
+        return value
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """The rows whose keys start with a prefix, ascending, as they were when the scan began."""
-        changed = [(key, self._changes[key]) for key in _with_prefix(self._keys, prefix)]
+        changed = {key: self._changes[key] for key in _with_prefix(self._ordered_keys(), prefix)}
+        if self._tried:
+            changed.update((key, value) for key, value in self._tried.items() if key.startswith(prefix))
+            changed = {key: changed[key] for key in sorted(changed)}
         below = self._base.scan(prefix)
-        return _merged(below, changed) if changed else below
+        return _merged(below, list(changed.items())) if changed else below
 
     def put(self, key: bytes, value: bytes) -> None:
         """Set a row. Errors: ValueError for a key or value beyond its bound, which executors prevent."""
@@ -95,16 +127,41 @@ class State:
 
     def changes(self) -> dict[bytes, bytes | None]:
         """Every key that was set or taken away, ascending; None is a row taken away."""
-        return {key: self._changes[key] for key in self._keys}
+        return {key: self._changes[key] for key in self._ordered_keys()}
 
     def overlay(self) -> State:
         """A layer on top, for something that may turn out void."""
         return State(self)
 
+    def begin_attempt(self) -> None:
+        """Set what is changed from here on apart: an overlay in this very state, for what is tried often."""
+        assert self._tried is None, "one thing is tried at a time"
+        self._tried = {}
+
+    def end_attempt(self, *, is_kept: bool) -> None:
+        """Keep or drop what was changed since the attempt began."""
+        tried, self._tried = self._tried, None
+        if is_kept and tried:
+            self.apply(tried)
+
     def _set(self, key: bytes, value: bytes | None) -> None:
+        if self._tried is not None:
+            self._tried[key] = value
+            return
         if key not in self._changes:
-            insort(self._keys, key)
+            self._new_keys.append(key)
         self._changes[key] = value
+
+    def _ordered_keys(self) -> list[bytes]:
+        new = self._new_keys
+        if len(new) > _INSERTED_MAX:
+            self._keys += new
+            self._keys.sort()
+        else:
+            for key in new:
+                insort(self._keys, key)
+        new.clear()
+        return self._keys
 
 
 def _with_prefix(keys: list[bytes], prefix: bytes) -> list[bytes]:

@@ -69,12 +69,21 @@ class Chunk:
 class SnapshotReader:
     """Takes the chunks of one state from the first to the last, and rebuilds its trie on the way."""
 
-    def __init__(self, root: bytes) -> None:
+    def __init__(self, root: bytes, mark: bytes = b"") -> None:
+        """Shapes: mark is what another reader of this state gave as its own; without one it begins."""
+        end, opened, count = codec.decode(mark) if mark else (None, [], 0)
         self._root = root
-        self._builder = RootBuilder()
-        self.end: bytes | None = None
+        self._builder = RootBuilder.at(opened)
+        self.end: bytes | None = end
         """The key hash behind which the next chunk begins."""
+        self.count: int = count
+        """How many chunks were taken."""
         self.is_complete = False
+
+    @property
+    def mark(self) -> bytes:
+        """Where it stands, to be kept beside the rows that it gave."""
+        return codec.encode([self.end, self._builder.mark, self.count])
 
     def add(self, data: bytes) -> tuple[tuple[tuple[bytes, bytes], ...], dict[bytes, bytes]]:
         """The next chunk's rows, and trie nodes that are complete with them, by hash.
@@ -101,6 +110,7 @@ class SnapshotReader:
             nodes.update(whole.new)
             self.is_complete = True
         self._builder = builder
+        self.count += 1
         return chunk.rows, nodes
 
 

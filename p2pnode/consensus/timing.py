@@ -16,6 +16,9 @@ ROLL_CALL_AFTER_MS = 14 * DAY_MS
 CLOSE_AFTER_MS = 14 * DAY_MS
 UNSEEN_SKIP_AFTER_MS = 48 * HOUR_MS
 EXPONENT_MAX = 6
+PRESENT_AGAIN_MS_MAX = HOUR_MS
+PRESENT_DOUBLINGS_MAX = 12
+"""More than an hour has of the shortest deltas."""
 
 
 def doublings(view: int, voters: int, quorum: int) -> int:
@@ -46,14 +49,19 @@ def hear_for_ms(delta_ms: int) -> int:
     return 2 * delta_ms
 
 
-def present_for_ms(delta_ms: int) -> int:
-    """For how long a voter that was heard through others counts as there: two minutes, as charters begin."""
-    return 4 * delta_ms
+def present_again_ms(said: int, delta_ms: int) -> int:
+    """How long a voter waits before it says again that it is there, while something waits for a decision and
+    nothing has moved since it said so that many times: two deltas at first, an hour in the end (J33)."""
+    doubled_ms = 2 * delta_ms << min(max(0, said - 1), PRESENT_DOUBLINGS_MAX)
+    return max(2 * delta_ms, min(doubled_ms, PRESENT_AGAIN_MS_MAX))
 
 
-def present_again_ms(delta_ms: int) -> int:
-    """How often a voter says that it is there, while something waits for a decision (J33)."""
-    return 2 * delta_ms
+def present_for_ms(pause_ms: int | None, delta_ms: int) -> int:
+    """For how long a voter that was heard through others counts as there: twice as long as it may be silent
+    after such a pause. None: it is the first that was heard of it, and so is what comes after hours."""
+    if pause_ms is None or pause_ms > 2 * PRESENT_AGAIN_MS_MAX:
+        return 4 * delta_ms
+    return 2 * max(2 * delta_ms, min(2 * pause_ms, PRESENT_AGAIN_MS_MAX))
 
 
 def repropose_after_ms(delta_ms: int) -> int:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from p2pnode.consensus.slices import Slices, finish
 from p2pnode.core import codec
 from p2pnode.core.codec import Value
 from p2pnode.core.crypto import HASH_BYTES, ZERO_HASH, sha256
@@ -28,6 +29,9 @@ EMPTY_ROOT = ZERO_HASH
 
 PROOF_BYTES_MAX = 16 * 1024
 _BITS = 8 * HASH_BYTES
+_SLICE_NODES = 256
+"""Nodes read, or joined, between two pauses: each of them is hashed."""
+
 _LEAF = b"\x00"
 _BRANCH = b"\x01"
 _LEAF_BYTES = 1 + 2 * HASH_BYTES
@@ -40,11 +44,17 @@ NodeAt = Callable[[bytes], bytes]
 
 @dataclass(frozen=True, slots=True)
 class TrieChange:
-    """What some changed rows do to a trie. Shapes: stale are hashes of nodes of the old trie, ascending."""
+    """What some changed rows do to a trie.
+
+    Shapes: stale are hashes of nodes of the old trie, ascending; left are hashes of the leaves that changed
+    rows had before; leaves are the keys of rows that were set, by the hash of their leaf.
+    """
 
     root: bytes
     new: dict[bytes, bytes]
     stale: tuple[bytes, ...]
+    left: tuple[bytes, ...]
+    leaves: dict[bytes, bytes]
 
 
 class Part(NamedTuple):
@@ -138,6 +148,18 @@ class RootBuilder:
                 self._close(bit)
         self._open.append((bit, place, name))
 
+    @property
+    def mark(self) -> list[Value]:
+        """Where it stands, for `at`."""
+        return [[bit, place.to_bytes(HASH_BYTES, "big"), name] for bit, place, name in self._open]
+
+    @staticmethod
+    def at(mark: list[Value]) -> RootBuilder:
+        """A builder that goes on where another one stood."""
+        builder = RootBuilder()
+        builder._open = [(bit, place_of(place), name) for bit, place, name in mark]
+        return builder
+
     def copy(self) -> RootBuilder:
         """A builder that goes on from here, with nothing in `new`."""
         other = RootBuilder()
@@ -166,22 +188,34 @@ def update(root: bytes, changes: Mapping[bytes, bytes | None], node_at: NodeAt) 
 
     Errors: FormatError trie.bad_node for a stored node that is damaged.
     """
+    return finish(updating(root, changes, node_at))
+
+
+def updating(root: bytes, changes: Mapping[bytes, bytes | None], node_at: NodeAt) -> Slices[TrieChange]:
+    """The same in slices (J30); the nodes of the trie before have to stay meanwhile."""
     builder = RootBuilder()
     targets: list[tuple[int, bytes]] = []
-    for key, value in changes.items():
-        name = _GONE
+    leaves: dict[bytes, bytes] = {}
+    for number, (key, value) in enumerate(changes.items(), 1):
+        if not number % _SLICE_NODES:
+            yield
+        key_hash, name = sha256(key), _GONE
         if value is not None:
-            node = leaf_of(key, value).node
+            node = _LEAF + key_hash + sha256(value)
             name = sha256(node)
             builder.new[name] = node
-        targets.append((place_of(sha256(key)), name))
+            leaves[name] = key
+        targets.append((place_of(key_hash), name))
     targets.sort()
-    parts, opened = _open(root, targets, node_at)
-    for place, name in parts:
+    parts, opened, left = yield from _open(root, targets, node_at)
+    for number, (place, name) in enumerate(parts, 1):
+        if not number % _SLICE_NODES:
+            yield
         builder.add(place, name)
     changed, new = builder.finish(), builder.new
     stale = tuple(sorted(name for name in opened if name not in new))
-    return TrieChange(changed, {name: node for name, node in new.items() if name not in opened}, stale)
+    fresh = {name: node for name, node in new.items() if name not in opened}
+    return TrieChange(changed, fresh, stale, tuple(left), leaves)
 
 
 def prove(root: bytes, key: bytes, node_at: NodeAt) -> bytes:
@@ -272,19 +306,26 @@ def _decode_proof(proof: bytes) -> tuple[bytes, list[bytes], Leaf | None]:
 
 def _open(
     root: bytes, targets: list[tuple[int, bytes]], node_at: NodeAt
-) -> tuple[list[tuple[int, bytes]], set[bytes]]:
-    """The parts of a trie after the changes, whole where nothing changes, and the nodes that were opened."""
+) -> Slices[tuple[list[tuple[int, bytes]], set[bytes], list[bytes]]]:
+    """The parts of a trie after the changes, whole where nothing changes, the nodes that were opened, and the
+    leaves among them.
+    """
     places = [place for place, _ in targets]
     parts: list[tuple[int, bytes]] = []
     opened: set[bytes] = set()
+    left: list[bytes] = []
 
     def add(first: int, last: int) -> None:
         parts.extend(target for target in targets[first:last] if target[1] != _GONE)
 
     # What is still to be looked at, the leftmost on top: a node, its place, the changes that fall to it.
     waiting = [(root, 0, 0, len(targets))]
+    looked_at = 0
     while waiting:
         name, place, first, last = waiting.pop()
+        looked_at += 1
+        if not looked_at % _SLICE_NODES:
+            yield
         if name == EMPTY_ROOT:
             add(first, last)
             continue
@@ -298,6 +339,7 @@ def _open(
             add(first, middle)
             if middle < last and places[middle] == own:
                 opened.add(name)
+                left.append(name)
             else:
                 parts.append((own, name))
             add(middle, last)
@@ -315,7 +357,7 @@ def _open(
         middle = bisect_left(places, node.right_place, begin, end)
         waiting.append((node.right, node.right_place, middle, end))
         waiting.append((node.left, node.place, begin, middle))
-    return parts, opened
+    return parts, opened, left
 
 
 def _branch_node(bit: int, place: int, left: bytes, right: bytes) -> bytes:

@@ -6,7 +6,7 @@ It checks shapes only; what the values mean is the business of the type that rea
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from p2pnode.core.codec import Value
 from p2pnode.core.crypto import HASH_BYTES, SIGNATURE_BYTES, is_acceptable_key
@@ -37,17 +37,16 @@ class Fields:
     """
 
     def __init__(
-        self, value: Value, prefix: str, required: Iterable[str], optional: Iterable[str] = ()
+        self, value: Value, prefix: str, required: Collection[str], optional: Collection[str] = ()
     ) -> None:
         self._rule = f"{prefix}.bad_field"
         if type(value) is not dict:
             raise FormatError(self._rule, "not a map")
         self._map: dict[str, Value] = value
-        wanted = tuple(required)
-        missing = [name for name in wanted if name not in value]
-        unknown = sorted(set(value).difference(wanted, optional))
+        missing = [name for name in required if name not in value]
+        unknown = [name for name in value if name not in required and name not in optional]
         if missing or unknown:
-            raise FormatError(self._rule, f"missing {missing}, unknown {unknown}")
+            raise FormatError(self._rule, f"missing {missing}, unknown {sorted(unknown)}")
 
     def has(self, name: str) -> bool:
         """Whether an optional field is there."""
@@ -103,12 +102,11 @@ class Fields:
             raise self.refuse(name, "a control character")
         return value
 
-    def choice(self, name: str, choices: Iterable[str]) -> str:
+    def choice(self, name: str, choices: Collection[str]) -> str:
         """One of some words."""
         value = self._map[name]
-        names = tuple(choices)
-        if type(value) is not str or value not in names:
-            raise self.refuse(name, f"not one of {', '.join(names)}")
+        if type(value) is not str or value not in choices:
+            raise self.refuse(name, f"not one of {', '.join(choices)}")
         return value
 
     def items(self, name: str, most: int, least: int = 0) -> list[Value]:

@@ -13,6 +13,8 @@ from p2pnode.core import codec
 from p2pnode.core.codec import Value
 from p2pnode.core.fields import Fields
 from p2pnode.core.limits import PAYLOAD_BYTES_MAX
+from p2pnode.economy.event import Event
+from p2pnode.economy.measure import Measure
 
 CLAIM_TYPE = "contribution.claim"
 DUPLICATE_RULE = "import.duplicate"
@@ -83,6 +85,18 @@ def decode(payload: bytes) -> Claim:
         lines[1],
         fields.hash("annex"),
         fields.optional_hash("provider"),
+    )
+
+
+def as_event(claim: Claim) -> Event:
+    """What a claim becomes once it is somebody's contribution."""
+    return Event(
+        action="produce",
+        performed_ms=claim.authored_ms,
+        annex=claim.annex,
+        resource_conforms_to="git commit",
+        resource_quantity=Measure((1, 0), "one"),
+        stream="commons",
     )
 
 

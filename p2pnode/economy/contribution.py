@@ -14,6 +14,7 @@ from p2pnode.core.codec import Value
 from p2pnode.core.errors import FormatError
 from p2pnode.core.fields import Fields
 from p2pnode.core.limits import PAYLOAD_BYTES_MAX
+from p2pnode.economy.event import Event
 from p2pnode.economy.measure import Measure, measure_of_value
 
 CONTRIBUTION_TYPE = "contribution"
@@ -103,6 +104,21 @@ def decode(payload: bytes) -> Contribution:
     )
     _check_quantities(contribution)
     return contribution
+
+
+def as_event(said: Contribution, group: bytes) -> Event:
+    """The event that a contribution is short for: its author gives something to the group."""
+    return Event(
+        action=said.action,
+        performed_ms=said.performed_ms,
+        annex=said.annex,
+        effort_quantity=said.effort_quantity,
+        in_scope_of=said.in_scope_of,
+        receiver=group,
+        resource_conforms_to=said.resource_conforms_to,
+        resource_quantity=said.resource_quantity,
+        stream=said.stream,
+    )
 
 
 def _quantity(fields: Fields, name: str) -> Measure | None:

@@ -68,13 +68,19 @@ class Form(Generic[Made]):
         """The record in a payload. Errors: FormatError by what does not hold, codec.*."""
         return self.read(codec.decode(payload, bytes_max=self.bytes_max))
 
+    def read_part(self, value: Value, size: int) -> Made:
+        """The record in a map that was decoded with something larger. Units: the bytes that it would have
+        alone. Errors: FormatError by what does not hold, codec.too_large.
+        """
+        if size > self.bytes_max:
+            raise FormatError("codec.too_large", f"{size} bytes, at most {self.bytes_max}")
+        return self.read(value)
+
     def read(self, value: Value) -> Made:
         """The record in a decoded map. Errors: FormatError by what does not hold."""
         fields = Fields(value, self.prefix, self.required, self.optional)
-        read = {name: reader(fields, name) for name, reader in self.required.items()}
-        for name, reader in self.optional.items():
-            if fields.has(name):
-                read[name] = reader(fields, name)
+        required, optional = self.required, self.optional
+        read = {name: (required.get(name) or optional[name])(fields, name) for name in value}
         body = self.made(**read)
         if self.check is not None:
             self.check(body)

@@ -62,7 +62,7 @@ def record_import(state: State, record: Record, context: BlockContext) -> str | 
     said = decode(record.payload)
     if imported(state, said) is not None:
         return DUPLICATE_RULE
-    inner = replace(record, payload=event.encode(said.event))
+    inner = replace(record, payload=event.encode(said.event), value=None)
     rule = recording.record_event(state, inner, context)
     if rule is None:
         members.write(state, row_key("imported", said.name), record.id)

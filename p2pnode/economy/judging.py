@@ -17,9 +17,7 @@ from p2pnode.economy import claim as claims
 from p2pnode.economy import event as events
 from p2pnode.economy import form, journal, recording, tables
 from p2pnode.economy.claim import DUPLICATE_RULE
-from p2pnode.economy.event import Event
 from p2pnode.economy.form import Form
-from p2pnode.economy.measure import Measure
 from p2pnode.economy.record import Record
 from p2pnode.economy.tables import STANDING, AttestationRow, EventRow
 from p2pnode.governance import tables as members
@@ -57,7 +55,7 @@ ATTESTATION: Form[Attestation] = Form(
 
 def attest(state: State, record: Record, context: BlockContext) -> str | None:
     """Judge what somebody else gave; a later word of the same member replaces the earlier one."""
-    said = ATTESTATION.decode(record.payload)
+    said = record.read(ATTESTATION)
     row = tables.event(state, said.event)
     if row is None or row.status not in (STANDING, tables.STRUCK):
         return "attestation.no_event"
@@ -80,14 +78,7 @@ def claim_commit(state: State, record: Record, _: BlockContext) -> str | None:
         return DUPLICATE_RULE
     if said.provider is not None and members.member(state, said.provider) is None:
         return "claim.no_such_agent"
-    given = Event(
-        action="produce",
-        performed_ms=said.authored_ms,
-        annex=said.annex,
-        resource_conforms_to="git commit",
-        resource_quantity=Measure((1, 0), "one"),
-        stream="commons",
-    )
+    given = claims.as_event(said)
     members.write(state, key, record.id)
     members.write(
         state,

@@ -80,3 +80,10 @@ def measure_text(measure: Measure) -> str:
 def label_of_unit(unit: str) -> str:
     """The short form of a unit for people."""
     return _SHORT.get(unit, unit)
+
+
+def places_text(measure: Measure, decimals: int) -> str:
+    """A measure with all its decimal places, so that columns of shares are easy to compare."""
+    whole, _, places = amount_text(measure.amount).partition(".")
+    digits = f"{whole}.{places.ljust(decimals, '0')}" if decimals else whole
+    return f"{digits} {label_of_unit(measure.unit)}".strip()

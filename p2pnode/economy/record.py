@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 from p2pnode.consensus.execution import BlockContext
 from p2pnode.consensus.rows import State, row_key
+from p2pnode.core.codec import Value
 from p2pnode.core.crypto import tagged_hash
 from p2pnode.core.entry import Entry
 from p2pnode.core.entry_type import Execute
 from p2pnode.core.errors import FormatError
 from p2pnode.economy import batch
+from p2pnode.economy.form import Form, Made
 from p2pnode.economy.tables import ITEM_BYTES
 from p2pnode.governance import tables as members
 
@@ -24,7 +26,11 @@ NOT_BATCHED_RULE = "batch.other_type"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One fact of an ordered entry. Shapes: author is a member id; item counts the records of a batch."""
+    """One fact of an ordered entry.
+
+    Shapes: author is a member id; item counts the records of a batch; value is the decoded payload where it
+    is known already.
+    """
 
     id: bytes
     author: bytes
@@ -32,6 +38,13 @@ class Record:
     payload: bytes
     entry: bytes
     item: int = 0
+    value: Value | None = None
+
+    def read(self, form: Form[Made]) -> Made:
+        """What the record says. Errors: FormatError by what does not hold, codec.*."""
+        if self.value is None:
+            return form.decode(self.payload)
+        return form.read_part(self.value, len(self.payload))
 
 
 Run = Callable[[State, Record, BlockContext], "str | None"]
@@ -62,9 +75,9 @@ def executed_batch(runs: Mapping[str, Run]) -> Execute:
         if run is None:
             return NOT_BATCHED_RULE
         author = _author(state, entry)
-        for item, payload in enumerate(held.payloads):
+        for item, (payload, value) in enumerate(zip(held.payloads, held.values, strict=True)):
             name = record_id(entry.id, item)
-            record = Record(name, author, entry.header.time_ms, payload, entry.id, item)
+            record = Record(name, author, entry.header.time_ms, payload, entry.id, item, value)
             rule = _attempt(state, record, context, run)
             if rule is not None:
                 key = row_key("void_record", entry.id, item.to_bytes(ITEM_BYTES, "big"))
@@ -81,12 +94,13 @@ def _author(state: State, entry: Entry) -> bytes:
 
 
 def _attempt(state: State, record: Record, context: BlockContext, run: Run) -> str | None:
-    attempt = state.overlay()
+    rule: str | None = None
+    state.begin_attempt()
     try:
-        rule = run(attempt, record, context)
+        rule = run(state, record, context)
     except FormatError as error:
         # A record of a batch that cannot be read, or a sum beyond all bounds.
-        return error.rule
-    if rule is None:
-        state.apply(attempt.changes())
+        rule = error.rule
+    finally:
+        state.end_attempt(is_kept=rule is None)
     return rule

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from p2pnode.consensus.execution import BlockContext
 from p2pnode.consensus.rows import Rows, State, row_key
+from p2pnode.core import codec
 from p2pnode.core.amount import Amount, add, is_less, negated
 from p2pnode.core.fields import Fields
 from p2pnode.economy import (
@@ -66,24 +67,13 @@ COUNTERSIGN: Form[Countersignature] = Form(
 
 def record_event(state: State, record: Record, context: BlockContext) -> str | None:
     """Let an event stand, or wait for whom it names."""
-    return _record(state, record, context, event.decode(record.payload), record.payload)
+    return _record(state, record, context, record.read(event.FORM), record.payload)
 
 
 def record_contribution(state: State, record: Record, context: BlockContext) -> str | None:
     """Let a contribution stand: an event by which its author gives something to the group."""
-    said = contribution.decode(record.payload)
-    given = Event(
-        action=said.action,
-        performed_ms=said.performed_ms,
-        annex=said.annex,
-        effort_quantity=said.effort_quantity,
-        in_scope_of=said.in_scope_of,
-        receiver=context.group,
-        resource_conforms_to=said.resource_conforms_to,
-        resource_quantity=said.resource_quantity,
-        stream=said.stream,
-    )
-    return _record(state, record, context, given, event.encode(given))
+    given = contribution.as_event(contribution.decode(record.payload), context.group)
+    return _record(state, record, context, given, codec.encode_parts(event.value(given)))
 
 
 def _record(state: State, record: Record, context: BlockContext, said: Event, payload: bytes) -> str | None:
@@ -93,7 +83,7 @@ def _record(state: State, record: Record, context: BlockContext, said: Event, pa
     if rule is not None:
         return rule
     row = EventRow(
-        status=WAITING,
+        status=STANDING,
         author=record.author,
         provider=provider,
         receiver=receiver,
@@ -110,7 +100,7 @@ def _record(state: State, record: Record, context: BlockContext, said: Event, pa
         return _let_stand(state, context, record.id, row, said)
     if tables.count(state, "waiting", record.author) >= WAITING_MAX:
         return "event.too_many_waiting"
-    tables.put(state, "event", record.id, row)
+    tables.put(state, "event", record.id, replace(row, status=WAITING))
     _note_waiting(state, record.id, row, said, context)
     return None
 
@@ -386,7 +376,8 @@ def _let_stand(
     rule = count(state, context, record_id, row, said, said.quantity)
     if rule is not None:
         return rule
-    tables.put(state, "event", record_id, replace(row, status=STANDING))
+    is_standing = row.status == STANDING
+    tables.put(state, "event", record_id, row if is_standing else replace(row, status=STANDING))
     if said.corrects is not None:
         _correct(state, said)
     return None

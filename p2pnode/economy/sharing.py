@@ -17,14 +17,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 from p2pnode.consensus.execution import BlockContext
 from p2pnode.consensus.rows import Rows, State, row_key
 from p2pnode.core import codec
-from p2pnode.core.amount import Amount, add, negated
+from p2pnode.core.amount import Amount, add, amount_of_value, negated
 from p2pnode.core.codec import Value
 from p2pnode.core.crypto import HASH_BYTES, tagged_hash
+from p2pnode.core.errors import FormatError
+from p2pnode.core.fields import Fields
 from p2pnode.economy import event, journal, promising, tables
 from p2pnode.economy.distributing import Basis, Given, Result, distribute
 from p2pnode.economy.event import Event
@@ -36,6 +37,7 @@ from p2pnode.governance import tables as members
 from p2pnode.governance.distribution_rule import (
     CONSUMPTION,
     CONTRIBUTIONS,
+    NAME_CHARACTERS_MAX,
     SURPLUS,
     TRANSFERS,
     DistributionRule,
@@ -137,7 +139,7 @@ def share_id(run_id: bytes, who: bytes) -> bytes:
 def run_row(rows: Rows, run_id: bytes) -> RunRow | None:
     """A run."""
     data = rows.get(run_key(run_id))
-    return None if data is None else run_of_value(codec.decode(data))
+    return None if data is None else decode_run(data)
 
 
 def run_key(run_id: bytes) -> bytes:
@@ -145,21 +147,39 @@ def run_key(run_id: bytes) -> bytes:
     return row_key("distribution", run_id)
 
 
-def run_of_value(value: Any) -> RunRow:
-    """The run in the value of a row."""
-    row = RunRow(*value)
-    return replace(row, flow=(row.flow[0], row.flow[1]))
+def decode_run(data: bytes) -> RunRow:
+    """The run in the value of a row, also one that somebody shows.
+
+    Errors: FormatError distribution.bad_field, charter.bad_field, amount.*, codec.*.
+    """
+    value = codec.decode(data)
+    names = [field.name for field in fields(RunRow)]
+    if type(value) is not list or len(value) != len(names):
+        raise FormatError("distribution.bad_field", "not the row of a run")
+    checked = Fields(dict(zip(names, value, strict=True)), "distribution", names)
+    checked.choice("status", (PROPOSED, CARRIED_OUT))
+    for name in ("author", "inputs", "result"):
+        checked.hash(name)
+    for name in ("after", "last", "rest", "opened_height"):
+        checked.uint(name)
+    checked.text("name", NAME_CHARACTERS_MAX)
+    rule_of_value(checked.value("rule"))
+    ids = checked.value("members")
+    if type(ids) is not bytes or len(ids) % HASH_BYTES:
+        raise checked.refuse("members", "not ids one behind the other")
+    return replace(RunRow(*value), flow=amount_of_value(checked.value("flow")))
 
 
-def value_of_run(row: RunRow) -> Value:
+def encode_run(row: RunRow) -> bytes:
     """The value of the row of a run."""
     written = [getattr(row, field.name) for field in fields(row)]
-    return [list(item) if isinstance(item, tuple) else item for item in written]
+    return codec.encode([list(item) if isinstance(item, tuple) else item for item in written])
 
 
 def runs(rows: Rows) -> Iterator[tuple[bytes, RunRow]]:
     """All runs by their ids, ascending."""
-    return ((key, run_of_value(value)) for key, value in members.scan(rows, "distribution"))
+    prefix = row_key("distribution")
+    return ((key[len(prefix) :], decode_run(data)) for key, data in rows.scan(prefix))
 
 
 def shares(rows: Rows, run_id: bytes) -> list[Value]:
@@ -251,7 +271,7 @@ def open_run(state: State, context: BlockContext, run_id: bytes, author: bytes, 
         run.result.rest,
         context.height,
     )
-    members.write(state, run_key(run_id), value_of_run(row))
+    state.put(run_key(run_id), encode_run(row))
     for number, bucket in enumerate(run.buckets):
         members.write(state, row_key("share", run_id, bytes([number])), bucket)
     return None
@@ -295,7 +315,7 @@ def carry_out_run(state: State, context: BlockContext, run_id: bytes) -> str | N
             _owe(state, context, run_id, who, share, rule.of_kind)
     key = row_key("shared", f"{rule.unit}\0".encode(), (rule.of_kind or "").encode("utf-8"))
     members.write(state, key, row.last)
-    members.write(state, run_key(run_id), value_of_run(replace(row, status=CARRIED_OUT)))
+    state.put(run_key(run_id), encode_run(replace(row, status=CARRIED_OUT)))
     return None
 
 

@@ -26,8 +26,9 @@ The tables of agreements stand with their rules (`agreement.py`). A record's id 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from p2pnode.consensus.rows import Rows, State, row_key
@@ -39,7 +40,7 @@ from p2pnode.core.errors import FormatError
 from p2pnode.core.fields import Fields
 from p2pnode.economy.form import Kind, Place
 from p2pnode.economy.measure import Measure
-from p2pnode.governance.tables import read, scan, write
+from p2pnode.governance.tables import scan
 
 ITEM_BYTES = 2
 ZERO: Amount = (0, 0)
@@ -50,7 +51,12 @@ WAITING, STANDING, DECLINED, STRUCK = "waiting", "standing", "declined", "struck
 
 OPEN, FULFILLED, RELEASED, CLOSED = "open", "fulfilled", "released", "closed"
 
+KNOWN_MAX = 4096
+"""Rows whose bytes need not be read again: the accounts and promises that the events of a block change."""
+
 _Row = TypeVar("_Row")
+_known: dict[tuple[type[Any], bytes], Any] = {}
+_columns: dict[type[Any], Callable[[Any], Any]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +196,10 @@ class AttestationRow:
     entry: bytes
 
 
+_REMEMBERED = frozenset({ClaimRow, CommitmentRow, EventRow, IntentRow, ResourceRow})
+"""Rows that come back from their bytes exactly as they were written, lists within lists there are none."""
+
+
 # ---- one row of each table
 
 
@@ -271,12 +281,23 @@ def event_of_value(data: bytes) -> EventRow:
 
 def put(state: State, table: str, key: bytes, row: Any) -> None:
     """Write a row of a table of this module."""
-    write(state, row_key(table, key), [_written(getattr(row, field.name)) for field in fields(row)])
+    data = codec.encode_parts(_columns_of(type(row))(row))
+    if type(row) in _REMEMBERED:
+        _remember(type(row), data, row)
+    state.put(row_key(table, key), data)
 
 
 def rows_of(rows: Rows, made: type[_Row], table: str, *parts: bytes) -> Iterator[tuple[bytes, _Row]]:
     """All rows of a table: the key behind these parts, and the row, ascending."""
     return ((key, _row(made, value)) for key, value in scan(rows, table, *parts))
+
+
+def _columns_of(made: type[Any]) -> Callable[[Any], Any]:
+    """What gives the columns of a row in their order."""
+    known = _columns.get(made)
+    if known is None:
+        known = _columns[made] = attrgetter(*(field.name for field in fields(made)))
+    return known
 
 
 def row(rows: Rows, made: type[_Row], table: str, key: bytes) -> _Row | None:
@@ -285,8 +306,22 @@ def row(rows: Rows, made: type[_Row], table: str, key: bytes) -> _Row | None:
 
 
 def _get(rows: Rows, made: type[_Row], table: str, key: bytes) -> _Row | None:
-    value = read(rows, row_key(table, key))
-    return None if value is None else _row(made, value)
+    data = rows.get(row_key(table, key))
+    if data is None:
+        return None
+    known = _known.get((made, data))
+    if known is None:
+        known = _row(made, codec.decode(data))
+        _remember(made, data, known)
+    row: _Row = known
+    return row
+
+
+def _remember(made: type[Any], data: bytes, row: Any) -> None:
+    """Keep what some bytes stand for: most rows that are read were written or read a moment ago."""
+    if len(_known) >= KNOWN_MAX:
+        _known.clear()
+    _known[made, data] = row
 
 
 def _row(made: type[_Row], value: Value) -> _Row:
@@ -303,27 +338,36 @@ def _frozen(item: Value) -> Any:
     return tuple(item)
 
 
-def _written(item: Any) -> Value:
-    return [_written(part) for part in item] if isinstance(item, tuple) else item
-
-
 # ---- accounts
 
 
 def amount(rows: Rows, table: str, *parts: bytes) -> Amount:
     """An amount in a row, zero where there is none."""
-    value = read(rows, row_key(table, *parts))
-    return ZERO if value is None else (value[0], value[1])
+    return _amount_at(rows, row_key(table, *parts))
 
 
 def add_amount(state: State, change: Amount, table: str, *parts: bytes) -> None:
     """Add to an amount in a row; a row of zero goes. Errors: FormatError amount.out_of_range."""
-    total = add(amount(state, table, *parts), change)
     key = row_key(table, *parts)
+    total = add(_amount_at(state, key), change)
     if total == ZERO:
         state.delete(key)
     else:
-        write(state, key, list(total))
+        data = codec.encode_parts(total)
+        _remember(tuple, data, total)
+        state.put(key, data)
+
+
+def _amount_at(rows: Rows, key: bytes) -> Amount:
+    data = rows.get(key)
+    if data is None:
+        return ZERO
+    known: Amount | None = _known.get((tuple, data))
+    if known is None:
+        mantissa, exponent = codec.decode(data)
+        known = (mantissa, exponent)
+        _remember(tuple, data, known)
+    return known
 
 
 def add_flow(state: State, provider: bytes, receiver: bytes, flow: Measure) -> None:

@@ -14,7 +14,6 @@ and `proof` a file that shows it in the group's state. `summary` is for people; 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +21,10 @@ from p2pnode.consensus.format import Configuration
 from p2pnode.consensus.proof import verify_proof
 from p2pnode.consensus.rows import MemoryRows
 from p2pnode.core.crypto import HASH_BYTES
-from p2pnode.core.entry import Entry, read_entry
+from p2pnode.core.entry import Entry
 from p2pnode.core.errors import FormatError
-from p2pnode.core.limits import ANNEX_BYTES_MAX, HEADER_BYTES_MAX, MEMBERS_MAX, PAYLOAD_BYTES_MAX
+from p2pnode.core.limits import ANNEX_BYTES_MAX, MEMBERS_MAX
+from p2pnode.exporters.json_parts import bytes_of, entry_json, entry_of, items_of, list_of
 from p2pnode.governance.configuration import configuration_of
 from p2pnode.governance.decision import decision_key, decode_decision, encode_decision
 from p2pnode.governance.genesis import genesis_rows
@@ -112,7 +112,7 @@ def _decision_json(exported: ExportedDecision) -> dict[str, Any]:
             **{name: getattr(row, name) for name in ("yes", "no", "abstain", "object", "ranked", "voters")},
             "closed_ms": row.closed_ms,
         },
-        "proposal": _entry_json(evidence.proposal),
+        "proposal": entry_json(evidence.proposal),
         "row": encode_decision(row).hex(),
         "proof": None if exported.proof is None else exported.proof.hex(),
         "electorate": [member.hex() for member in evidence.electorate],
@@ -120,16 +120,8 @@ def _decision_json(exported: ExportedDecision) -> dict[str, Any]:
             {"inception": person.inception.hex(), "devices": [device.hex() for device in person.devices]}
             for person in evidence.people
         ],
-        "entries": [_entry_json(entry) for entry in sorted(evidence.entries, key=lambda entry: entry.id)],
+        "entries": [entry_json(entry) for entry in sorted(evidence.entries, key=lambda entry: entry.id)],
         "annexes": [annex.hex() for annex in exported.annexes],
-    }
-
-
-def _entry_json(entry: Entry) -> dict[str, str]:
-    return {
-        "header": entry.header_bytes.hex(),
-        "signature": (entry.signature or b"").hex(),
-        "payload": (entry.payload or b"").hex(),
     }
 
 
@@ -150,11 +142,11 @@ def read_export(text: str) -> Export:
         raise FormatError("export.not_json", "the file is no export, or only a part of one") from error
     if type(document) is not dict or document.get("format") != FORMAT:
         raise FormatError("export.unknown_format", f"not of the format {FORMAT}: update this program")
-    group = _bytes(document, "group", HASH_BYTES, HASH_BYTES)
+    group = bytes_of(document, "group", HASH_BYTES, HASH_BYTES)
     name = document.get("name")
     if type(name) is not str:
         raise FormatError("export.bad_field", "name: no text")
-    items = _items(document, "decisions", _DECISIONS_MAX)
+    items = items_of(document, "decisions", _DECISIONS_MAX)
     return Export(group, name, tuple(_decision_of(group, item) for item in items))
 
 
@@ -163,60 +155,21 @@ def _decision_of(group: bytes, value: Any) -> ExportedDecision:
         raise FormatError("export.bad_field", "decisions: not a list of objects")
     evidence = Evidence(
         group,
-        _entry_of(value.get("proposal")),
-        decode_decision(_bytes(value, "row", _ROW_BYTES_MAX)),
-        tuple(_list(value, "electorate", MEMBERS_MAX, HASH_BYTES, HASH_BYTES)),
-        tuple(_person_of(item) for item in _items(value, "people", 2 * MEMBERS_MAX)),
-        tuple(_entry_of(item) for item in _items(value, "entries", _ENTRIES_MAX)),
+        entry_of(value.get("proposal")),
+        decode_decision(bytes_of(value, "row", _ROW_BYTES_MAX)),
+        tuple(list_of(value, "electorate", MEMBERS_MAX, HASH_BYTES, HASH_BYTES)),
+        tuple(_person_of(item) for item in items_of(value, "people", 2 * MEMBERS_MAX)),
+        tuple(entry_of(item) for item in items_of(value, "entries", _ENTRIES_MAX)),
     )
-    proof = None if value.get("proof") is None else _bytes(value, "proof", _PROOF_BYTES_MAX)
-    return ExportedDecision(evidence, proof, tuple(_list(value, "annexes", _ENTRIES_MAX, ANNEX_BYTES_MAX)))
+    proof = None if value.get("proof") is None else bytes_of(value, "proof", _PROOF_BYTES_MAX)
+    return ExportedDecision(evidence, proof, tuple(list_of(value, "annexes", _ENTRIES_MAX, ANNEX_BYTES_MAX)))
 
 
 def _person_of(value: Any) -> Person:
     if type(value) is not dict:
         raise FormatError("export.bad_field", "people: not a list of objects")
-    devices = _list(value, "devices", _DEVICES_MAX, HASH_BYTES, HASH_BYTES)
-    return Person(_bytes(value, "inception", _INCEPTION_BYTES_MAX), tuple(devices))
-
-
-def _entry_of(value: Any) -> Entry:
-    if type(value) is not dict:
-        raise FormatError("export.bad_field", "an entry that is no object")
-    return read_entry(
-        _bytes(value, "header", HEADER_BYTES_MAX),
-        _bytes(value, "signature", 64, 64),
-        _bytes(value, "payload", PAYLOAD_BYTES_MAX),
-    )
-
-
-def _items(value: Mapping[str, Any], name: str, most: int) -> list[Any]:
-    items = value.get(name)
-    if type(items) is not list or len(items) > most:
-        raise FormatError("export.bad_field", f"{name}: not a list of at most {most} items")
-    return items
-
-
-def _list(value: Mapping[str, Any], name: str, most: int, bytes_max: int, least: int = 0) -> list[bytes]:
-    return [_hex(item, name, bytes_max, least) for item in _items(value, name, most)]
-
-
-def _bytes(value: Mapping[str, Any], name: str, bytes_max: int, least: int = 0) -> bytes:
-    return _hex(value.get(name), name, bytes_max, least)
-
-
-def _hex(text: Any, name: str, bytes_max: int, least: int) -> bytes:
-    if type(text) is not str or not 2 * least <= len(text) <= 2 * bytes_max:
-        raise FormatError(
-            "export.bad_field", f"{name}: not the hexadecimal text of at most {bytes_max} bytes"
-        )
-    try:
-        data = bytes.fromhex(text)
-    except ValueError as error:
-        raise FormatError("export.bad_field", f"{name}: not hexadecimal") from error
-    if len(data) < least:
-        raise FormatError("export.bad_field", f"{name}: too short")
-    return data
+    devices = list_of(value, "devices", _DEVICES_MAX, HASH_BYTES, HASH_BYTES)
+    return Person(bytes_of(value, "inception", _INCEPTION_BYTES_MAX), tuple(devices))
 
 
 # ---- checking

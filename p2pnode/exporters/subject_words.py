@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from p2pnode.core.amount import amount_text
 from p2pnode.core.codec import Value
 from p2pnode.governance.proposal import Proposal
 
@@ -30,6 +31,8 @@ def about_in_words(proposal: Proposal, name: Name) -> str:
         case "dispute":
             answer = "stands" if body["stands"] else "does not stand"
             return f"Record {body['event'].hex()[:8]} {answer}"
+        case "distribute":
+            return f"Sharing {amount_text(tuple(body['flow']))} by the rule {body['rule']}"
         case "lying_voters":
             return f"Tolerated faulty voters: {body['lying_voters']}"
         case "mandate" if "withdraw" in body:

@@ -1,6 +1,7 @@
 """Who may read what: the table of J23 in one place.
 
-Removed members may read lanes 0 and 1 up to the block that removed them; after it they read what everybody
+Here stand the lanes that are served as they grow. Removed members read lanes 0 and 1 up to the block that
+removed them, and are answered when they ask for it (`service/levels.py`); after it they read what everybody
 reads, and keep what they hold.
 """
 

@@ -63,7 +63,7 @@ WHOLE, REST = "whole", "rest"
 STREAMS = ("livelihood", "commons", "care")
 
 _UNIT = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}")
-_NAME_CHARACTERS_MAX = 32
+NAME_CHARACTERS_MAX = 32
 _WORDS_CHARACTERS_MAX = 200
 
 
@@ -107,7 +107,7 @@ def check_distribution(value: Value) -> Mapping[str, DistributionRule]:
     """All distribution rules of a charter. Errors: FormatError charter.bad_field."""
     if type(value) is not dict or len(value) > RULES_MAX:
         raise FormatError("charter.bad_field", f"distribution: not a table of at most {RULES_MAX} rules")
-    if not all(1 <= len(name) <= _NAME_CHARACTERS_MAX for name in value):
+    if not all(1 <= len(name) <= NAME_CHARACTERS_MAX for name in value):
         raise FormatError("charter.bad_field", "distribution: the name of a rule has 1 to 32 characters")
     return {name: rule_of_value(value[name]) for name in sorted(value)}
 
@@ -141,7 +141,7 @@ def _bucket_of(value: Value) -> Bucket:
         if fields.has(name) != (kind == needed):
             raise fields.refuse(name, f"a bucket of {needed} has {name}, and no other")
     return Bucket(
-        fields.text("name", _NAME_CHARACTERS_MAX),
+        fields.text("name", NAME_CHARACTERS_MAX),
         kind,
         fields.choice("of", (WHOLE, REST)) if fields.has("of") else REST,
         fields.uint("permille", WHOLE_PERMILLE, least=1) if fields.has("permille") else None,

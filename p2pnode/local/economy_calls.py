@@ -24,6 +24,7 @@ About = Literal[
     "processes",
     "promises",
     "resources",
+    "runs",
     "to-sign",
 ]
 """What can be listed."""
@@ -79,6 +80,17 @@ class EconomyCalls(Protocol):
 
     async def receipt(self, group: str, record: str) -> ProofFile:
         """What the group's final rows say about a record, as a file that a stranger checks."""
+
+    async def preview_run(self, group: str, said: Mapping[str, Any]) -> EconomyRow:
+        """What a rule for sharing gives now, without proposing it: said may name `rule`, `unit`, the blocks
+        `after` and `last`, or the times `from_ms` and `to_ms`.
+        """
+
+    async def run(self, group: str, run: str) -> EconomyRow:
+        """One run with its buckets, shares, and what was paid of them."""
+
+    async def export_run(self, group: str, run: str) -> Document:
+        """A run with everything behind it, to be computed again by anybody."""
 
     async def loops_found(self, group: str, claims: bool, any_kind: bool) -> list[EconomyRow]:
         """What could be set off now, what relieves most before the rest: `id`, `amount`, `relieved`."""

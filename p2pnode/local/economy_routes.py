@@ -74,6 +74,31 @@ async def receipt(service: Service, group: Word, record: Word) -> Any:
     return await service.receipt(group, record)
 
 
+class PreviewRequest(Request):
+    group: Word
+    said: Annotated[dict[str, Any], Field(max_length=_FIELDS_MAX)]
+
+
+@economy_routes.post("/distribution/preview", responses=answers(EconomyRow))
+async def preview_run(service: Service, request: PreviewRequest) -> Any:
+    return await service.preview_run(request.group, request.said)
+
+
+@economy_routes.get("/distribution", responses=answers(EconomyRow))
+async def run(service: Service, group: Word, run: Word) -> Any:
+    return await service.run(group, run)
+
+
+class RunRequest(Request):
+    group: Word
+    run: Word
+
+
+@economy_routes.post("/distribution/export", responses=answers(Document))
+async def export_run(service: Service, request: RunRequest) -> Any:
+    return await service.export_run(request.group, request.run)
+
+
 @economy_routes.get("/loops/found", responses=answers(list[EconomyRow]))
 async def loops_found(service: Service, group: Word, claims: bool = False, any_kind: bool = False) -> Any:
     return await service.loops_found(group, claims, any_kind)

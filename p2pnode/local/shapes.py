@@ -81,6 +81,8 @@ class Notice(TypedDict):
 class GroupSummary(TypedDict):
     """One group that is held here; frontier is equal on nodes that hold the same entries.
 
+    as_of: for who is a member no more, when the group was as it is shown, in words; nothing for all others.
+
     height: how many blocks are final; waits_for: what the next one waits for, in words, or nothing; level:
     what of the history behind a snapshot is still to be checked, in words, or nothing.
     """
@@ -97,6 +99,7 @@ class GroupSummary(TypedDict):
     height: int
     waits_for: str
     level: str
+    as_of: str
     wanted: int
     forks: int
     disk_bytes: int

@@ -1,7 +1,8 @@
 """What a node that is far behind asks its peers for, and the shapes of the answers.
 
-Three questions of `/p2pnode/query/1`: the way to the newest final block, blocks, and a chunk of a state. What
-is asked for when, and whether an answer holds, is decided where the chain is (`chain/levelling.py`).
+Questions of `/p2pnode/query/1`: the way to the newest final block, blocks, and a chunk of a state; and for
+who is a member no more, entries up to the block that ended it, and the annexes that they name (J23). What is
+asked for when, and whether an answer holds, is decided where the chain is (`chain/levelling.py`, `past.py`).
 """
 
 from __future__ import annotations
@@ -9,18 +10,27 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from p2pnode.core.codec import Value
-from p2pnode.core.crypto import HASH_BYTES
+from p2pnode.core.crypto import HASH_BYTES, KEY_BYTES
 from p2pnode.core.errors import FormatError
+from p2pnode.core.ids import Lane
 from p2pnode.core.limits import COUNTER_MAX, FRAME_BYTES_MAX
+from p2pnode.replication.exchange import Want
 
 BLOCKS_MAX = 256
 """Blocks in one answer."""
+
+WANTS_MAX = 256
+"""Lanes of which entries are asked for at a time."""
+
+ANNEXES_MAX = 64
+"""Annexes that are asked for at a time."""
 
 PROOF_BYTES_MAX = 768 * 1024
 """A way that is longer comes in parts; a proof of the last ones fits beside it into a frame."""
 
 _RULE = "level.bad_answer"
 _BLOCK_FIELDS = 4
+_LANES = frozenset(int(lane) for lane in Lane)
 
 
 class FinalWanted(NamedTuple):
@@ -44,7 +54,19 @@ class ChunkWanted(NamedTuple):
     after: bytes | None
 
 
-Wanted = FinalWanted | BlocksWanted | ChunkWanted
+class EntriesWanted(NamedTuple):
+    """Entries of some lanes."""
+
+    wants: tuple[Want, ...]
+
+
+class AnnexesWanted(NamedTuple):
+    """Annexes by their hashes."""
+
+    hashes: tuple[bytes, ...]
+
+
+Wanted = FinalWanted | BlocksWanted | ChunkWanted | EntriesWanted | AnnexesWanted
 
 
 class SentBlock(NamedTuple):
@@ -65,6 +87,10 @@ def question_of(group: bytes, wanted: Wanted) -> Value:
             return ["blocks", group, first, last]
         case ChunkWanted(root, after):
             return ["chunk", group, root, after]
+        case EntriesWanted(wants):
+            return ["entries", group, [list(want) for want in wants]]
+        case AnnexesWanted(hashes):
+            return ["annexes", group, list(hashes)]
 
 
 def wanted_of(question: Value) -> Wanted | None:
@@ -78,6 +104,10 @@ def wanted_of(question: Value) -> Wanted | None:
             return ChunkWanted(root, None)
         case ["chunk", bytes(), bytes(root), bytes(after)] if len(root) == len(after) == HASH_BYTES:
             return ChunkWanted(root, after)
+        case ["entries", bytes(), list(rows)] if 0 < len(rows) <= WANTS_MAX and all(map(_is_want, rows)):
+            return EntriesWanted(tuple(Want(*row) for row in rows))
+        case ["annexes", bytes(), list(names)] if 0 < len(names) <= ANNEXES_MAX and all(map(_is_name, names)):
+            return AnnexesWanted(tuple(names))
         case _:
             return None
 
@@ -106,6 +136,36 @@ def chunk_in(answer: Value) -> bytes:
             return chunk
         case _:
             raise FormatError(_RULE, "a chunk")
+
+
+def runs_in(answer: Value) -> bytes:
+    """The frame of runs in an answer. Errors: FormatError level.bad_answer."""
+    match answer:
+        case {"runs": bytes(frame)}:
+            return frame
+        case _:
+            raise FormatError(_RULE, "a frame of runs")
+
+
+def annexes_in(answer: Value) -> tuple[bytes, ...]:
+    """The annexes in an answer. Errors: FormatError level.bad_answer."""
+    blobs = answer.get("annexes") if type(answer) is dict else None
+    if type(blobs) is not list or len(blobs) > ANNEXES_MAX or any(type(blob) is not bytes for blob in blobs):
+        raise FormatError(_RULE, f"at most {ANNEXES_MAX} annexes")
+    return tuple(blobs)
+
+
+def _is_want(row: Value) -> bool:
+    match row:
+        case [bytes(author), int(lane), int(first), int(last)]:
+            is_place = len(author) == KEY_BYTES and lane in _LANES and type(lane) is int
+            return is_place and _is_height(first) and _is_height(last) and first <= last
+        case _:
+            return False
+
+
+def _is_name(name: Value) -> bool:
+    return type(name) is bytes and len(name) == HASH_BYTES
 
 
 def _is_block(row: Value) -> bool:

@@ -12,6 +12,7 @@ from p2pnode.service.keeping import KeepingService
 from p2pnode.service.mandates import MandatesService
 from p2pnode.service.peers import PeersService
 from p2pnode.service.proofs import ProofsService
+from p2pnode.service.sharing import SharingService
 
 __all__ = ["Context", "LiveService"]
 
@@ -24,5 +25,6 @@ class LiveService(
     PeersService,
     ProofsService,
     MandatesService,
+    SharingService,
 ):
     """One running node."""

@@ -37,6 +37,7 @@ from p2pnode.service.entries import EntriesService, written
 from p2pnode.service.evidence import export_of
 from p2pnode.service.naming_subjects import body_of
 from p2pnode.service.rules import refusal
+from p2pnode.service.sharing import void_rule_of_yes
 from p2pnode.service.viewing import GroupView
 
 
@@ -229,6 +230,8 @@ def _void_rule_of_ballot(view: GroupView, cast: Ballot) -> str | None:
     if cast.choice == ballots.OBJECT and cast.annex is None:
         return "ballot.needs_reason"
     rule = _void_rule_of_place(view, cast.proposal, voter)
+    if rule is None and cast.choice == ballots.YES:
+        rule = void_rule_of_yes(view, cast.proposal)
     return rule or void_rule_of_choice(row.rule, row.subject, row.body, cast)
 
 

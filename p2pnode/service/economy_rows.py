@@ -13,6 +13,7 @@ from p2pnode.governance.tables import members, scan
 from p2pnode.local.economy_calls import EconomyRow
 from p2pnode.service.economy_loops import loops_listed
 from p2pnode.service.economy_names import agent_name, amount, kind_name, place_text
+from p2pnode.service.sharing import run_rows
 from p2pnode.service.viewing import GroupView
 
 ROWS_MAX = 500
@@ -275,6 +276,10 @@ def _balances(view: GroupView, who: bytes | None) -> list[EconomyRow]:
     return found[:ROWS_MAX]
 
 
+def _runs(view: GroupView, _: bytes | None) -> list[EconomyRow]:
+    return run_rows(view)
+
+
 LISTS: Mapping[str, Callable[[GroupView, bytes | None], list[EconomyRow]]] = {
     "agents": _agents,
     "agreements": _agreements,
@@ -286,6 +291,7 @@ LISTS: Mapping[str, Callable[[GroupView, bytes | None], list[EconomyRow]]] = {
     "processes": _processes,
     "promises": _promises,
     "resources": _resources,
+    "runs": _runs,
     "to-sign": _to_sign,
 }
 """What can be listed, and how."""

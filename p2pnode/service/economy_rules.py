@@ -9,6 +9,7 @@ _STOCK = "p2pnode stock shows what there is, whose it is and in which unit"
 _AGREE = "p2pnode agree list shows each agreement and its state"
 _METERS = "p2pnode meter list shows them"
 _PROMISES = "p2pnode promise list shows what was promised"
+_RUNS = "p2pnode distribute list shows each run and its blocks"
 _RECORDS = "p2pnode record list shows the ids"
 _LOOPS = "p2pnode loops shows each of them and its state"
 _FIND = "p2pnode loops find shows what can be set off now"
@@ -113,6 +114,25 @@ ECONOMY_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "attestation.correction": ("the record is judged, not its correction", _RECORDS),
         "dispute.no_event": ("there is no such record to decide about", _RECORDS),
         "dispute.correction": ("the record is decided about, not its correction", _RECORDS),
+        "distribution.unknown_rule": (
+            "the charter has no such rule for sharing",
+            "p2pnode distribute rules shows those there are; p2pnode propose amend adds one",
+        ),
+        "distribution.unknown": ("there is no such run", _RUNS),
+        "distribution.bad_range": (
+            "no final blocks lie in that time, or all of them are shared out already",
+            _RUNS,
+        ),
+        "distribution.shared_already": ("some of those blocks are shared out already", _RUNS),
+        "distribution.nothing_to_share": ("nothing came in that could be shared", "p2pnode record list"),
+        "distribution.other_result": (
+            "what the proposal says is not what the rule gives here",
+            "p2pnode distribute preview shows what it gives; vote no, and propose it again",
+        ),
+        "distribution.not_final": (
+            "no block has ordered that run yet",
+            "leave the node running until voters are reachable: p2pnode peers",
+        ),
         "agreement.unknown": ("there is no such agreement", _AGREE),
         "agreement.no_such_member": ("a party is no member", "p2pnode members"),
         "agreement.not_a_party": ("that is no party of the agreement", _AGREE),

@@ -6,12 +6,14 @@ from p2pnode.consensus.rows import row_key
 from p2pnode.economy import tables
 from p2pnode.economy.agreement import agreement
 from p2pnode.economy.loop import loop
+from p2pnode.economy.sharing import run_row
 from p2pnode.economy.tables import ITEM_BYTES
 from p2pnode.governance.tables import read, scan
 from p2pnode.service.economy_loops import loop_lines, loops_about
 from p2pnode.service.economy_names import agent_name
 from p2pnode.service.economy_rows import agreement_shown, event_shown, promise_shown
 from p2pnode.service.economy_rules import ECONOMY_RULES
+from p2pnode.service.sharing_why import run_lines
 from p2pnode.service.viewing import GroupView
 
 _STATUS = {
@@ -27,6 +29,8 @@ def economy_lines(view: GroupView, entry_id: bytes) -> list[str]:
     row = tables.event(view.rows, entry_id)
     if row is not None:
         return _event_lines(view, entry_id, row)
+    if run_row(view.rows, entry_id) is not None:
+        return run_lines(view, entry_id)
     if agreement(view.rows, entry_id) is not None:
         return _agreement_lines(view, entry_id)
     ring = loop(view.rows, entry_id)

@@ -49,7 +49,7 @@ def evidence_of(
     voters = electorate(view.final, row.electorate)
     entries = tuple(_entries(view, proposal_id, row, voters, history or History(view.queries)))
     authors = {bytes(entry.author) for entry in (proposal, *entries)}
-    return Evidence(view.group, proposal, row, voters, tuple(_people(view, authors)), entries)
+    return Evidence(view.group, proposal, row, voters, tuple(people_of(view, authors)), entries)
 
 
 def _entries(
@@ -90,7 +90,8 @@ def _is_about(entry: Entry, proposal_id: bytes) -> bool:
         return False
 
 
-def _people(view: GroupView, authors: set[bytes]) -> Iterator[Person]:
+def people_of(view: GroupView, authors: set[bytes]) -> Iterator[Person]:
+    """The members behind some devices, as an export names them."""
     wanted = {held[0]: held[1] for key in authors if (held := tables.member_of_device(view.final, key))}
     for member_id in sorted(wanted):
         devices = tuple(key for key, device in tables.devices(view.final) if device.member == member_id)

@@ -10,6 +10,7 @@ from p2pnode.chain.parting import WORDS, parting_in
 from p2pnode.core.errors import UsageError
 from p2pnode.core.ids import Lane, peer_id_of
 from p2pnode.describing import is_start_of_id
+from p2pnode.economy.sharing import run_row
 from p2pnode.governance import tables
 from p2pnode.governance.council import wanting
 from p2pnode.local.shapes import EntryRow, Explanation, Waiting
@@ -20,7 +21,9 @@ from p2pnode.service.devices import recovering_for
 from p2pnode.service.economy_why import economy_lines
 from p2pnode.service.mandates import said_by_mandates
 from p2pnode.service.naming_subjects import petition_of
+from p2pnode.service.parted import as_of
 from p2pnode.service.rules import RULES
+from p2pnode.service.sharing_why import share_lines
 from p2pnode.service.viewing import GroupView
 from p2pnode.service.waiting import waiting_of
 from p2pnode.vocabulary import GOVERNED_TYPES
@@ -36,6 +39,9 @@ async def explain(context: Context, word: str) -> Explanation:
     row = await _entry(context, word)
     if row is not None:
         return await _explain_entry(context, row)
+    shared = await _explain_share(context, word)
+    if shared is not None:
+        return shared
     for one in context.port.groups().values():
         found = await _explain_member(context, one, word)
         if found is not None:
@@ -91,6 +97,9 @@ async def _explain_group(context: Context, held: HeldGroup) -> Explanation:
         remedy = remedy or _ELECT
     if waiting["level"]:
         lines.append(waiting["level"])
+    shown_of = await context.query(held, lambda queries: as_of(queries, context.port.own_key))
+    if shown_of:
+        lines.append(shown_of)
     if held.is_unconfirmed:
         lines.append(RULES["restore.unconfirmed"][0])
         remedy = RULES["restore.unconfirmed"][1]
@@ -196,6 +205,29 @@ async def _explain_entry(context: Context, row: EntryRow) -> Explanation:
         lines.append(f"{rule}: {meaning}")
         remedy = mend or remedy
     return Explanation(subject=f"the entry {row['entry'][:8]}", lines=lines, remedy=remedy)
+
+
+async def _explain_share(context: Context, word: str) -> Explanation | None:
+    """How a share of a run came about, RUN/MEMBER; None where the word names no run."""
+    run, slash, name = word.partition("/")
+    row = await _entry(context, run) if slash else None
+    if row is None:
+        return None
+    run_id = bytes.fromhex(row["entry"])
+
+    def read(view: GroupView) -> Explanation | None:
+        if run_row(view.rows, run_id) is None:
+            return None
+        try:
+            who = view.member(name)
+        except UsageError as error:
+            if error.rule.endswith(".ambiguous"):
+                raise
+            who = view.former_member(name)
+        subject = f"the share of {view.name(who)} in the run {run_id.hex()[:8]}"
+        return Explanation(subject=subject, lines=share_lines(view, run_id, who), remedy="")
+
+    return await context.view(context.held(row["group"]), read)
 
 
 async def _explain_member(context: Context, held: HeldGroup, word: str) -> Explanation | None:

@@ -24,6 +24,7 @@ from p2pnode.local import shapes
 from p2pnode.opening import PreparedJoin
 from p2pnode.port import HeldGroup
 from p2pnode.service.context import Context
+from p2pnode.service.parted import as_of
 from p2pnode.service.rules import RULES, refusal
 from p2pnode.service.viewing import GroupView
 from p2pnode.service.waiting import waiting_of
@@ -50,18 +51,21 @@ class GroupsService:
         return await self._detail(self.context.held(group))
 
     async def _summary(self, held: HeldGroup) -> shapes.GroupSummary:
-        def read(queries: GroupQueries) -> tuple[int, int, int, Parting | None]:
+        own = self.context.port.own_key
+
+        def read(queries: GroupQueries) -> tuple[int, int, int, Parting | None, str]:
             wanted, forks = len(queries.wanted_annexes(1000)), len(queries.fork_proofs())
-            return len(queries.undecided()), wanted, forks, parting_in(queries)
+            parting = parting_in(queries)
+            return len(queries.undecided()), wanted, forks, parting, as_of(queries, own)
 
         waiting = await waiting_of(self.context, held)
-        undecided, wanted, forks, parting = await self.context.query(held, read)
+        undecided, wanted, forks, parting, shown_of = await self.context.query(held, read)
         heads = held.frontier.heads.values()
         return shapes.GroupSummary(
             id=held.group.hex(),
             name=held.name,
             kind=held.state.charter.kind,
-            standing="removed" if parting else held.state.standing(self.context.port.own_key) or "follower",
+            standing="removed" if parting else held.state.standing(own) or "follower",
             frontier=held.frontier.digest(frozenset({0, 1, 2})).hex(),
             entries=held.entry_count,
             authors=len({head.author for head in heads}),
@@ -70,6 +74,7 @@ class GroupsService:
             height=waiting["height"],
             waits_for=waiting["sentence"],
             level=waiting["level"],
+            as_of=shown_of,
             wanted=wanted,
             forks=forks,
             disk_bytes=_file_bytes(self.context.home, held.group),

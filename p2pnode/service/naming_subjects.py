@@ -12,14 +12,18 @@ from p2pnode.governance import tables
 from p2pnode.governance.charter import SETTINGS
 from p2pnode.governance.founding import RULE_VERSION
 from p2pnode.governance.proposal import Proposal, decode_open, encode_open
+from p2pnode.governance.subjects import DISTRIBUTE
 from p2pnode.local.naming import Named, choose
 from p2pnode.service.mandates import mandate_of
 from p2pnode.service.naming_economy import event_of
+from p2pnode.service.sharing import run_body
 from p2pnode.service.viewing import GroupView
 
 
 def body_of(view: GroupView, subject: str, fields: Mapping[str, Any]) -> Value:
     """The body of a proposal. Errors: UsageError proposal.*, member.*, newcomer.*, mandate.*."""
+    if subject == DISTRIBUTE:
+        return run_body(view, fields)
     body = {name: _READ[name](view, value) if name in _READ else value for name, value in fields.items()}
     try:
         return decode_open(encode_open(Proposal(subject, body))).body

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from p2pnode.consensus.trie import Leaf, leaf_of, node_of
+from p2pnode.consensus.trie import Leaf, TrieChange, leaf_of, node_of
 from p2pnode.core.crypto import sha256
 
 STATES_KEPT = 128
@@ -156,6 +156,18 @@ class ChainTransaction(ChainQueries):
         """Write state rows; None deletes one."""
         self._keep_leaves(changes)
         self._write_rows(changes)
+
+    def put_state(self, changes: Mapping[bytes, bytes | None], trie: TrieChange) -> None:
+        """Write what a block does to the state rows and to the trie over them."""
+        self._connection.executemany(
+            "UPDATE leaf SET value=(SELECT value FROM state_row WHERE state_row.key=leaf.key) WHERE hash=?",
+            [(name,) for name in trie.left],
+        )
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO leaf VALUES (?, ?, NULL)", list(trie.leaves.items())
+        )
+        self._write_rows(changes)
+        self.put_trie(trie.new, trie.stale)
 
     def put_trie(self, new: Mapping[bytes, bytes], stale: Iterable[bytes]) -> None:
         """Write nodes of the trie after the last block; those that its state no longer reaches go later."""

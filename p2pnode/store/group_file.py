@@ -15,6 +15,7 @@ from p2pnode.replication.lane import LaneState
 from p2pnode.replication.run import Row, StoredEntry
 from p2pnode.store.chain_tables import ChainQueries, ChainTransaction, StateQueries
 from p2pnode.store.database import Connect, Writing, connect, is_sound, open_database, reported
+from p2pnode.store.ending_tables import EndingQueries, EndingTransaction
 from p2pnode.store.level_tables import LevelQueries, LevelTransaction, ReplayTransaction
 
 Place = tuple[int, int]
@@ -87,6 +88,11 @@ class GroupQueries:
     def level(self) -> LevelQueries:
         """A snapshot on its way, and the replay behind one."""
         return LevelQueries(self._connection)
+
+    @property
+    def endings(self) -> EndingQueries:
+        """Where the reading of devices ended that are gone."""
+        return EndingQueries(self._connection)
 
     def close(self) -> None:
         self._connection.close()
@@ -277,6 +283,11 @@ class GroupTransaction(GroupQueries):
     def level(self) -> LevelTransaction:
         """A snapshot on its way, and the replay behind one."""
         return LevelTransaction(self._connection)
+
+    @property
+    def endings(self) -> EndingTransaction:
+        """Where the reading of devices ended that are gone."""
+        return EndingTransaction(self._connection)
 
     def replay(self, height: int) -> ReplayTransaction:
         """The chain as far as history was run again."""

@@ -1,21 +1,36 @@
 """The tables by which a node that is far behind gets level: a snapshot on its way, and the replay behind it.
 
-Blocks and chunks lie here as they came and were checked, so that a kill costs at most one of them. The replay
-has rows and a trie of its own beside those of the last final block.
+Blocks and the rows of chunks lie here as they came and were checked, so that a kill costs at most one of
+them. A whole state takes the place of the last one by its tables' names, in one short step however many rows
+there are; what had to go is set aside and cleared a slice at a time (J30). The replay has rows and a trie of
+its own beside those of the last final block.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from p2pnode.consensus.execution import read_cut
+from p2pnode.consensus.trie import TrieChange, leaf_of
+from p2pnode.core.crypto import sha256
 from p2pnode.store.chain_tables import BlockRow, ChainQueries, ChainTransaction
 
 _REPLAYED = "replayed"
 _HEIGHT_BYTES = 8
-_COMING_TABLES = ("coming_block", "coming_chunk")
+_CLEARED_ROWS = 500
+"""Rows that are cleared in one slice."""
+
+_COLUMNS = {
+    "row": "key BLOB PRIMARY KEY, value BLOB NOT NULL",
+    "node": "hash BLOB PRIMARY KEY, content BLOB NOT NULL",
+    "leaf": "hash BLOB PRIMARY KEY, key BLOB NOT NULL, value BLOB",
+}
+_PLACES = {"row": "state_row", "node": "trie_node", "leaf": "leaf"}
+"""The parts of a state, and the tables of the last one."""
+
+_ASIDE = "aside_"
 
 
 class ComingBlock(NamedTuple):
@@ -36,23 +51,6 @@ class LevelQueries:
         """The blocks that lead to the snapshot, ascending."""
         rows = self._connection.execute("SELECT * FROM coming_block ORDER BY height")
         return [ComingBlock(BlockRow(*row[:-1]), row[-1]) for row in rows]
-
-    def chunks(self) -> Iterator[bytes]:
-        """The chunks that are here, from the first on."""
-        number = 0
-        while True:
-            row = self._connection.execute(
-                "SELECT content FROM coming_chunk WHERE number=?", (number,)
-            ).fetchone()
-            if row is None:
-                return
-            yield bytes(row[0])
-            number += 1
-
-    def chunk_count(self) -> int:
-        """How many chunks are here."""
-        row = self._connection.execute("SELECT COUNT(*) FROM coming_chunk").fetchone()
-        return int(row[0])
 
     def replayed(self) -> int | None:
         """The height up to which history was run, or None when there is none left to run."""
@@ -92,25 +90,71 @@ class LevelTransaction(LevelQueries):
             [(*coming.block, coming.following) for coming in blocks],
         )
 
-    def add_chunk(self, content: bytes) -> None:
-        """Keep the next chunk."""
-        self._connection.execute("INSERT INTO coming_chunk VALUES (?, ?)", (self.chunk_count(), content))
-
-    def drop_chunks(self) -> None:
-        """Begin another state."""
-        self._connection.execute("DELETE FROM coming_chunk")
+    def add_state(self, rows: Sequence[tuple[bytes, bytes]], nodes: Mapping[bytes, bytes]) -> None:
+        """Keep the next rows of the state on its way, and nodes of its trie."""
+        self._connection.executemany("INSERT OR REPLACE INTO coming_row VALUES (?, ?)", rows)
+        self._connection.executemany("INSERT OR REPLACE INTO coming_node VALUES (?, ?)", list(nodes.items()))
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO coming_leaf VALUES (?, ?, NULL)",
+            [(sha256(leaf_of(key, value).node), key) for key, value in rows],
+        )
 
     def drop_coming(self) -> None:
         """Forget the snapshot that was on its way."""
-        for table in _COMING_TABLES:
-            self._connection.execute(f"DELETE FROM {table}")
+        self._connection.execute("DELETE FROM coming_block")
+        for part in _COLUMNS:
+            self._empty("coming", part)
 
-    def begin_replay(self, height: int) -> None:
-        """Let the replay begin with the state of the last final block, unless it has begun."""
-        if self.replayed() is None:
-            self._connection.execute("INSERT INTO replay_row SELECT * FROM state_row")
-            self._connection.execute("INSERT INTO replay_node SELECT * FROM trie_node")
+    def install(self, height: int) -> None:
+        """Let the state that came be the last one. Shapes: height is that of the one which held until now;
+        the replay begins with it, unless it has begun."""
+        is_first = self.replayed() is None
+        for part, place in _PLACES.items():
+            if is_first and part != "leaf":
+                self._connection.execute(f"DROP TABLE replay_{part}")
+                self._connection.execute(f"ALTER TABLE {place} RENAME TO replay_{part}")
+            else:
+                self._set_aside(place)
+            self._connection.execute(f"ALTER TABLE coming_{part} RENAME TO {place}")
+            self._create("coming", part)
+        self._connection.execute("DELETE FROM retired")
+        if is_first:
             self.put_replayed(height)
+
+    def clear_aside(self) -> bool:
+        """Clear a slice of what was set aside; whether there is more."""
+        tables = self._aside()
+        if not tables:
+            return False
+        key = "key" if tables[0].endswith("row") else "hash"
+        done = self._connection.execute(
+            f"DELETE FROM {tables[0]} WHERE {key} IN (SELECT {key} FROM {tables[0]} LIMIT ?)",
+            (_CLEARED_ROWS,),
+        )
+        if done.rowcount < _CLEARED_ROWS:
+            self._connection.execute(f"DROP TABLE {tables[0]}")
+        return done.rowcount == _CLEARED_ROWS or len(tables) > 1
+
+    def _aside(self) -> list[str]:
+        rows = self._connection.execute(
+            "SELECT name FROM sqlite_master WHERE type='table' AND name GLOB ? ORDER BY name", (_ASIDE + "*",)
+        )
+        return [str(row[0]) for row in rows]
+
+    def _empty(self, where: str, part: str) -> None:
+        """Empty a table without touching its rows, of which there may be very many."""
+        table = f"{where}_{part}"
+        if self._connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is not None:
+            self._set_aside(table)
+            self._create(where, part)
+
+    def _set_aside(self, table: str) -> None:
+        numbers = [int(name.split("_")[1]) for name in self._aside()]
+        number = max(numbers, default=0) + 1
+        self._connection.execute(f"ALTER TABLE {table} RENAME TO {_ASIDE}{number}_{table.rpartition('_')[2]}")
+
+    def _create(self, where: str, part: str) -> None:
+        self._connection.execute(f"CREATE TABLE {where}_{part} ({_COLUMNS[part]}) WITHOUT ROWID")
 
     def put_replayed(self, height: int) -> None:
         """Note how far history was run."""
@@ -118,17 +162,12 @@ class LevelTransaction(LevelQueries):
 
     def end_replay(self) -> None:
         """Drop the replayed state: it is that of the snapshot."""
-        for table in ("replay_row", "replay_node"):
-            self._connection.execute(f"DELETE FROM {table}")
+        for part in ("row", "node"):
+            self._empty("replay", part)
         self._set_replayed(b"")
 
     def _set_replayed(self, value: bytes) -> None:
         self._connection.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (_REPLAYED, value))
-
-    def clear_state(self) -> None:
-        """Make room for the rows of a snapshot."""
-        for table in ("state_row", "trie_node", "leaf", "retired"):
-            self._connection.execute(f"DELETE FROM {table}")
 
     def add_links(self, blocks: Sequence[ComingBlock]) -> None:
         """Put the blocks that lead to the snapshot among the final ones."""
@@ -154,6 +193,11 @@ class ReplayTransaction(ChainTransaction):
     def put_rows(self, changes: Mapping[bytes, bytes | None]) -> None:
         """Write rows of the replayed state."""
         self._write_rows(changes)
+
+    def put_state(self, changes: Mapping[bytes, bytes | None], trie: TrieChange) -> None:
+        """Write what a block does to the replayed state."""
+        self._write_rows(changes)
+        self.put_trie(trie.new, trie.stale)
 
     def put_trie(self, new: Mapping[bytes, bytes], stale: Iterable[bytes]) -> None:
         """Write nodes of the replayed state's trie, and drop at once what it no longer reaches."""

@@ -6,6 +6,8 @@ from tests.bench import (
     c1_certificates,
     c2_snapshot,
     c3_finality,
+    c4_processes,
+    e1_execution,
     n1_newcomer,
     w1_append,
     w2_catch_up,
@@ -24,5 +26,7 @@ MEASURES: Mapping[str, Callable[[Options], list[Figure]]] = {
     "c1": c1_certificates.measure,
     "c2": c2_snapshot.measure,
     "c3": c3_finality.measure,
+    "c4": c4_processes.measure,
+    "e1": e1_execution.measure,
     "n1": n1_newcomer.measure,
 }

@@ -50,7 +50,7 @@ _COUNCIL_ABOVE = 4
 _FRAME_BYTES = 1 << 19
 _FORMAT = b"3"
 _DECIDING = ("store/schema", "consensus", "governance")
-_COMMITMENT = bytes(range(32))
+COMMITMENT = bytes(range(32))
 
 
 def open_node(home: Home) -> tuple[KeyFile, Node]:
@@ -69,7 +69,7 @@ class Author:
     def __init__(self, folder: Path) -> None:
         self.home = Home(folder)
         self.home.create()
-        create_key(self.home, recovery_commitment=_COMMITMENT)
+        create_key(self.home, recovery_commitment=COMMITMENT)
         self.key, self.node = open_node(self.home)
         self.node.start(is_restored=False)
 
@@ -85,7 +85,7 @@ class Author:
     def found(self, **settings: int) -> bytes:
         template = (ROOT / "config" / "templates" / "circle.toml").read_text()
         charter = charter_of_toml(template, name="Upper Valley", council_above=_COUNCIL_ABOVE, **settings)
-        return bytes(self.ask(Found("bench", charter.value, os.urandom(32), _COMMITMENT, _annex("founder"))))
+        return bytes(self.ask(Found("bench", charter.value, os.urandom(32), COMMITMENT, annex_of("founder"))))
 
     def link(self, group: bytes, uses: int) -> str:
         expiry_ms = clock.wall_ms() + 3_600_000
@@ -102,7 +102,7 @@ class Author:
         return encode_link(link)
 
     def join(self, founder: "Author", group: bytes, link: str) -> None:
-        prepared = self.ask(PrepareJoin("bench", link, _COMMITMENT, _annex("member")))
+        prepared = self.ask(PrepareJoin("bench", link, COMMITMENT, annex_of("member")))
         admission = founder.ask(
             JoinAsked("bench", group, self.key.device_key, prepared.entries, prepared.annexes)
         )
@@ -168,7 +168,7 @@ class Author:
         self.node.close()
 
 
-def _annex(name: str) -> bytes:
+def annex_of(name: str) -> bytes:
     return encode_annex(os.urandom(32), {"name": name})
 
 

@@ -1,6 +1,7 @@
 """A child process with whole nodes, network included, that does what it is told on standard input.
 
-`python -m tests.bench.node_process HOME...` answers first with its addresses. The local API is left out;
+`python -m tests.bench.node_process HOME...` answers first with its addresses; with `--delay-ms N` before the
+homes, what it reads arrives so much later. The local API is left out;
 `started_node` runs the real command line, which has it.
 """
 
@@ -24,12 +25,14 @@ from p2pnode.core.events import Append, ChainAsked, Item
 from p2pnode.core.ids import device_key_of_peer_id
 from p2pnode.daemon import Daemon
 from p2pnode.economy import contribution
+from p2pnode.governance.proposal import OPEN_TYPE, Proposal, encode_open
 from p2pnode.home import Home
 from p2pnode.net.guards import quiet_libp2p
 from p2pnode.port import HeldGroup
 from p2pnode.serving import GroupReader
 from p2pnode.store.group_file import GroupQueries, position_of
 from protocols.port import HeadsMoved
+from tests.bench.delayed_lines import delay_reading
 from tests.bench.homes import ROOT, open_node
 from tests.bench.processes import cpu_s_of, memory_of, reply, usage
 from tests.bench.workload import items
@@ -109,6 +112,18 @@ class Commander:
                 return await self._append(command["count"], command["rate"])
             case "watch":
                 return await self._watch(bytes.fromhex(command["author"]), command["count"])
+            case _:
+                return await self._obey_voter(command)
+
+    async def _obey_voter(self, command: dict[str, Any]) -> Any:
+        """The commands by which decisions are measured."""
+        match command["do"]:
+            case "ping":
+                return await self._ping(bytes.fromhex(command["peer"]), command["count"])
+            case "decide":
+                return await self._decide(command["text"])
+            case "final":
+                return await self._final(command["height"])
         raise AssertionError(command)
 
     async def _wait(self, digest: bytes) -> dict[str, Any]:
@@ -161,6 +176,34 @@ class Commander:
             started.append(time.monotonic_ns())
             await self._daemon.port.ask(partial(_append, held.group, item))
         return started
+
+    async def _ping(self, peer: bytes, count: int) -> list[int]:
+        """Round trips to a peer over its connection. Units: nanoseconds."""
+        async with self._daemon.port.watch() as changes:
+            while peer not in self._daemon.host.connected():
+                with trio.move_on_after(_CHECK_PAUSE_S):
+                    await changes.receive()
+        found = list[int]()
+        for _ in range(count):
+            began_ns = time.monotonic_ns()
+            await self._daemon.host.ping(peer)
+            found.append(time.monotonic_ns() - began_ns)
+        return found
+
+    async def _decide(self, text: str) -> list[int]:
+        """Put something to the group; when that began, and when the block that orders it was final here."""
+        item = Item(OPEN_TYPE, encode_open(Proposal("text", {"text": text})))
+        height = (await self._report()).height + 1
+        began_ns = time.monotonic_ns()
+        await self._daemon.port.ask(partial(_append, self._held.group, item))
+        return [began_ns, await self._final(height)]
+
+    async def _final(self, height: int) -> int:
+        """Wait until a block is final here; when it was."""
+        async with self._daemon.port.watch() as changes:
+            while (await self._report()).height < height:
+                await changes.receive()
+        return time.monotonic_ns()
 
     async def _watch(self, author: bytes, count: int) -> list[int]:
         """Read and decode the next entries of an author as they come; when each was there to be read."""
@@ -280,4 +323,8 @@ def started_node(home: Path) -> Iterator[StartedNode]:
 
 if __name__ == "__main__":
     quiet_libp2p()
-    trio.run(_main, sys.argv[1:])
+    homes = sys.argv[1:]
+    if homes[0] == "--delay-ms":
+        delay_reading(int(homes[1]) / 1000)
+        homes = homes[2:]
+    trio.run(_main, homes)

@@ -29,6 +29,7 @@ from p2pnode.economy import (
     metering,
     promising,
     recording,
+    sharing,
     things,
 )
 from p2pnode.economy import tables as economy_tables
@@ -56,7 +57,7 @@ from p2pnode.governance import (
 from p2pnode.replication import fork, messages, ranges, run
 from protocols import join as join_protocol
 from protocols import query as query_protocol
-from tests.fuzz import proofs
+from tests.fuzz import proofs, shares
 
 
 @dataclass(frozen=True)
@@ -310,6 +311,8 @@ TARGETS: dict[str, Target] = {
     "meter.install": Target(metering.INSTALL.decode, metering.INSTALL.encode),
     "meter.read": Target(metering.decode_reading, metering.encode_reading),
     "meter.close": Target(metering.CLOSE.decode, metering.CLOSE.encode),
+    "distribution": Target(shares.distributed, facts=shares.facts),
+    "distribution_row": Target(sharing.decode_run, sharing.encode_run),
     "event_row": Target(economy_tables.event_of_value, facts=lambda row: {"status": row.status}),
     "agreement.propose": Target(
         terms.TERMS.decode, terms.TERMS.encode, lambda read: {"terms_hash": read.hash.hex()}

@@ -28,7 +28,7 @@ from tests.integration.deciding import (
     votes_by_voter,
     waiting,
 )
-from tests.integration.nodes import Running, converge, eventually, nodes_in
+from tests.integration.nodes import SOON_S, Running, converge, eventually, nodes_in, run_command
 
 pytestmark = pytest.mark.xdist_group("five founders")
 """One group plays all scenes, one after the other, whatever else runs beside them."""
@@ -194,6 +194,7 @@ def test_who_was_away_when_it_was_removed_learns_it_when_it_comes_back(five: Fiv
     standings = statuses(alice, five.group)
     others = [node for node in five.everybody if node is not dave and standings[node.name] == "member"]
     dave.stop()
+    missed = alice.contribute(five.group, "while dave is away and a member")
     decision = propose(alice, five.group, "remove", "dave", "--why", "while he is away")
     decided(others, five.group, decision, "the vote is open")
     for node in others:
@@ -212,8 +213,17 @@ def test_who_was_away_when_it_was_removed_learns_it_when_it_comes_back(five: Fiv
     assert "invite" in told["remedy"]
     ended = dave.command("contribute", "afterwards", "--effort", "1h", "-g", five.group)
     assert ended.refusal["rule"] == "member.not_one"
-    assert before <= set(dave.entries(five.group))
+    # He reads on to the block that removed him, and not a step further (J23).
+    eventually("dave has read on", lambda: statuses(dave, five.group)["dave"] == "removed", within_s=SOON_S)
+    assert dave.done("decisions", "show", decision, "-g", five.group)["summary"]["state"] == "passed"
+    assert before | {missed} <= set(dave.entries(five.group))
     assert secret not in dave.entries(five.group)
+    as_it_was = dave.group(five.group)
+    assert as_it_was["height"] < alice.group(five.group)["height"]
+    assert "the group has removed you" in as_it_was["as_of"]
+    for words in (("members", five.group), ("decisions", five.group), ("group", "show", five.group)):
+        shown = run_command(dave.folder, "--home", str(dave.path), *words)
+        assert "as it was at block" in shown.output
     dave.stop()
     assert [row["rule"] for row in dave.start().status()["notices"]] == ["member.parted"]
 

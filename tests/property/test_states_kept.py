@@ -44,8 +44,7 @@ def test_j09_a_state_is_kept_whole_until_it_is_forgotten(
                 with file.write() as transaction:
                     chain = transaction.chain
                     chain.add_block(BlockRow(height, b"", b"", b"", b"", b""))
-                    chain.put_rows(changes)
-                    chain.put_trie(trie.new, trie.stale)
+                    chain.put_state(changes, trie)
                 rows = {key: value for key, value in {**rows, **changes}.items() if value is not None}
                 states.append((trie.root, dict(rows)))
                 for root, held in states[max(0, height - kept) :]:

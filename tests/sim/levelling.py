@@ -32,9 +32,10 @@ CHUNK_BYTES = 600
 class Levelling:
     """One machine on its way to be level with a group, from `begin` until it is, or goes down."""
 
-    def __init__(self, machine: Machine, group: bytes) -> None:
+    def __init__(self, machine: Machine, group: bytes, first: str = "") -> None:
         self._machine = machine
         self._group = group
+        self._first = first
         self._boots = machine.boots
         self._turn = 0
         self.answers = 0
@@ -55,16 +56,18 @@ class Levelling:
             self._machine.submit(event)
 
     def _members(self) -> list[Machine]:
-        """The members whom this machine knows, each time beginning with another."""
+        """The members whom this machine knows, each time beginning with another unless one goes first."""
         self._turn += 1
         state = self._machine.views[self._group].state
         others = [
             other
             for _, other in sorted(self._machine.world.machines.items())
-            if other is not self._machine and state.standing(other.key.public) is not None
+            if other is not self._machine
+            and state.standing(other.key.public) is not None
+            and not self._machine.is_blocked(other.key.public)
         ]
         cut = self._turn % max(len(others), 1)
-        return others[cut:] + others[:cut]
+        return sorted(others[cut:] + others[:cut], key=lambda other: other.name != self._first)
 
     def _look(self, reply: Reply) -> None:
         following = _next_in(reply)
@@ -201,12 +204,12 @@ LIES: dict[str, Callable[[GroupQueries, Wanted, Value], Value]] = {
 }
 
 
-def level(world: World, name: str, label: str) -> None:
-    """Let a machine get level with a group."""
+def level(world: World, name: str, label: str, first: str = "") -> None:
+    """Let a machine get level with a group, asking somebody before all others."""
     group = world.groups.get(label)
     machine = world.machines[name]
     if group is not None and machine.node is not None and group in machine.views:
-        Levelling(machine, group).begin()
+        Levelling(machine, group, first).begin()
 
 
 def level_lie(world: World, name: str, kind: str) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from random import Random
 
 from p2pnode.consensus.format import decode_body
+from p2pnode.group_log import GroupLog
 from tests.sim.assembly import QUICK_RULES
 from tests.sim.plans import HONEST, LABEL
 from tests.sim.world import Case, Step, World
@@ -35,11 +36,11 @@ class Waiting:
     undecided: int
 
 
-def _sessions(random: Random, online_percent: int) -> Iterator[tuple[int, int]]:
+def sessions(random: Random, online_percent: int, until_ms: int) -> Iterator[tuple[int, int]]:
     """When a machine is switched on and off again, with pauses that give the wanted share."""
     pause_ms = SESSION_MS * (100 - online_percent) / online_percent
     at_ms = HOUR_MS + random.expovariate(1 / pause_ms)
-    while at_ms < DAYS * DAY_MS:
+    while at_ms < until_ms:
         end_ms = at_ms + max(60_000, random.expovariate(1 / SESSION_MS))
         yield int(at_ms), int(end_ms)
         at_ms = end_ms + random.expovariate(1 / pause_ms)
@@ -56,7 +57,7 @@ def case_of(seed: int, voters: int, online_percent: int, *, has_relay: bool) -> 
     online: list[tuple[int, int, str]] = []
     for name in names:
         steps.append([HOUR_MS // 2, "kill", name])
-        for start_ms, end_ms in _sessions(random, online_percent):
+        for start_ms, end_ms in sessions(random, online_percent, DAYS * DAY_MS):
             online.append((start_ms, end_ms, name))
             steps += [[start_ms, "boot", name], [end_ms, "kill", name]]
     early = [session for session in online if session[0] < 12 * DAY_MS]
@@ -68,6 +69,20 @@ def case_of(seed: int, voters: int, online_percent: int, *, has_relay: bool) -> 
     machines = (*names, RELAY) if has_relay else tuple(names)
     ordered = tuple(sorted(steps, key=lambda step: step[0]))
     return Case(f"part time {seed}", machines, (), ordered, DAYS * DAY_MS), times
+
+
+def decided_ms(world: World, log: GroupLog) -> dict[tuple[int, int], int]:
+    """When entries were first final anywhere, by the number of their lane and their seq."""
+    final_ms: dict[tuple[int, int], int] = {}
+    for block in log.file.chain.blocks(1, log.chain.tip.height):
+        at_ms = world.watch.chains.first_ms[log.group, block.height]
+        for entry in decode_body(block.body).cut:
+            lane = log.numbers[entry.key, entry.lane]
+            for seq in range(entry.seq, -1, -1):
+                if (lane, seq) in final_ms:
+                    break
+                final_ms[lane, seq] = at_ms
+    return final_ms
 
 
 def measure(voters: int, online_percent: int, seeds: int, *, has_relay: bool) -> Waiting:
@@ -82,21 +97,13 @@ def measure(voters: int, online_percent: int, seeds: int, *, has_relay: bool) ->
         machine = next(machine for machine in world.machines.values() if machine.node is not None)
         assert machine.node is not None
         log = machine.node.logs[world.groups[LABEL]]
-        final_ms = {}
-        for block in log.file.chain.blocks(1, log.chain.tip.height):
-            at_ms = world.watch.chains.first_ms[log.group, block.height]
-            for entry in decode_body(block.body).cut:
-                lane = log.numbers[entry.key, entry.lane]
-                for seq in range(entry.seq, -1, -1):
-                    if (lane, seq) in final_ms:
-                        break
-                    final_ms[lane, seq] = at_ms
+        final_ms = decided_ms(world, log)
         for number, time_ms in enumerate(times):
             place = world.wishes.get(f"wish {number}")
             if place is not None:
                 wished += 1
-                decided_ms = final_ms.get((log.numbers[place[0], 0], place[1]))
-                waits += [] if decided_ms is None or decided_ms > case.end_ms else [decided_ms - time_ms]
+                at_ms = final_ms.get((log.numbers[place[0], 0], place[1]))
+                waits += [] if at_ms is None or at_ms > case.end_ms else [at_ms - time_ms]
         votes += sum(lane.seq + 1 for lane in log.lanes.values() if lane.lane == 1)
         blocks += log.chain.tip.height
     waits.sort()

@@ -9,6 +9,7 @@ from typing import Any
 
 from p2pnode import views
 from p2pnode.chain import branches
+from p2pnode.consensus.format import PROPOSAL_TYPE, body_named
 from p2pnode.consensus.format import decode_header as decode_block
 from p2pnode.core.entry import decode_header, read_entry
 from p2pnode.core.ids import Lane
@@ -16,7 +17,7 @@ from p2pnode.group_log import GroupLog
 from p2pnode.replication.fork import check_fork_proof
 from p2pnode.replication.ingest import Taken
 from p2pnode.replication.lane import LaneState
-from p2pnode.replication.run import Row, Run
+from p2pnode.replication.run import Row, Run, stored_header
 from p2pnode.store.database import MEMORY
 from p2pnode.store.group_file import FoundingBytes, GroupFile, id_prefix
 
@@ -101,7 +102,7 @@ def _chain(log: GroupLog) -> tuple[Any, ...]:
 
 
 def _views(log: GroupLog) -> tuple[Any, ...]:
-    """Contributions and claims by the ids of their entries."""
+    """Claims by the ids of their entries."""
     rows = log.file.contributions(before=_FAR_MS, limit=1 << 30)
     ids = {position: _id_at(log, position) for position, *_ in rows}
     contributions = sorted((ids[position], item, time, void) for position, item, time, void in rows)
@@ -128,7 +129,7 @@ def _refolded(log: GroupLog, source: GroupLog) -> GroupLog:
         for lane in sorted(source.lanes.values(), key=lambda lane: -lane.number)
         for run in _runs(source, lane)
     ]
-    bodies = [block.body for block in source.file.chain.blocks(1, 1 << 40)]
+    bodies = _bodies(source)
     with fresh.change() as change:
         for body in bodies:
             change.add_annex(body)
@@ -150,6 +151,23 @@ def _refolded(log: GroupLog, source: GroupLog) -> GroupLog:
             with fresh.change() as change:
                 change.add_annex(annex)
     return fresh
+
+
+def _bodies(source: GroupLog) -> list[bytes]:
+    """The bodies of final blocks and of proposed ones, whose certificates make the blocks before them final.
+
+    Who left reads the votes of later voters no more, and knows by such a certificate alone.
+    """
+    final = [block.body for block in source.file.chain.blocks(1, 1 << 40)]
+    proposed = [
+        body_named(stored.payload or b"")
+        for lane in source.lanes.values()
+        if lane.lane == Lane.VOTES
+        for stored in source.file.entries(lane.number, 0, lane.seq)
+        if stored_header(stored.header).type == PROPOSAL_TYPE
+    ]
+    hashes = dict.fromkeys(hash_ for hash_ in proposed if hash_ is not None)
+    return list(dict.fromkeys([*final, *(body for hash_ in hashes for body in source.file.annexes([hash_]))]))
 
 
 def _take_all(log: GroupLog, source: GroupLog, runs: list[Run]) -> None:

@@ -31,8 +31,10 @@ def faults(log: GroupLog) -> Iterator[tuple[str, str]]:
         for lane in log.lanes.values()
         for stored in log.file.entries(lane.number, 0, lane.delivered)
     }
-    # Whose join or recovery came to nothing keeps the little that was taken before.
+    # Whose join or recovery came to nothing keeps the little that was taken before; and who was removed and
+    # then lost its file keeps what it has promised itself, though nobody shows it any more who admitted it.
     knocked = {entry.lane.author for entry in known.values() if entry.header.type in NEWCOMER_TYPES}
+    knocked.add(log.key.public)
     for lane in log.lanes.values():
         if log.state.standing(lane.author) is None and lane.author not in knocked:
             yield "author.stored", f"a lane of {lane.author.hex()[:8]}, whom nobody admitted"

@@ -14,6 +14,7 @@ from tests.sim.part_time import report
 from tests.sim.plans import plan
 from tests.sim.shrinking import outcome_rule, read_case, shrunk, write_case
 from tests.sim.world import Case, Outcome, play
+from tests.sim.year import play_year
 
 NIGHTLY_SEEDS = 10_000
 CASES = Path(__file__).parent / "cases"
@@ -33,7 +34,14 @@ def main(arguments: list[str] | None = None) -> int:
     what.add_argument(
         "--part-time", type=int, metavar="N", help="measure groups of part-time members with N seeds each"
     )
+    what.add_argument(
+        "--year",
+        type=int,
+        metavar="SEED",
+        help="play a year of part-time members, which takes long",
+    )
     what.add_argument("--case", type=Path, metavar="FILE", help="play a case that was kept")
+    parser.add_argument("--days", type=int, default=365, help="for --year: how long it is (default 365)")
     parser.add_argument("--json", action="store_true", help="print one object for each seed")
     parser.add_argument("--verbose", action="store_true", help="print every event")
     parser.add_argument("--keep", action="store_true", help="shrink what fails into tests/sim/cases")
@@ -41,6 +49,10 @@ def main(arguments: list[str] | None = None) -> int:
     if options.part_time is not None:
         report(options.part_time)
         return 0
+    if options.year is not None:
+        year = play_year(options.year, options.days)
+        print(f"{year}\n{year.outcome.detail}".strip())
+        return 1 if year.outcome.rule else 0
     if options.nightly:
         options.seeds, options.keep = range(NIGHTLY_SEEDS), True
     begun = time.monotonic()

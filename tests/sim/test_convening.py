@@ -29,9 +29,6 @@ from tests.sim.world import Step, World
 
 DAY_MS = 24 * 3_600_000
 HOUR_MS = 3_600_000
-PATIENT = {**SETTINGS, "delta_seconds": 600}
-"""For groups that wait for weeks: while something waits, voters say every two deltas that they are there."""
-
 ASKED_MS = 28 * DAY_MS
 END_MS = 30 * DAY_MS
 
@@ -57,7 +54,7 @@ def test_21_only_one_of_two_halves_can_convene() -> None:
         *motions(6_000, "alice", "dave"),
         *_agreeing(NAMES[:5]),
     ]
-    world = world_of(5, steps, settings=PATIENT, end_ms=END_MS)
+    world = world_of(5, steps, end_ms=END_MS)
     before = height_at(world, END_MS - 1, *NAMES[:5])
     played(world)
     assert min(before[name] for name in many) >= 1
@@ -75,7 +72,7 @@ def test_21_a_block_that_was_final_for_one_voter_alone_is_carried_over() -> None
         *motions(5_000, "alice"),
         *_agreeing(NAMES[:3]),
     ]
-    world = world_of(5, steps, settings=PATIENT, end_ms=END_MS)
+    world = world_of(5, steps, settings={**SETTINGS, "delta_seconds": 600}, end_ms=END_MS)
 
     def cut_when_notarized() -> None:
         heights = [log_of(world, name).chain.height for name in NAMES[:3]]
@@ -111,7 +108,7 @@ def test_21_one_early_close_holds_nobody_up() -> None:
         [ASKED_MS + 3 * HOUR_MS, "boot", "dave"],
         *_agreeing(NAMES[1:4], ASKED_MS + 15 * DAY_MS),
     ]
-    world = world_of(5, steps, settings=PATIENT, end_ms=ASKED_MS + 17 * DAY_MS)
+    world = world_of(5, steps, end_ms=ASKED_MS + 17 * DAY_MS)
     before = height_at(world, ASKED_MS + 17 * DAY_MS - 1, *NAMES[:4])
     played(world)
     assert min(before.values()) >= 1
@@ -135,7 +132,6 @@ def test_21_a_liar_in_both_halves(is_guarded: bool) -> None:
     world = world_of(
         5,
         steps,
-        settings=PATIENT,
         others=["erin2"],
         liars=["erin", "erin2"],
         end_ms=meet_ms + DAY_MS,
@@ -178,7 +174,6 @@ def test_21_closes_beyond_a_fork_reach_those_who_come_later() -> None:
     world = world_of(
         5,
         steps,
-        settings=PATIENT,
         others=["erin2"],
         liars=["erin", "erin2"],
         end_ms=END_MS + 2 * HOUR_MS,

@@ -168,6 +168,22 @@ CALLS: list[tuple[str, str, Any, str, tuple[Any, ...]]] = [
     ("GET", "/economy/export?group=g", None, "export_economy", ("g",)),
     ("GET", "/receipt?group=g&record=ab", None, "receipt", ("g", "ab")),
     ("GET", "/agreement?group=g&agreement=boxes", None, "agreement", ("g", "boxes")),
+    (
+        "GET",
+        "/loops/found?group=g&claims=true&any_kind=true",
+        None,
+        "loops_found",
+        ("g", True, True),
+    ),
+    (
+        "POST",
+        "/distribution/preview",
+        {"group": "g", "said": {"unit": "EUR"}},
+        "preview_run",
+        ("g", {"unit": "EUR"}),
+    ),
+    ("GET", "/distribution?group=g&run=ab", None, "run", ("g", "ab")),
+    ("POST", "/distribution/export", {"group": "g", "run": "ab"}, "export_run", ("g", "ab")),
     ("GET", "/disk", None, "disk", ()),
     ("POST", "/backup", {"path": "/b"}, "backup", ("/b",)),
 ]

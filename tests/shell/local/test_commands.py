@@ -30,6 +30,7 @@ SUMMARY: dict[str, Any] = {
     "undecided": 2,
     "height": 41,
     "waits_for": "the first votes of Bob: 2 of 3 are here",
+    "as_of": "",
     "level": "usable from a snapshot of block 41; history is checked to 50 %",
     "wanted": 7,
     "forks": 0,

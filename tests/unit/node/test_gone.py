@@ -104,6 +104,22 @@ def test_j23_who_is_gone_fills_nobodys_disk(tmp_path: Path) -> None:
     close(council)
 
 
+def test_whose_votes_count_no_more_fills_nobodys_disk_with_them(tmp_path: Path) -> None:
+    council = without_dave(tmp_path)
+    council["alice"].write(council.group, "x", council.now_ms)
+    council.meet(*THREE)
+    log = council["alice"].node.logs[council.group]
+    dave = council["dave"].key
+    assert dave not in log.chain.voting_keys
+    before = log.lane(dave, 1)
+    for number in range(NEWCOMER_ENTRIES_MAX + 10):
+        vote = council.sign("dave", bytes([number]), at="alice", type_="block.vote", lane=1)
+        council.hand("alice", vote)
+    lane = log.lane(dave, 1)
+    assert lane.seq == (-1 if before is None else before.decided) + NEWCOMER_ENTRIES_MAX
+    close(council)
+
+
 def entries_of(council: Council, name: str) -> list[Entry]:
     """What a machine has written in its lane 0."""
     log = council[name].node.logs[council.group]

@@ -83,6 +83,8 @@ def replay(machine: Machine, other: Machine, group: bytes) -> None:
         before = machine.node.logs[group].level.replayed
         following = next_of(machine, group)
         if following.wanted is not None:
+            assert isinstance(following.wanted, BlocksWanted)
+            assert following.wanted.first <= following.wanted.last, "no block is asked for that is not there"
             answered(machine, other, group, following.wanted)
         elif not following.is_busy or machine.node.logs[group].level.replayed == before:
             return

@@ -47,7 +47,7 @@ def _hear(council: Council, name: str, relays: int, presence: Presence) -> list[
 
 
 def _present(council: Council, name: str) -> frozenset[bytes]:
-    return council[name].node.logs[council.group].chain.company.present(council.now_ms, DELTA_MS)
+    return council[name].node.logs[council.group].chain.company.present(council.now_ms)
 
 
 def test_j33_a_voter_says_that_it_is_there_once_a_decision_takes_long(council: Council) -> None:
@@ -60,6 +60,60 @@ def test_j33_a_voter_says_that_it_is_there_once_a_decision_takes_long(council: C
     assert len(_wait(council, "alice", 1)) == 1
     council["alice"].handle(PeersPresent(frozenset()), council.now_ms)
     assert _wait(council, "alice", 4 * DELTA_MS) == [], "nobody would hear it"
+
+
+def _times_said(council: Council, name: str, deltas: int) -> list[int]:
+    """After how many deltas a voter says that it is there."""
+    return [number for number in range(1, deltas + 1) if _wait(council, name, DELTA_MS)]
+
+
+def _get_quiet(council: Council, name: str) -> None:
+    """Let hours pass in which nothing moves."""
+    for _ in range(8):
+        assert len(_wait(council, name, 130 * DELTA_MS)) == 1
+    assert _times_said(council, name, 10) == []
+
+
+def test_j33_a_group_that_is_stuck_gets_quiet_until_something_moves(council: Council) -> None:
+    alice = council["alice"]
+    _call_for_a_block(council, "alice")
+    assert _times_said(council, "alice", 40) == [1, 3, 5, 9, 17, 33], "it voted after the second time"
+    bob, carol, dave = (council[name] for name in _NAMES[1:])
+    _get_quiet(council, "alice")
+    for peers in ({bob.key, carol.key}, {bob.key}):
+        alice.handle(PeersPresent(frozenset(peers)), council.now_ms)
+        assert len(_times_said(council, "alice", 10)) >= 2, "a peer came or went"
+        _get_quiet(council, "alice")
+    _hear(council, "alice", 1, sign_presence(dave.node.key, council.group, council.now_ms))
+    assert len(_times_said(council, "alice", 10)) >= 2, "a voter was heard of who was not there"
+    _get_quiet(council, "alice")
+    alice.ask(Append(1, council.group, (Item("voter.return", encode({})),)), council.now_ms)
+    assert len(_times_said(council, "alice", 10)) >= 2, "an entry was written"
+
+
+def test_j33_who_speaks_seldom_counts_as_there_for_longer(council: Council) -> None:
+    alice = council["alice"]
+    for pause in (2, 4, 8, 16, 32, 64, 120, 120):
+        council.now_ms += pause * DELTA_MS
+        _hear(council, "dave", 1, sign_presence(alice.node.key, council.group, council.now_ms))
+        again = min(2 * pause, 120) if pause > 2 else 2
+        council.now_ms += again * DELTA_MS
+        assert alice.key in _present(council, "dave")
+        council.now_ms -= again * DELTA_MS
+    council.now_ms += 240 * DELTA_MS
+    assert alice.key not in _present(council, "dave"), "not twice as long as it should have been silent"
+    council.now_ms += 241 * DELTA_MS
+    _hear(council, "dave", 1, sign_presence(alice.node.key, council.group, council.now_ms))
+    council.now_ms += 4 * DELTA_MS
+    assert alice.key not in _present(council, "dave"), "it was away: nothing is known of its pauses"
+
+
+def test_j33_a_peer_that_was_seen_to_go_is_not_there_for_having_said_so(council: Council) -> None:
+    carol, dave = council["carol"], council["dave"]
+    _hear(council, "dave", 0, sign_presence(carol.node.key, council.group, council.now_ms))
+    dave.handle(PeersPresent(frozenset()), council.now_ms)
+    _wait(council, "dave", 1)
+    assert _present(council, "dave") == frozenset()
 
 
 def test_j33_presence_goes_two_hops_beyond_the_first_and_lasts_four_deltas(council: Council) -> None:

@@ -18,6 +18,7 @@ from tests.vectors.cases import (
     proofs,
     protocols,
     replication,
+    sharing,
     state,
 )
 from tests.vectors.cases.vector_file import Document
@@ -40,6 +41,7 @@ def documents() -> dict[str, Document]:
         protocols,
         state,
         execution,
+        sharing,
     ):
         for name, document in module.documents().items():
             assert name not in found, f"two files of the name {name}"

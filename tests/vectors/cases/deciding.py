@@ -53,6 +53,7 @@ def bodies() -> dict[str, codec.Value]:
         "amend": {"charter": {"decisions": {"text": {"rule": "consent"}}, "purpose": "to share"}},
         "council": {"candidates": [_MEMBER, _OTHER], "seats": 1, "term_days": 365},
         "dispute": {"event": _ENTRY, "stands": False},
+        "distribute": {"after": 0, "flow": [10001, -2], "last": 41, "result": _ENTRY, "rule": "surplus"},
         "lying_voters": {"lying_voters": 1},
         "mandate": _MANDATE_BODY,
         "reinstate": {"member": _MEMBER},
@@ -90,6 +91,13 @@ def _open() -> Document:
             ("both answers", {"event": _ENTRY, "provider": _MEMBER, "stands": True}),
             ("no answer", {"event": _ENTRY}),
             ("a number", {"event": _ENTRY, "stands": 1}),
+        ],
+        "distribute": [
+            ("no rule", {**good["distribute"], "rule": ""}),
+            ("a height below zero", {**good["distribute"], "after": -1}),
+            ("no block", {**good["distribute"], "last": 0}),
+            ("a short result", {**good["distribute"], "result": b""}),
+            ("no result", {name: item for name, item in good["distribute"].items() if name != "result"}),
         ],
         "lying_voters": [("below none", {"lying_voters": -1})],
         "mandate": [
