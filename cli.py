@@ -67,6 +67,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "kind": ("planning", "kind"),
     "process": ("planning", "process"),
     "agent": ("planning", "agent"),
+    "meter": ("metering", "meter"),
     "log": ("entries", "log"),
     "proof": ("proofs", "proof"),
     "peers": ("peers", "peers"),

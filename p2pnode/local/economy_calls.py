@@ -20,6 +20,8 @@ About = Literal[
     "claims",
     "events",
     "kinds",
+    "metered",
+    "meters",
     "loops",
     "processes",
     "promises",
@@ -53,12 +55,15 @@ class FeedFilter(TypedDict, total=False):
 
 
 class Recorded(TypedDict):
-    """An entry about giving or taking that is durable here. waits_for: who still has to sign, by name."""
+    """An entry about giving or taking that is durable here. waits_for: who still has to sign, by name;
+    sign_with: the command by which they do.
+    """
 
     entry: str
     group: str
     text: str
     waits_for: list[str]
+    sign_with: str
 
 
 class EconomyCalls(Protocol):

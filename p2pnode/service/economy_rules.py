@@ -144,7 +144,7 @@ ECONOMY_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "agreement.proposed_already": (
             "the same terms are proposed already, or in force",
-            "accept those: p2pnode agree accept NAME",
+            "accept those: p2pnode agree accept NAME; if you mean one more, give it another name",
         ),
         "agreement.too_many": ("two hundred agreements of yours are open", "close or withdraw some"),
         "agreement.expired": ("its time for answers is over", "propose it again"),

@@ -9,7 +9,18 @@ from typing import Any
 from p2pnode.consensus.rows import row_key
 from p2pnode.core.codec import Value
 from p2pnode.core.errors import FormatError, UsageError
-from p2pnode.economy import agreement, batch, event, judging, loop, promising, recording, tables, things
+from p2pnode.economy import (
+    agreement,
+    batch,
+    event,
+    judging,
+    loop,
+    metering,
+    promising,
+    recording,
+    tables,
+    things,
+)
 from p2pnode.economy.agreement import clause_id
 from p2pnode.economy.form import Form, Place
 from p2pnode.economy.labels import measure_of_text, unit_of_label
@@ -18,6 +29,7 @@ from p2pnode.governance.tables import members as member_rows
 from p2pnode.local.naming import Named, choose
 from p2pnode.service.economy_rules import ECONOMY_RULES
 from p2pnode.service.mandates import mandate_of
+from p2pnode.service.meters import meter_of
 from p2pnode.service.rules import refusal
 from p2pnode.service.viewing import GroupView
 
@@ -35,6 +47,8 @@ FORMS: Mapping[str, tuple[str, Form[Any]]] = {
     "promise-end": (promising.RELEASE_TYPE, promising.RELEASE),
     "claim": (promising.CLAIM_TYPE, promising.CLAIM),
     "claim-end": (promising.CLAIM_CLOSE_TYPE, promising.CLAIM_CLOSE),
+    "meter": (metering.INSTALL_TYPE, metering.INSTALL),
+    "meter-end": (metering.CLOSE_TYPE, metering.CLOSE),
     "agreement": (agreement.PROPOSE_TYPE, agreement.TERMS),
     "agreement-answer": (agreement.ANSWER_TYPE, agreement.ANSWER),
     "agreement-withdrawal": (agreement.WITHDRAW_TYPE, agreement.WITHDRAW),
@@ -52,7 +66,7 @@ def payload_of(view: GroupView, what: str, said: Mapping[str, Any], annex: bytes
     """The payload of a record. Errors: UsageError of what is named, or by the rule that it breaks."""
     form = FORMS[what][1]
     fields = _with_defaults(view, what, said)
-    value = {name: _read(view, what, name, item) for name, item in fields.items()}
+    value = {name: field_of(view, what, name, item) for name, item in fields.items()}
     if annex is not None:
         value["annex"] = annex
     try:
@@ -84,13 +98,14 @@ def _with_defaults(view: GroupView, what: str, said: Mapping[str, Any]) -> dict[
     return fields
 
 
-def _read(view: GroupView, what: str, name: str, item: Any) -> Value:
+def field_of(view: GroupView, what: str, name: str, item: Any) -> Value:
+    """What a field of a record holds. Errors: UsageError of what is named, FormatError amount.*."""
     if name == "entry":
         return _ENDED[what](view, str(item))
     if name in _MEASURES and isinstance(item, str):
         return measure_of_text(item, "hour" if name == "effort_quantity" else "one").value
     if name in ("clauses", "limits"):
-        return [{inner: _read(view, what, inner, value) for inner, value in one.items()} for one in item]
+        return [{inner: field_of(view, what, inner, value) for inner, value in one.items()} for one in item]
     return _READ[name](view, item) if name in _READ and isinstance(item, str) else item
 
 
@@ -255,12 +270,15 @@ _READ: Mapping[str, Callable[[GroupView, str], Value]] = {
     "input_of": process_of,
     "loop": loop_of,
     "mandate": mandate_of,
+    "meter": meter_of,
     "output_of": process_of,
     "party": agent_of,
     "process": process_of,
     "provider": agent_of,
+    "reader": agent_of,
     "realization_of": agreement_of,
     "receiver": agent_of,
+    "replaces": agreement_of,
     "resource_conforms_to": kind_of,
     "resource_inventoried_as": resource_of,
     "satisfies": intent_of,
@@ -270,5 +288,6 @@ _READ: Mapping[str, Callable[[GroupView, str], Value]] = {
     "to_resource_inventoried_as": resource_of,
     "tolerance": _ratio,
     "triggered_by": event_of,
+    "unit": lambda _, text: unit_of_label(text),
 }
 """Fields that people write by name, and how each is read."""

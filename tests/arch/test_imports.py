@@ -140,7 +140,7 @@ _ROOMS = {
     "p2pnode.exporters": Room(
         # An export is checked by the rules themselves, on a machine that has neither network nor database.
         own=(*_PURE, "p2pnode.exporters", "p2pnode.local.shapes"),
-        others=("typst",),
+        others=("icalendar", "pyarrow", "typst"),
         never=frozenset({"sqlite3"}),
     ),
     "p2pnode.commands": Room(
