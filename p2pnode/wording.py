@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from p2pnode.commons_wording import commons_sentence
 from p2pnode.consensus.format import CERTIFICATE_TYPE, PROPOSAL_TYPE, VOTE_TYPE, decode_proposal, decode_votes
 from p2pnode.core.amount import amount_text
 from p2pnode.core.entry import ACK_TYPE, Entry
@@ -86,7 +87,7 @@ def _of_body(body: object, names: Names) -> str | None:
         case Claim():
             return _claim(body, names)
         case _ if type(body).__module__.startswith("p2pnode.economy."):
-            return economy_sentence(body, names)
+            return economy_sentence(body, names) or commons_sentence(body, names)
         case Proposal():
             return f"proposes: {_word(names, body.annex, 'title') or body.subject.replace('_', ' ')}"
         case Ballot():

@@ -17,8 +17,12 @@ About = Literal[
     "agents",
     "agreements",
     "balances",
+    "bookings",
     "claims",
+    "commons",
+    "commons-waiting",
     "events",
+    "inflows",
     "kinds",
     "metered",
     "meters",
@@ -28,6 +32,7 @@ About = Literal[
     "resources",
     "runs",
     "to-sign",
+    "uses",
 ]
 """What can be listed."""
 
@@ -85,6 +90,12 @@ class EconomyCalls(Protocol):
 
     async def receipt(self, group: str, record: str) -> ProofFile:
         """What the group's final rows say about a record, as a file that a stranger checks."""
+
+    async def commons(self, group: str, commons: str, who: str | None) -> EconomyRow:
+        """One commons with its licence and roles, and how everybody, or one, stands to it."""
+
+    async def thing(self, group: str, thing: str) -> EconomyRow:
+        """One thing: how it is, what care it was given, and who has booked it."""
 
     async def preview_run(self, group: str, said: Mapping[str, Any]) -> EconomyRow:
         """What a rule for sharing gives now, without proposing it: said may name `rule`, `unit`, the blocks

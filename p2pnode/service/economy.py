@@ -11,6 +11,8 @@ from p2pnode.economy import agreement, event, loop, recording, tables
 from p2pnode.exporters.valueflows import write_valueflows
 from p2pnode.local import shapes
 from p2pnode.local.economy_calls import About, EconomyRow, FeedFilter, FeedPage, Recorded
+from p2pnode.service.commons_rows import COMMONS_LISTS, commons_shown, thing_shown
+from p2pnode.service.commons_why import refusal_with_reason
 from p2pnode.service.context import Context
 from p2pnode.service.economy_derived import DERIVED
 from p2pnode.service.economy_export import exported
@@ -19,7 +21,8 @@ from p2pnode.service.economy_loops import FOUND_MAX, found_in, found_shown, loop
 from p2pnode.service.economy_rows import LISTS, agreement_shown, missing_answers
 from p2pnode.service.evidence import row_proof
 from p2pnode.service.history import History
-from p2pnode.service.naming_economy import FORMS, agent_of, agreement_of, event_of, payload_of
+from p2pnode.service.naming_commons import commons_of
+from p2pnode.service.naming_economy import FORMS, agent_of, agreement_of, event_of, payload_of, resource_of
 from p2pnode.service.saying_twice import refuse_again
 from p2pnode.service.viewing import GroupView
 
@@ -51,7 +54,13 @@ class EconomyService:
             return payload
 
         payload = await self.context.view(held, write_out, with_facts=True)
-        entry = await self.context.say(held, type_, payload, annex, with_facts=True)
+        try:
+            entry = await self.context.say(held, type_, payload, annex, with_facts=True)
+        except UsageError as error:
+            refused = error
+            raise await self.context.view(
+                held, lambda view: refusal_with_reason(view, refused, payload), with_facts=True
+            ) from error
 
         def tell(view: GroupView) -> Recorded:
             subject = bytes(entry.id)
@@ -73,7 +82,7 @@ class EconomyService:
 
     async def economy(self, group: str, about: About, who: str | None) -> list[EconomyRow]:
         def read(view: GroupView) -> list[EconomyRow]:
-            return LISTS[about](view, None if who is None else agent_of(view, who))
+            return {**LISTS, **COMMONS_LISTS}[about](view, None if who is None else agent_of(view, who))
 
         return await self.context.view(self.context.held(group), read, with_facts=True)
 
@@ -111,6 +120,19 @@ class EconomyService:
                     f"p2pnode why {record_id.hex()[:8]} tells what it waits for",
                 )
             return shapes.ProofFile(entry=record_id.hex(), height=tip.height, proof_hex=data.hex())
+
+        return await self.context.view(self.context.held(group), read, with_facts=True)
+
+    async def commons(self, group: str, commons: str, who: str | None) -> EconomyRow:
+        def read(view: GroupView) -> EconomyRow:
+            actor = None if who is None else agent_of(view, who)
+            return commons_shown(view, commons_of(view, commons), actor)
+
+        return await self.context.view(self.context.held(group), read, with_facts=True)
+
+    async def thing(self, group: str, thing: str) -> EconomyRow:
+        def read(view: GroupView) -> EconomyRow:
+            return thing_shown(view, resource_of(view, thing))
 
         return await self.context.view(self.context.held(group), read, with_facts=True)
 

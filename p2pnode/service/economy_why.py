@@ -10,6 +10,7 @@ from p2pnode.economy.loop import loop
 from p2pnode.economy.sharing import run_row
 from p2pnode.economy.tables import ITEM_BYTES
 from p2pnode.governance.tables import read, scan, speaker_of
+from p2pnode.service.commons_why import commons_lines
 from p2pnode.service.economy_loops import loop_lines, loops_about
 from p2pnode.service.economy_names import agent_name
 from p2pnode.service.economy_rows import agreement_shown, event_shown, missing_answers, promise_shown
@@ -30,7 +31,8 @@ def economy_lines(view: GroupView, entry_id: bytes) -> list[str]:
     """What the group's rows say about an entry, in words; nothing about other entries."""
     row = tables.event(view.rows, entry_id)
     if row is not None:
-        return _event_lines(view, entry_id, row)
+        # Means from outside are an event of the same id, once the group has adopted them.
+        return _event_lines(view, entry_id, row) + commons_lines(view, entry_id)
     if run_row(view.rows, entry_id) is not None:
         return run_lines(view, entry_id)
     if agreement(view.rows, entry_id) is not None:
@@ -38,6 +40,9 @@ def economy_lines(view: GroupView, entry_id: bytes) -> list[str]:
     ring = loop(view.rows, entry_id)
     if ring is not None:
         return loop_lines(view, entry_id, ring)
+    about_commons = commons_lines(view, entry_id)
+    if about_commons:
+        return about_commons
     promise = tables.commitment(view.rows, entry_id)
     if promise is not None:
         shown = promise_shown(view, entry_id, promise)

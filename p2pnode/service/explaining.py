@@ -16,6 +16,7 @@ from p2pnode.governance.council import wanting
 from p2pnode.local.shapes import EntryRow, Explanation, Waiting
 from p2pnode.penalties import Conduct
 from p2pnode.port import HeldGroup
+from p2pnode.service.commons_why import void_lines_of_entry
 from p2pnode.service.context import Context
 from p2pnode.service.devices import recovering_for
 from p2pnode.service.economy_open import left_over_with, open_with
@@ -206,6 +207,9 @@ async def _explain_entry(context: Context, row: EntryRow) -> Explanation:
     if rule:
         meaning, mend = RULES.get(rule, ("a rule of its type", ""))
         lines.append(f"{foreseen(state, rule)}{rule}: {meaning}")
+        lines += await context.view(
+            held, lambda view: void_lines_of_entry(view, entry_id, rule), with_facts=True
+        )
         remedy = mend or remedy
     return Explanation(subject=f"the entry {row['entry'][:8]}", lines=lines, remedy=remedy)
 

@@ -30,6 +30,15 @@ from p2pnode.local.naming import Named, choose
 from p2pnode.service.economy_rules import ECONOMY_RULES
 from p2pnode.service.mandates import mandate_of
 from p2pnode.service.meters import meter_of
+from p2pnode.service.naming_commons import (
+    COMMONS_FORMS,
+    TIMED,
+    booking_of,
+    commons_of,
+    scope_of,
+    terms_of,
+    use_of,
+)
 from p2pnode.service.rules import refusal
 from p2pnode.service.viewing import GroupView
 
@@ -54,6 +63,7 @@ FORMS: Mapping[str, tuple[str, Form[Any]]] = {
     "agreement-withdrawal": (agreement.WITHDRAW_TYPE, agreement.WITHDRAW),
     "agreement-reduction": (agreement.REDUCE_TYPE, agreement.REDUCE),
     "agreement-end": (agreement.CLOSE_TYPE, agreement.CLOSE),
+    **COMMONS_FORMS,
     "loop-answer": (loop.ANSWER_TYPE, loop.ANSWER),
 }
 """What can be said, by the word of the local API: the type of entry and its form."""
@@ -84,7 +94,7 @@ def payload_of(view: GroupView, what: str, said: Mapping[str, Any], annex: bytes
 def _with_defaults(view: GroupView, what: str, said: Mapping[str, Any]) -> dict[str, Any]:
     """What follows from the rest: the time, the parties of an agreement, the hash of its terms."""
     fields = dict(said)
-    if what == "event":
+    if what == "event" or what in TIMED:
         fields.setdefault("performed_ms", view.now_ms)
     if what == "agreement":
         named = [clause.get(side, "") for clause in said["clauses"] for side in ("provider", "receiver")]
@@ -100,6 +110,12 @@ def _with_defaults(view: GroupView, what: str, said: Mapping[str, Any]) -> dict[
 
 def field_of(view: GroupView, what: str, name: str, item: Any) -> Value:
     """What a field of a record holds. Errors: UsageError of what is named, FormatError amount.*."""
+    if what == "use-withdrawal" and name == "use":
+        return use_of(view, str(item))
+    if name == "licence":
+        return terms_of(item)
+    if name in _LISTED:
+        return sorted({_LISTED[name](view, str(word)) for word in item})
     if name == "entry":
         return _ENDED[what](view, str(item))
     if name in _MEASURES and isinstance(item, str):
@@ -252,13 +268,18 @@ _MEASURES = frozenset({"effort_quantity", "given", "quantity", "resource_quantit
 intent_of = _by_start("intent", "intent", "p2pnode feed")
 loop_of = _by_start("loop", "loop", "p2pnode loops")
 _claim_of = _by_start("claim", "claim", "p2pnode claim list")
+_LISTED: Mapping[str, Callable[[GroupView, str], bytes]] = {"stewards": agent_of, "things": resource_of}
 _ENDED: Mapping[str, Callable[[GroupView, str], bytes]] = {
     "claim-end": _claim_of,
     "intent-end": intent_of,
     "promise-end": commitment_of,
 }
 _READ: Mapping[str, Callable[[GroupView, str], Value]] = {
+    "actor": agent_of,
+    "agent": agent_of,
     "agreement": agreement_of,
+    "booking": booking_of,
+    "commons": commons_of,
     "corrects": event_of,
     "creates": lambda _, text: {"name": text},
     "default_unit_of_effort": lambda _, text: unit_of_label(text),
@@ -267,6 +288,7 @@ _READ: Mapping[str, Callable[[GroupView, str], Value]] = {
     "event": event_of,
     "evidence": _hashes,
     "fulfills": commitment_of,
+    "in_scope_of": scope_of,
     "input_of": process_of,
     "loop": loop_of,
     "mandate": mandate_of,
@@ -279,6 +301,7 @@ _READ: Mapping[str, Callable[[GroupView, str], Value]] = {
     "realization_of": agreement_of,
     "receiver": agent_of,
     "replaces": agreement_of,
+    "resource": resource_of,
     "resource_conforms_to": kind_of,
     "resource_inventoried_as": resource_of,
     "satisfies": intent_of,

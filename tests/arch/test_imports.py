@@ -81,6 +81,7 @@ _ROOMS = {
             "p2pnode.consensus.rows",
             "p2pnode.core",
             "p2pnode.economy",
+            "p2pnode.governance.commons_rules",
             "p2pnode.governance.distribution_rule",
             "p2pnode.governance.mandate",
             "p2pnode.governance.tables",

@@ -12,6 +12,8 @@ from p2pnode.economy.measure import Measure
 from p2pnode.economy.recording import COUNTERSIGN, COUNTERSIGN_TYPE, Countersignature
 from p2pnode.governance.tables import members, scan, speaker_of
 from p2pnode.group_log import GroupLog
+from tests.sim.commoners import booking_item, commons_item
+from tests.sim.commons_sums import lost_commons_sum
 from tests.sim.disk import SimulatedShelf, queries_of
 from tests.sim.writing import write
 
@@ -35,6 +37,10 @@ def market_item(machine: Machine, log: GroupLog, kind: str, number: int) -> Item
             return None
         said = Countersignature(waiting[number % len(waiting)], number % 3 > 0)
         return Item(COUNTERSIGN_TYPE, COUNTERSIGN.encode(said))
+    if kind == "common":
+        return commons_item(rows, bytes(log.group), speaker[0], now_ms, number)
+    if kind == "book":
+        return booking_item(rows, bytes(log.group), now_ms, number)
     things = list(tables.rows_of(rows, tables.ResourceRow, "resource"))
     if kind == "make" or (kind == "use" and not things):
         made = Event(
@@ -64,6 +70,9 @@ def market_item(machine: Machine, log: GroupLog, kind: str, number: int) -> Item
 def lost_sum(log: GroupLog) -> str | None:
     """Which sum of the final rows does not conserve, or None."""
     rows = log.file.chain
+    lost = lost_commons_sum(rows)
+    if lost is not None:
+        return lost
     sums: dict[str, Amount] = {}
     for table in ("given", "taken"):
         total: Amount = (0, 0)

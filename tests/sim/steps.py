@@ -109,7 +109,7 @@ def _claim(number: int) -> Claim:
     return Claim(bytes(20), number.to_bytes(20, "big"), EPOCH_MS, 1, 2, 3, _SHARED_HASH)
 
 
-_MARKET = frozenset({"give", "make", "sign", "use"})
+_MARKET = frozenset({"book", "common", "give", "make", "sign", "use"})
 _OWING = frozenset({"keep", "nod", "owe", "ring"})
 _SHARED = encode_annex(bytes(32), {"author": "somebody"})
 _SHARED_HASH = annex_hash(_SHARED)

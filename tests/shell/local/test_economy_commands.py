@@ -25,6 +25,7 @@ _SIGN = "p2pnode sign cdcdcdcd"
         (["12", "chairs"], ("12", "one", "chairs")),
         (["3", "time-slot", "singing"], ("3", "one", "time-slot singing")),
         (["-2kg"], ("-2", "kilogram", "")),
+        (["1000", "EUR", "selling"], ("1000", "EUR", "selling")),
         (["4", "kilogram", "peas"], ("4", "kilogram", "peas")),
     ],
 )
