@@ -23,6 +23,7 @@ About = Literal[
     "commons-waiting",
     "events",
     "inflows",
+    "intents",
     "kinds",
     "metered",
     "meters",

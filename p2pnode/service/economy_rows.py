@@ -23,6 +23,7 @@ from p2pnode.economy.event import Event
 from p2pnode.economy.labels import measure_text
 from p2pnode.governance.tables import members, scan
 from p2pnode.local.economy_calls import EconomyRow
+from p2pnode.service.economy_feed import intent_shown
 from p2pnode.service.economy_loops import loop_shown, loops_listed, loops_to_sign
 from p2pnode.service.economy_names import agent_name, amount, kind_name, place_text
 from p2pnode.service.meters import meters_shown, months_shown
@@ -119,6 +120,14 @@ def event_shown(view: GroupView, record_id: bytes, row: tables.EventRow) -> Econ
             for member_id, judgement in judged
         ],
     }
+
+
+def _intents(view: GroupView, who: bytes | None) -> list[EconomyRow]:
+    return [
+        intent_shown(view, key, row)
+        for key, row in tables.rows_of(view.rows, tables.IntentRow, "intent")
+        if who in (None, row.author)
+    ][:ROWS_MAX]
 
 
 def _promises(view: GroupView, who: bytes | None) -> list[EconomyRow]:
@@ -347,6 +356,7 @@ LISTS: Mapping[str, Callable[[GroupView, bytes | None], list[EconomyRow]]] = {
     "balances": _balances,
     "claims": _claims,
     "events": _events,
+    "intents": _intents,
     "metered": months_shown,
     "meters": meters_shown,
     "kinds": _kinds,
