@@ -34,4 +34,4 @@ def commits_to_sign(view: GroupView, member_id: bytes) -> list[EconomyRow]:
                     "message": view.text(said.annex, "message").partition("\n")[0],
                 }
             )
-    return found
+    return sorted(found, key=lambda one: (one["performed_ms"], one["id"]))

@@ -55,9 +55,7 @@ def quarter() -> tuple[Cooperative, bytes]:
 def imported() -> tuple[Cooperative, bytes]:
     """A quarter of which a time sheet was imported, and to which somebody outside lent."""
     group = Cooperative()
-    hours = group.event(
-        "work", work="2 hour", provider=IDS[BOB], receiver=group.group, stream="commons", performed_ms=1
-    )
+    hours = group.event("work", work="2 hour", provider=IDS[BOB], receiver=group.group, stream="commons")
     row: dict[str, codec.Value] = {"event": event.value(hours), "key": bytes(32)}
     group.write(BOB, batch.BATCH_TYPE, batch.encode(importing.IMPORT_TYPE, {}, [row]))
     loan = Inflow(1200, group.now_ms, measure("1000 EUR"), "debt", provider=group.customer)
