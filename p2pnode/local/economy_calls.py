@@ -41,6 +41,25 @@ EconomyRow = dict[str, Any]
 """One row of a list: `id` and the columns of its kind, all ready for JSON."""
 
 
+class FeedPage(TypedDict):
+    """A page of the feed. next: what to ask for to get the page after it; none after the last."""
+
+    rows: list[EconomyRow]
+    next: str | None
+
+
+class FeedFilter(TypedDict, total=False):
+    """What a reader wants to see of the feed; what is left out filters nothing."""
+
+    who: str
+    purpose: Literal["offer", "request"]
+    words: str
+    near: str
+    within_km: int
+    since_ms: int
+    all: bool
+
+
 class Recorded(TypedDict):
     """An entry about giving or taking that is durable here. waits_for: who still has to sign, by name;
     sign_with: the command by which they do.
@@ -69,6 +88,9 @@ class EconomyCalls(Protocol):
         Shapes: at most limit rows; claims, events, intents, promises and resources go on behind the row that
         `after` names by its id. The newest events come first, and of the others what is open or there.
         """
+
+    async def feed(self, group: str, chosen: FeedFilter, after: str | None, limit: int) -> FeedPage:
+        """What is offered and needed, the newest first; what is provisional is in it."""
 
     async def export_economy(self, group: str) -> Document:
         """Everything about giving and taking as JSON-LD in the words of ValueFlows."""
