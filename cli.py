@@ -63,6 +63,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "agree": ("agreeing", "agree"),
     "distribute": ("sharing", "distribute"),
     "recompute": ("sharing", "recompute"),
+    "figures": ("figures", "figures"),
     "loops": ("looping", "loops"),
     "kind": ("planning", "kind"),
     "process": ("planning", "process"),

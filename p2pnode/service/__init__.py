@@ -7,6 +7,7 @@ from __future__ import annotations
 from p2pnode.service.context import Context
 from p2pnode.service.devices import DevicesService
 from p2pnode.service.economy import EconomyService
+from p2pnode.service.figures import FiguresService
 from p2pnode.service.founding import FoundingService
 from p2pnode.service.keeping import KeepingService
 from p2pnode.service.mandates import MandatesService
@@ -19,6 +20,7 @@ __all__ = ["Context", "LiveService"]
 
 class LiveService(
     EconomyService,
+    FiguresService,
     KeepingService,
     FoundingService,
     DevicesService,
