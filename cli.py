@@ -61,6 +61,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "promise": ("planning", "promise"),
     "claim": ("planning", "claim"),
     "agree": ("agreeing", "agree"),
+    "commons": ("commons", "commons"),
+    "transvest": ("transvesting", "transvest"),
+    "thing": ("lending", "thing"),
+    "bookings": ("lending", "bookings"),
     "distribute": ("sharing", "distribute"),
     "recompute": ("sharing", "recompute"),
     "figures": ("figures", "figures"),
@@ -68,6 +72,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "kind": ("planning", "kind"),
     "process": ("planning", "process"),
     "agent": ("planning", "agent"),
+    "meter": ("metering", "meter"),
     "log": ("entries", "log"),
     "proof": ("proofs", "proof"),
     "peers": ("peers", "peers"),
@@ -139,6 +144,7 @@ _MEANT = {
     "agent": "list",
     "agree": "list",
     "charter": "show",
+    "commons": "list",
     "config": "show",
     "decisions": "list",
     "device": "list",
@@ -153,6 +159,7 @@ _MEANT = {
     "process": "list",
     "promise": "list",
     "record": "list",
+    "transvest": "list",
 }
 """What a group of commands does when it is called alone, or with options only."""
 

@@ -75,7 +75,10 @@ def _agreed_sentence(body: object, names: Names) -> str | None:
             more = "; ..." if len(body.clauses) > 3 else ""
             return f"proposes {kind}, {body.name}: {clauses}{more}"
         case Answer():
-            return f"{'accepts' if body.accepts else 'declines'} the agreement {_short(body.agreement)}"
+            return (
+                f"{'accepts' if body.accepts else 'declines'} the agreement {_short(body.agreement)}"
+                + _note(body.annex, names)
+            )
         case Reduction():
             left = measure_text(body.quantity)
             return f"leaves {left} of clause {body.clause + 1} of {_short(body.agreement)}" + _note(

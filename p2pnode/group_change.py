@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from p2pnode.authoring import rows_of, sign_chain
 from p2pnode.chain import branches
 from p2pnode.chain.parting import devices_ended
+from p2pnode.chain.pruning import may_begin
 from p2pnode.chain.stored import commit as commit_block
 from p2pnode.consensus.execution import read_cut
 from p2pnode.consensus.format import PROPOSAL_TYPE, body_named
@@ -29,7 +30,7 @@ from p2pnode.governance.state import PETITION_RULES, GroupState, may_admit
 from p2pnode.replication.causality import Parent, ack_fault, cover
 from p2pnode.replication.fork import ForkProof, branch_headers
 from p2pnode.replication.frontier import Head
-from p2pnode.replication.ingest import Apart, Held, Refused, Taken, decide, end_lane
+from p2pnode.replication.ingest import Apart, Held, Refused, Taken, beginning_at, decide, end_lane
 from p2pnode.replication.lane import LaneState, has_head, head_of, is_blocked, mark_of
 from p2pnode.replication.run import Row, Run
 from p2pnode.store.ending_tables import End
@@ -111,6 +112,7 @@ class Change:
         room = self._room(run)
         if room <= 0:
             return Apart("author.unknown" if state.seq < 0 else "newcomer.quota", state.seq)
+        state = self._begun(state, run)
         decision = decide(state, run, now_ms, room, lambda seq: self.id_at(state.number, seq))
         if isinstance(decision, Apart) and lane is not None:
             decision = branches.take_other(self, lane, run, decision, now_ms, room)
@@ -119,6 +121,13 @@ class Change:
                 return Apart("lane.other_branch", state.seq)
             self._store(decision, run)
         return decision
+
+    def _begun(self, state: LaneState, run: Run) -> LaneState:
+        """The lane as it is, or as it begins with a run whose peer does not keep what comes before it."""
+        is_gap = run.lane == Lane.VOTES and run.first_seq > state.seq + 1 and state.ended_at is None
+        if is_gap and run.author not in self._forked() and may_begin(self.log, run.author, run.rows[0]):
+            return beginning_at(state, run)
+        return state
 
     def _room(self, run: Run) -> int:
         """How many entries may be taken of a run.
@@ -189,9 +198,13 @@ class Change:
 
     def _store(self, taken: Taken, run: Run) -> None:
         lane = self.lane_for_writing(run.author, run.lane)
+        state = taken.state
+        if state.pruned > lane.pruned:
+            self.transaction.prune(lane.number, state.pruned, ())
+            lane.pruned, lane.decided = state.pruned, state.decided
+            lane.seq = lane.delivered = lane.viewed = lane.checked = state.pruned
         before = lane.seq
         self.transaction.add_rows(lane.number, taken.rows, taken.checked)
-        state = taken.state
         lane.seq, lane.id, lane.depth, lane.time_ms = state.seq, state.id, state.depth, state.time_ms
         lane.payload_bytes = state.payload_bytes
         lane.ended_at, lane.ended_id, lane.ended_rule = state.ended_at, state.ended_id, state.ended_rule

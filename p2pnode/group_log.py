@@ -70,6 +70,7 @@ class GroupLog:
         tip, voted_by = read_tip(file.chain, self.founding)
         self.level = Level(self)
         self.chain = Chain(self, tip, voted_by)
+        self.pruned_at = 0
 
     def fold_state(self, reader: GroupQueries, lane_of: Callable[[int], LaneState | None]) -> GroupState:
         """The group as its last final block and what is provisional make it, read through a connection."""

@@ -513,9 +513,8 @@ class Node:
             log = self.logs[group]
             if views.is_behind(log):
                 return [*self._fold_views(log, SPARE_SLICE_ENTRIES), WakeAt(0)]
-        for group in sorted(self.logs):
-            if leading.clear_slice(self.logs[group]):
-                return [WakeAt(0)]
+        if any(leading.clear_slice(self.logs[group]) for group in sorted(self.logs)):
+            return [WakeAt(0)]
         missing = self._missing_headers(now_ms)
         if missing:
             return [*missing, WakeAt(0)]

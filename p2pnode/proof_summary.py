@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from p2pnode.consensus.proof import OutcomeProof, RowProof
+from p2pnode.bundle import is_bundle, verify_bundle
+from p2pnode.consensus.proof import OutcomeProof, Proven, RowProof
 from p2pnode.consensus.rows import row_key
 from p2pnode.core import codec
 from p2pnode.core.entry import Entry
@@ -18,8 +19,16 @@ _EVENT_TABLE = row_key("event")
 
 
 def summary_of(data: bytes, trusted: bytes | None) -> dict[str, Any]:
-    """What a file proves. Errors: those of `verify_proof`."""
-    proven = verify_proof(data, trusted)
+    """What a proof or a bundle shows. Errors: those of `verify_proof` and `verify_bundle`."""
+    if not is_bundle(data):
+        return _summary(verify_proof(data, trusted), len(data))
+    bundle, proven = verify_bundle(data, trusted)
+    return _summary(proven, len(data)) | {
+        "records": [_record(record.id, record.value) for record in bundle.records]
+    }
+
+
+def _summary(proven: Proven, size_bytes: int) -> dict[str, Any]:
     return {
         "group": proven.group.hex(),
         "from_founding": proven.is_from_founding,
@@ -31,7 +40,7 @@ def summary_of(data: bytes, trusted: bytes | None) -> dict[str, Any]:
         "voters": [member.hex() for member, _ in proven.configuration.voters],
         "entry": None if proven.outcome is None else _entry(proven.outcome),
         "row": None if proven.row is None else _row(proven.row),
-        "bytes": len(data),
+        "bytes": size_bytes,
     }
 
 

@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 
-from p2pnode.core.crypto import ZERO_HASH, sha256
 from p2pnode.core.entry import Entry
+from p2pnode.core.ids import Lane
 from p2pnode.core.limits import RUN_BYTES_MAX, RUN_ENTRIES_MAX
 from p2pnode.replication.exchange import Want
 from p2pnode.replication.messages import PUSH_ANNEX_BYTES_MAX, PUSH_ANNEXES_MAX
 from p2pnode.replication.run import StoredEntry, encode_run, stored_header
 from p2pnode.store.database import Connect, connect_existing, open_reader, reported
-from p2pnode.store.group_file import GroupQueries, position_of
+from p2pnode.store.group_file import GroupQueries
 from p2pnode.vocabulary import blobs_named
 
 _FRESH_ENTRIES_MAX = 32
@@ -72,14 +72,14 @@ class GroupReader:
         with self.reading() as queries:
             for index, want in enumerate(wants):
                 number = self.lane_number(queries, want.author, want.lane)
-                first = want.first
+                first = _first_kept(queries, number, want)
                 while number is not None and first <= want.last:
                     if size >= bytes_max:
                         return runs, [want._replace(first=first), *wants[index + 1 :]]
                     entries = _next_run(queries, number, first, want.last, min(RUN_BYTES_MAX, bytes_max))
                     if not entries:
                         break
-                    prev_id = _id_before(queries, number, first)
+                    prev_id = stored_header(entries[0].header).prev
                     runs.append(encode_run(self.group, want.author, want.lane, first, prev_id, entries))
                     size += len(runs[-1])
                     first += len(entries)
@@ -128,9 +128,9 @@ class GroupReader:
             number = self.lane_number(queries, author, lane)
             if number is None or count <= 0:
                 return []
-            return [
-                entry._replace(payload=None) for entry in queries.entries(number, first, first + count - 1)
-            ]
+            last = first + count - 1
+            first = queries.first_held(number, first) if lane == Lane.VOTES else first
+            return [entry._replace(payload=None) for entry in queries.entries(number, first, last)]
 
 
 def read_bounded(queries: GroupQueries, group: bytes, wants: Sequence[Want], bytes_max: int) -> list[bytes]:
@@ -143,17 +143,23 @@ def read_bounded(queries: GroupQueries, group: bytes, wants: Sequence[Want], byt
     size = 0
     for want in wants:
         number = numbers.get((want.author, want.lane))
-        first = want.first
+        first = _first_kept(queries, number, want)
         while number is not None and first <= want.last and size < bytes_max:
             entries = _next_run(queries, number, first, want.last, bytes_max)
             if not entries or len(entries) > want.last - first + 1:
                 break
-            runs.append(
-                encode_run(group, want.author, want.lane, first, _id_before(queries, number, first), entries)
-            )
+            prev_id = stored_header(entries[0].header).prev
+            runs.append(encode_run(group, want.author, want.lane, first, prev_id, entries))
             size += len(runs[-1])
             first += len(entries)
     return runs
+
+
+def _first_kept(queries: GroupQueries, number: int | None, want: Want) -> int:
+    """Where to begin: what is pruned of a lane of votes is passed over (J18)."""
+    if number is None or want.lane != Lane.VOTES:
+        return want.first
+    return queries.first_held(number, want.first)
 
 
 def _next_run(queries: GroupQueries, number: int, first: int, last: int, bytes_max: int) -> list[StoredEntry]:
@@ -176,14 +182,6 @@ def _next_run(queries: GroupQueries, number: int, first: int, last: int, bytes_m
     # Nothing verified among what was asked for: go on to the next verified signature.
     seq = queries.next_checked(number, last + 1, furthest - last - 1)
     return [] if seq is None else queries.entries(number, first, seq)
-
-
-def _id_before(queries: GroupQueries, number: int, first: int) -> bytes:
-    if first == 0:
-        return ZERO_HASH
-    before = queries.entry_at(position_of(number, first - 1))
-    assert before is not None
-    return sha256(before.header)
 
 
 class FreshEntries:

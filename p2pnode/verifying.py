@@ -48,8 +48,8 @@ def _verify_lane(
     told: Callable[[], None],
     is_stopped: Callable[[], bool],
 ) -> None:
-    prev, vouched_from = ZERO_HASH, 0
-    seq = 0
+    seq = vouched_from = lane.pruned + 1
+    prev = _id_before(queries, lane, seq)
     while seq <= lane.seq and not is_stopped():
         entries = queries.entries(lane.number, seq, min(seq + _SLICE_ENTRIES - 1, SEQ_MAX))
         if not entries:
@@ -75,6 +75,14 @@ def _verify_lane(
         _report(findings, group, lane, lane.seq, "store.other_tip")
     if vouched_from <= lane.seq and not is_stopped():
         _report(findings, group, lane, vouched_from, "entry.bad_signature")
+
+
+def _id_before(queries: GroupQueries, lane: LaneState, seq: int) -> bytes:
+    """What the first entry that is kept continues: of a pruned lane, what it names itself (J18)."""
+    if seq == 0:
+        return ZERO_HASH
+    first = queries.entries(lane.number, seq, seq)
+    return decode_header(first[0].header).prev if first else lane.id
 
 
 def _fault(stored: StoredEntry, group: bytes, lane: LaneState, seq: int, prev: bytes) -> str | None:

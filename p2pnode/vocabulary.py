@@ -21,6 +21,7 @@ from p2pnode.core.errors import FormatError
 from p2pnode.core.ids import Lane
 from p2pnode.economy import batch
 from p2pnode.economy.batch import BATCH_TYPE, Batch
+from p2pnode.economy.commoning import COMMONS_SUBJECT, adopt
 from p2pnode.economy.economy_types import BATCHED_TYPES, ECONOMY_TYPES, PATIENT_ECONOMY_TYPES
 from p2pnode.economy.judging import DISPUTE_SUBJECT, carry_out_dispute
 from p2pnode.economy.record import NOT_BATCHED_RULE
@@ -133,6 +134,8 @@ def _apply(state: State, context: BlockContext, proposal_id: bytes, subject: str
             return carry_out_dispute(state, context, body)
         if subject == DISTRIBUTE_SUBJECT:
             return carry_out_run(state, context, proposal_id)
+        if subject == COMMONS_SUBJECT:
+            return adopt(state, context, body)
     except FormatError as error:
         return error.rule
     return apply_decision(state, context, proposal_id, subject, body)

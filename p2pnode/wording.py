@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from p2pnode.commons_wording import commons_sentence
 from p2pnode.consensus.format import CERTIFICATE_TYPE, PROPOSAL_TYPE, VOTE_TYPE, decode_proposal, decode_votes
 from p2pnode.core.amount import amount_text
 from p2pnode.core.entry import ACK_TYPE, Entry
 from p2pnode.core.errors import FormatError
 from p2pnode.core.ids import did_of
+from p2pnode.economy.batch import Batch
 from p2pnode.economy.claim import Claim
 from p2pnode.economy.contribution import Contribution
 from p2pnode.economy.labels import label_of_unit
@@ -69,6 +71,8 @@ def sentence_of(entry: Entry, names: Names) -> str:
         return "its payload is not here"
     try:
         body = entry_type.decode(entry.payload)
+        if isinstance(body, Batch):
+            return _batch(body, names)
         by_type = _BY_TYPE.get(entry.header.type)
         return _of_body(body, names) or (by_type(entry, names) if by_type else entry.header.type)
     except FormatError as error:
@@ -83,7 +87,7 @@ def _of_body(body: object, names: Names) -> str | None:
         case Claim():
             return _claim(body, names)
         case _ if type(body).__module__.startswith("p2pnode.economy."):
-            return economy_sentence(body, names)
+            return economy_sentence(body, names) or commons_sentence(body, names)
         case Proposal():
             return f"proposes: {_word(names, body.annex, 'title') or body.subject.replace('_', ' ')}"
         case Ballot():
@@ -111,6 +115,16 @@ def _of_body(body: object, names: Names) -> str | None:
             absent = ", ".join(names.member_name(member) for member in body.absent)
             return f"lets the vote of {absent} rest: no answer to the roll call"
     return None
+
+
+def _batch(body: Batch, names: Names) -> str:
+    """How many records a batch holds, and what the first says."""
+    entry_type = TYPES.get(body.type)
+    count = f"{len(body.payloads)} {'record' if len(body.payloads) == 1 else 'records'}"
+    if entry_type is None:
+        return f"{count} of a type that this version does not know"
+    first = _of_body(entry_type.decode(body.payloads[0]), names) or body.type
+    return f"{count}: {first}{'' if len(body.payloads) == 1 else '; ...'}"
 
 
 def _scope(body: Delegating) -> str:

@@ -66,7 +66,8 @@ def learn(change: Change, encoded: bytes, proof: ForkProof) -> bool:
         return False
     lane = change.lane_for_writing(proof.author, proof.lane)
     prev = decode_header(proof.branches[0].headers[0]).prev
-    if 0 < proof.seq <= lane.seq + 1 and change.id_at(lane.number, proof.seq - 1) != prev:
+    is_here = lane.pruned + 1 < proof.seq <= lane.seq + 1
+    if is_here and proof.seq and change.id_at(lane.number, proof.seq - 1) != prev:
         # Both branches lie on one that parted from ours earlier: there is a lower fork to be found.
         return False
     change.transaction.put_fork(proof.author, proof.lane, encoded)

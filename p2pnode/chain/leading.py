@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from p2pnode.chain import levelling, past, replaying
+from p2pnode.chain import levelling, past, pruning, replaying
 from p2pnode.chain.parting import alert_of
 from p2pnode.chain.schism import SETTING, SchismFound, encode_found
 from p2pnode.core.codec import Value
@@ -161,12 +161,16 @@ def _replay(node: Node, log: GroupLog) -> list[Effect] | None:
 
 
 def clear_slice(log: GroupLog) -> bool:
-    """Clear a slice of states that have gone; whether there was something."""
-    if not log.level.has_aside:
-        return False
-    with log.change(durable=False) as change:
-        log.level.has_aside = change.transaction.level.clear_aside()
-    return True
+    """Clear a slice of states that have gone, or of old votes; whether there was something."""
+    if log.level.has_aside:
+        with log.change(durable=False) as change:
+            log.level.has_aside = change.transaction.level.clear_aside()
+        return True
+    if pruning.is_due(log):
+        with log.change(durable=False) as change:
+            pruning.prune_slice(change)
+        return True
+    return False
 
 
 def _schism(log: GroupLog, schism: SchismFound) -> Alert:

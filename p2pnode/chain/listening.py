@@ -30,7 +30,7 @@ class Listening:
             lane = self._log.lanes[number]
             if lane.lane != Lane.VOTES:
                 continue
-            first = self._heard.get(number, lane.decided) + 1
+            first = max(self._heard.get(number, lane.decided), lane.pruned) + 1
             for seq, stored in enumerate(self._log.file.entries(number, first, lane.last_usable), first):
                 header = stored_header(stored.header)
                 saying = Saying(lane.author, header.type, header.time_ms, stored.payload or b"")

@@ -46,6 +46,9 @@ def propose(
         str | None, typer.Option(metavar="PART", help="50%: how much of a harvest may fail for all.")
     ] = None,
     review: Annotated[str | None, typer.Option(metavar="DATE", help="When to look at it again.")] = None,
+    replaces: Annotated[
+        str | None, typer.Option(metavar="AGREEMENT", help="Which one it takes the place of: all in it sign.")
+    ] = None,
     end: Annotated[str | None, typer.Option(metavar="DATE", help="When it is meant to end.")] = None,
     gift: Annotated[bool, typer.Option("--gift", help="One side gives; nothing is expected back.")] = False,
     group: GroupOption = None,
@@ -58,6 +61,7 @@ def propose(
       p2pnode agree propose boxes --clause "Alice gives Bob 3 kg vegetables, 40 times, every 7 days" \\
         --clause "Bob gives Alice 20h field work" --shared-risk 50% --limit "Bob takes at most 12 kg"
       p2pnode agree propose jam --gift --clause "Alice gives Bob 3 jars"
+      p2pnode agree propose "boxes 2027" --replaces boxes --clause ... --clause ...
     """
     import time
 
@@ -68,6 +72,7 @@ def propose(
         "answer_until_ms": int(time.time() * 1000) + answer_days * _DAY_MS,
         "tolerance": tolerance,
         "shared_risk": shared_risk,
+        "replaces": replaces,
         "review_ms": None if review is None else date_ms(review),
         "end_ms": None if end is None else date_ms(end),
         "mode": "gift" if gift else None,
@@ -103,7 +108,8 @@ def _first_date(date: str | None, days: str | None) -> int | None:
 
     if date is not None:
         return date_ms(date)
-    return None if days is None else int(time.time() * 1000)
+    # The beginning of the day, so that two who propose the same thing today propose the same thing.
+    return None if days is None else date_ms(time.strftime("%Y-%m-%d"))
 
 
 def _limit(sentence: str) -> dict[str, Any]:
@@ -173,9 +179,29 @@ def _show(one: dict[str, Any]) -> None:
                 say(f"{limit['party']} has {side} at most {limit[side]} beyond the other way.")
     for balance in one["balances"]:
         say(f"{balance['party']} gave {balance['given']}, took {balance['taken']}.")
+    say(*(f"Frozen: {sentence}." for sentence in one["frozen"]))
+    _show_more(one)
+
+
+def _show_more(one: dict[str, Any]) -> None:
+    """What bends it, when it is looked at again, and how it ended."""
+    if one["tolerance"]:
+        say(f"Each clause is kept when no more than {one['tolerance']} of it is missing.")
+    if one["shared_risk"]:
+        say(f"If a harvest fails, up to {one['shared_risk']} of a clause is borne by all: `agree reduce`.")
+    if one["review_ms"] and one["status"] in {"proposed", "accepted"}:
+        say(f"To be looked at again on {local_time(one['review_ms'])}.")
+    if one["end_ms"] and one["status"] in {"proposed", "accepted"}:
+        say(f"It ends by itself on {local_time(one['end_ms'])}.")
+    for clause in one["clauses"]:
+        if clause["set_off"]:
+            say(f"{clause['set_off']} of clause {clause['number']} was set off in loops.")
+    reason = f": {one['reason']}" if one["reason"] else ""
     if one["status"] == "closed":
         left = ", ".join(f"{part['left']} of clause {part['clause']}" for part in one["remainder"])
-        say(f"Closed by {one['ended_by']}; left: {left or 'nothing'}.")
+        say(f"Closed by {one['ended_by'] or 'its own end'}{reason}; left: {left or 'nothing'}.")
+    elif one["status"] in {"declined", "withdrawn"}:
+        say(f"{one['status'].capitalize()} by {one['ended_by']}{reason}.")
 
 
 def _words(clause: dict[str, Any]) -> str:
@@ -191,15 +217,24 @@ def accept(context: typer.Context, agreement: _Agreement, group: GroupOption = N
 
 
 @agree.command()
-def decline(context: typer.Context, agreement: _Agreement, group: GroupOption = None) -> None:
-    """Say no to a proposed agreement; that ends it."""
-    say_it(context, group, "agreement-answer", {"agreement": agreement, "accepts": False})
+def decline(
+    context: typer.Context, agreement: _Agreement, group: GroupOption = None, note: NoteOption = ""
+) -> None:
+    """Say no to a proposed agreement; that ends it.
+
+    \b
+    Example:
+      p2pnode agree decline boxes --note "three kilograms are too much for me"
+    """
+    say_it(context, group, "agreement-answer", {"agreement": agreement, "accepts": False}, note)
 
 
 @agree.command()
-def withdraw(context: typer.Context, agreement: _Agreement, group: GroupOption = None) -> None:
+def withdraw(
+    context: typer.Context, agreement: _Agreement, group: GroupOption = None, note: NoteOption = ""
+) -> None:
     """Take back what you proposed, while not everybody has signed."""
-    say_it(context, group, "agreement-withdrawal", {"agreement": agreement})
+    say_it(context, group, "agreement-withdrawal", {"agreement": agreement}, note)
 
 
 @agree.command()

@@ -15,6 +15,7 @@ record = typer.Typer(
     help="Record what was given, taken, made or moved; alone, the newest records.", no_args_is_help=True
 )
 
+AgainOption = Annotated[bool, typer.Option("--again", help="Say it once more, though it is open already.")]
 NoteOption = Annotated[
     str, typer.Option("--note", metavar="TEXT", help="More words; they stay erasable.", show_default=False)
 ]
@@ -57,9 +58,7 @@ def _show_written(answer: dict[str, Any]) -> None:
     say(f"Recorded as {short(answer['entry'])}: {answer['text']}.")
     if answer["waits_for"]:
         who = " and ".join(answer["waits_for"])
-        say(
-            f"It counts once {who} signed: p2pnode sign {short(answer['entry'])}",
-        )
+        say(f"It counts once {who} signed: {answer['sign_with']}")
 
 
 def quantities(number: str, unit: str, *, is_effort: bool) -> dict[str, str]:
@@ -241,12 +240,21 @@ def sign(
     say_it(context, group, "signature", {"event": event, "agrees": not decline, "mandate": mandate}, note)
 
 
-def _show_waiting(events: list[dict[str, Any]]) -> None:
-    if not events:
+def _show_waiting(waiting: list[dict[str, Any]]) -> None:
+    if not waiting:
         say("Nothing waits for your signature.")
         return
-    show_events(events)
-    say("Sign one with `p2pnode sign RECORD`, or say that it is wrong with --decline.")
+    events = [one for one in waiting if "action" in one]
+    if events:
+        show_events(events)
+        say("Sign one with `p2pnode sign RECORD`, or say that it is wrong with --decline.")
+    for one in waiting:
+        if "clauses" in one:
+            say(f"The agreement {one['name']} waits for your yes or no: p2pnode agree show {one['name']}")
+        if "relieved" in one:
+            say(
+                f"The loop {short(one['id'])} waits for your yes or no: p2pnode loops show {short(one['id'])}"
+            )
 
 
 def attest(

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from p2pnode.commands.amounts import amount_of
 from p2pnode.commands.invocation import GroupOption, Invocation, invocation_of
+from p2pnode.commands.sheets import meters, sheet
 from p2pnode.commands.terminal import Progress, counted, progress, say
 from p2pnode.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from p2pnode.importers.valueflows import Said
     from p2pnode.local.shapes import GitClaim
 
 importing = typer.Typer(help="Bring in what you already have.", no_args_is_help=True)
@@ -23,9 +26,14 @@ _MESSAGE_BYTES_AT_ONCE = 1024 * 1024
 """Keeps a request below what the API takes, however its characters are written in JSON."""
 
 _TIMEOUT_S = 600.0
+_NOTE_CHARACTERS_MAX = 4000
 _OWN_ID = "urn:p2pnode:id:"
 _NAMED = frozenset({"corrects", "input_of", "output_of", "provider", "receiver", "resource_conforms_to"})
 """Fields that name something else in the document."""
+
+
+importing.command()(sheet)
+importing.command()(meters)
 
 
 @importing.callback()
@@ -148,38 +156,102 @@ def valueflows(
     from p2pnode.importers.valueflows import read_valueflows
 
     invocation = invocation_of(context)
-    group_word = invocation.group(group)
     said = read_valueflows(read_text(Path(file).expanduser()), CONTEXT)
-    known = {one["name"]: one["id"] for one in invocation.client.get("/members", group=group_word)}
-    own = invocation.client.get("/group", group=group_word)["summary"]
-    words = {_OWN_ID + identifier: identifier for identifier in (*known.values(), own["id"])}
-    refused: list[str] = []
-    written = 0
+    document = _Document(invocation, invocation.group(group), me)
     with progress("import", len(said), quiet=invocation.as_json) as bar:
         for one in said:
             bar.advance(1)
-            if one.what == "agent":
-                name = one.fields["name"]
-                if me is not None and me in (one.iri, name):
-                    words[one.iri] = "me"
-                elif name in known:
-                    words.setdefault(one.iri, known[name])
-                if one.iri in words:
-                    continue
-            fields = {
-                key: words.get(value, value) if key in _NAMED else value for key, value in one.fields.items()
-            }
-            body = {"group": group_word, "what": one.what, "said": fields, "note": one.note}
-            try:
-                words[one.iri] = invocation.client.post("/economy", body)["entry"]
-                written += 1
-            except UsageError as error:
-                refused.append(f"{one.iri}: {error.message}")
-    result = {"written": written, "refused": refused}
+            document.take(one)
+    result = {"written": document.written, "known": document.known, "refused": document.refused}
     invocation.answer(result, _show_said)
 
 
+class _Document:
+    """A document of another application on its way to the node. One owner."""
+
+    def __init__(self, invocation: Invocation, group: str, me: str | None) -> None:
+        self._client, self._group, self._me = invocation.client, group, me
+        self._members = {one["name"]: one["id"] for one in self._client.get("/members", group=group)}
+        own = self._client.get("/group", group=group)["summary"]
+        self._words = {
+            _OWN_ID + identifier: identifier for identifier in (*self._members.values(), own["id"])
+        }
+        self._there = {
+            what: {one["name"]: one["id"] for one in self._client.get("/economy", group=group, about=about)}
+            for what, about in (("agent", "agents"), ("kind", "kinds"), ("process", "processes"))
+        }
+        self._intents = {_intent_key(one): one["id"] for one in self._own_intents()}
+        self.written = self.known = 0
+        self.refused: list[str] = []
+
+    def _own_intents(self) -> Iterator[dict[str, Any]]:
+        """What this member offers and needs, page by page."""
+        after: str | None = None
+        while True:
+            page = self._client.get("/feed", group=self._group, who="me", all=1, limit=100, after=after)
+            yield from page["rows"]
+            after = page["next"]
+            if after is None:
+                return
+
+    def take(self, one: Said) -> None:
+        """Record what one node of the document says, unless it is here already."""
+        if one.what == "agent" and self._is_somebody(one):
+            return
+        there = self._there.get(one.what, {}).get(str(one.fields.get("name", "")))
+        fields = {
+            key: self._words.get(value, value) if key in _NAMED else value
+            for key, value in one.fields.items()
+        }
+        if one.what == "intent":
+            there = self._intents.get(_intent_key({**fields, "note": one.note}))
+        if there is not None:
+            self._words[one.iri] = there
+            self.known += 1
+            return
+        try:
+            if one.what == "event":
+                self._bring(one, fields)
+            else:
+                body = {"group": self._group, "what": one.what, "said": fields, "note": one.note}
+                self._words[one.iri] = self._client.post("/economy", body)["entry"]
+                self.written += 1
+        except UsageError as error:
+            self.refused.append(f"{one.iri}: {error.message}")
+
+    def _is_somebody(self, one: Said) -> bool:
+        """Whether an agent of the document is a member here, or the group."""
+        name = one.fields["name"]
+        if self._me is not None and self._me in (one.iri, name):
+            self._words[one.iri] = "me"
+        elif name in self._members:
+            self._words.setdefault(one.iri, self._members[name])
+        return one.iri in self._words
+
+    def _bring(self, one: Said, fields: dict[str, Any]) -> None:
+        """Record an event under its name in the document, so that it is recorded once."""
+        line = {"line": 0, "fields": fields, "note": one.note[:_NOTE_CHARACTERS_MAX], "identifier": one.iri}
+        body = {"group": self._group, "source": "valueflows", "lines": [line]}
+        (outcome,) = self._client.post("/lines", body)["outcomes"]
+        if outcome["state"] == "refused":
+            self.refused.append(f"{one.iri}: {outcome['message']}")
+            return
+        self.written += outcome["state"] == "recorded"
+        self.known += outcome["state"] == "known"
+        if outcome["record"]:
+            self._words[one.iri] = outcome["record"]
+
+
+def _intent_key(one: dict[str, Any]) -> tuple[str, ...]:
+    """What makes two offers or needs of one member the same."""
+    said = one.get("quantity") or one.get("effort_quantity") or one.get("resource_quantity")
+    quantity = " ".join(amount_of(said)) if said else ""
+    kind = one.get("kind") or one.get("resource_conforms_to") or ""
+    return one["purpose"], one["action"], quantity, kind, one.get("note") or ""
+
+
 def _show_said(result: dict[str, Any]) -> None:
-    say(f"Recorded: {counted(result['written'], 'entry', 'entries')}.")
+    known = f", {result['known']:,} known already" if result["known"] else ""
+    say(f"Recorded: {counted(result['written'], 'entry', 'entries')}{known}.")
     if result["refused"]:
         say(f"Refused: {counted(len(result['refused']), 'record')}, among them:", *result["refused"][:5])

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from p2pnode.commands.amounts import amount_and_rest, date_ms, is_time
-from p2pnode.commands.economy import Amount, NoteOption, Who, quantities, rows, say_it
+from p2pnode.commands.economy import AgainOption, Amount, NoteOption, Who, quantities, rows, say_it
 from p2pnode.commands.invocation import GroupOption, invocation_of
 from p2pnode.commands.terminal import local_time, print_table, say, short
 
@@ -45,11 +45,13 @@ def _publish(
     at: str | None,
     reach: int | None,
     reciprocal: str | None,
+    again: bool,
     group: str | None,
     note: str,
 ) -> None:
     said = {
         **_flow(amount, action),
+        "again": True if again else None,
         "purpose": purpose,
         "due_ms": None if due is None else date_ms(due),
         "eligible_location": at,
@@ -74,6 +76,7 @@ def offer(
     at: _At = None,
     reach: _Reach = None,
     reciprocal: _Return = None,
+    again: AgainOption = False,
     group: GroupOption = None,
     note: NoteOption = "",
 ) -> None:
@@ -84,7 +87,7 @@ def offer(
       p2pnode offer 5 kg apples --at orchard
       p2pnode offer 2h bicycle repair --return "a cake"
     """
-    _publish(context, "offer", amount, action, due, at, reach, reciprocal, group, note)
+    _publish(context, "offer", amount, action, due, at, reach, reciprocal, again, group, note)
 
 
 def need(
@@ -95,6 +98,7 @@ def need(
     at: _At = None,
     reach: _Reach = None,
     reciprocal: _Return = None,
+    again: AgainOption = False,
     group: GroupOption = None,
     note: NoteOption = "",
 ) -> None:
@@ -105,7 +109,7 @@ def need(
       p2pnode need 3h help with moving --due 2026-12-01
       p2pnode need 10 chairs --at "the barn"
     """
-    _publish(context, "request", amount, action, due, at, reach, reciprocal, group, note)
+    _publish(context, "request", amount, action, due, at, reach, reciprocal, again, group, note)
 
 
 @promise.command("make")
@@ -115,6 +119,7 @@ def make_promise(
     receiver: Annotated[str | None, typer.Option("--to", metavar="WHO", help="To whom.")] = None,
     action: _Action = None,
     due: _Due = None,
+    again: AgainOption = False,
     group: GroupOption = None,
     note: NoteOption = "",
 ) -> None:
@@ -125,7 +130,8 @@ def make_promise(
       p2pnode promise make 3h gardening --to Bob --due 2026-12-01
     """
     due_ms = None if due is None else date_ms(due)
-    say_it(context, group, "promise", {**_flow(amount, action), "receiver": receiver, "due_ms": due_ms}, note)
+    said = {**_flow(amount, action), "receiver": receiver, "due_ms": due_ms, "again": True if again else None}
+    say_it(context, group, "promise", said, note)
 
 
 @promise.command("list")
@@ -170,6 +176,7 @@ def raise_claim(
     provider: Annotated[str, typer.Argument(metavar="WHO", help="Who is asked.")],
     amount: Amount,
     action: _Action = None,
+    again: AgainOption = False,
     group: GroupOption = None,
     note: NoteOption = "",
 ) -> None:
@@ -179,7 +186,12 @@ def raise_claim(
     Example:
       p2pnode claim raise 3f0a99c2 Bob 2 kg apples
     """
-    said = {**_flow(amount, action), "triggered_by": event, "provider": provider}
+    said = {
+        **_flow(amount, action),
+        "triggered_by": event,
+        "provider": provider,
+        "again": True if again else None,
+    }
     say_it(context, group, "claim", said, note)
 
 

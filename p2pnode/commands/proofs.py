@@ -9,7 +9,7 @@ import typer
 
 from p2pnode.commands.files import Trusted, id_of, read_bytes, write_bytes
 from p2pnode.commands.invocation import GroupOption, invocation_of
-from p2pnode.commands.terminal import EXIT_NO, local_time, print_json, say, short, size_text
+from p2pnode.commands.terminal import EXIT_NO, local_time, print_json, print_table, say, short, size_text
 from p2pnode.core.errors import FormatError
 
 proof = typer.Typer(help="Proofs that something is final, as files.", no_args_is_help=True)
@@ -79,7 +79,7 @@ def receipt(
 @proof.command()
 def verify(
     context: typer.Context,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="What `p2pnode proof show` wrote.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A proof, a receipt or a bundle.")],
     trusted: Trusted = None,
 ) -> None:
     """Check a proof with nothing but the file; the exit status is 1 when it does not hold.
@@ -114,6 +114,9 @@ def _show_proof(answer: dict[str, Any]) -> None:
     )
     if answer["finality"] != "ordinary":
         say(f"weaker    decided in a second convocation at {', '.join(map(str, answer['convoked_heights']))}")
+    if "records" in answer:
+        _show_records(answer["records"])
+        return
     entry, row = answer["entry"], answer["row"]
     if entry is not None:
         state = entry["state"] if entry["rule"] is None else f"void ({entry['rule']})"
@@ -151,3 +154,21 @@ def _show_proof(answer: dict[str, Any]) -> None:
             f"Written to {answer['path']} ({size_text(answer['bytes'])}). "
             f"Anybody can check it: p2pnode proof verify FILE --trusted {answer['group']}"
         )
+
+
+def _show_records(records: list[dict[str, Any]]) -> None:
+    say(f"records   {len(records):,}, each signed and final in this block")
+    print_table(
+        ("record", "date", "what", "from", "to", "state"),
+        [
+            (
+                short(one["record"]),
+                local_time(one["performed_ms"])[:10],
+                " ".join(word for word in (one["action"], one["quantity"], one["kind"]) if word),
+                short(one["provider"]),
+                short(one["receiver"]),
+                one["status"],
+            )
+            for one in records
+        ],
+    )

@@ -94,6 +94,23 @@ def dispute(
 
 
 @propose.command()
+def commons(
+    context: typer.Context,
+    entry: Annotated[str, typer.Argument(metavar="ID", help="Of `p2pnode commons waiting`.")],
+    group: GroupOption = None,
+    title: TitleOption = "",
+    why: WhyOption = "",
+) -> None:
+    """Adopt a change of a commons, the withdrawal of a use, or means from outside.
+
+    \b
+    Example:
+      p2pnode propose commons 3f0a99c2 --why "so that sellers give back"
+    """
+    _propose(context, group, "commons", {"entry": entry}, title, why)
+
+
+@propose.command()
 def remove(
     context: typer.Context,
     member: Member,

@@ -7,7 +7,7 @@ in the clauses: nobody is ever locked in. Nothing here waits: who vanishes stops
 | table | key | value |
 |---|---|---|
 | `agreement` | entry id | `AgreementRow` |
-| `agreement_terms` | hash of the terms | the agreement that has these terms and is not over |
+| `agreement_matter` | hash of what is agreed on | the agreement about just this that is not over |
 | `agreement_of` | member id, agreement id | nil, for each party |
 | `agreement_end` | end in 8 bytes, agreement id | nil, for each that is in force and has an end |
 """
@@ -58,14 +58,14 @@ def propose(state: State, record: Record, context: BlockContext) -> str | None:
     rule = _void_rule(state, terms, context) or _void_rule_of_replacing(state, terms, record.author)
     if rule is not None:
         return rule
-    same = read(state, row_key("agreement_terms", terms.hash))
+    same = read(state, row_key("agreement_matter", terms.matter))
     if same is not None:
         held = agreement(state, same)
         if held is not None and status_at(held, context.time_ms) in (PROPOSED, ACCEPTED):
             return "agreement.proposed_already"
     if _count_open(state, record.author, context) >= OPEN_BY_MEMBER_MAX:
         return "agreement.too_many"
-    write(state, row_key("agreement_terms", terms.hash), record.id)
+    write(state, row_key("agreement_matter", terms.matter), record.id)
     for party in signers_needed(state, terms):
         write(state, row_key("agreement_of", party, record.id), None)
     put_agreement(
@@ -285,10 +285,11 @@ def part_from(state: State, member_id: bytes, context: BlockContext) -> None:
     for agreement_id, _ in list(scan(state, "agreement_of", member_id)):
         row = agreement(state, agreement_id)
         assert row is not None, "listed when it was proposed"
-        if row.status == PROPOSED:
+        status = status_at(row, context.time_ms)
+        if status == PROPOSED:
             status = WITHDRAWN if row.author == member_id else DECLINED
             _end(state, agreement_id, row, status, member_id, context)
-        elif row.status == ACCEPTED and member_id in row.terms.parties:
+        elif status == ACCEPTED and member_id in row.terms.parties:
             _part(state, agreement_id, row, member_id, context)
 
 
@@ -329,5 +330,7 @@ def _end(
     by: bytes | None,
     context: BlockContext,
 ) -> None:
-    state.delete(row_key("agreement_terms", row.terms.hash))
+    key = row_key("agreement_matter", row.terms.matter)
+    if read(state, key) == agreement_id:
+        state.delete(key)
     put_agreement(state, agreement_id, replace(row, status=status, ended_ms=context.time_ms, ended_by=by))

@@ -5,7 +5,7 @@ The terms are data that every party signs by their hash. What follows is carried
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
@@ -124,6 +124,14 @@ class Terms:
     def hash(self) -> bytes:
         """By what a party says that it signs these terms and no others."""
         return tagged_hash("agreement-terms", TERMS.encode(self))
+
+    @property
+    def matter(self) -> bytes:
+        """What is agreed on, whatever is said beside it and until when answers are taken.
+
+        Two who propose the same thing to each other at the same time mean one agreement.
+        """
+        return tagged_hash("agreement-matter", TERMS.encode(replace(self, answer_until_ms=0, annex=None)))
 
 
 @dataclass(frozen=True, slots=True)

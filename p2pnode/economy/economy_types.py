@@ -11,7 +11,10 @@ from p2pnode.economy import (
     agreeing,
     agreement,
     batch,
+    booking,
     claim,
+    commoning,
+    commons,
     contribution,
     event,
     importing,
@@ -22,6 +25,8 @@ from p2pnode.economy import (
     promising,
     recording,
     things,
+    transvestment,
+    using,
 )
 from p2pnode.economy.batch import BATCH_TYPE
 from p2pnode.economy.contribution import CONTRIBUTION_TYPE
@@ -79,6 +84,15 @@ ECONOMY_TYPES: tuple[EntryType, ...] = (
     _agreed(agreement.WITHDRAW_TYPE, agreement.WITHDRAW.decode, agreeing.withdraw),
     _agreed(agreement.REDUCE_TYPE, agreement.REDUCE.decode, agreeing.reduce),
     _agreed(agreement.CLOSE_TYPE, agreement.CLOSE.decode, agreeing.close),
+    _agreed(commons.OPEN_TYPE, commons.OPENING.decode, commoning.open_commons),
+    _agreed(commons.CHANGE_TYPE, commons.CHANGE.decode, commoning.change_commons),
+    _agreed(commons.ROLE_TYPE, commons.ROLE.decode, commoning.give_role),
+    _fact(using.USE_TYPE, using.USE.decode, using.record_use),
+    _fact(using.WITHDRAW_TYPE, using.WITHDRAWAL.decode, using.withdraw_use),
+    _fact(transvestment.INFLOW_TYPE, transvestment.INFLOW.decode, transvestment.record_inflow),
+    _fact(booking.MARK_TYPE, booking.MARK.decode, booking.mark_thing),
+    _agreed(booking.BOOKING_TYPE, booking.BOOKING.decode, booking.make_booking),
+    _agreed(booking.CANCEL_TYPE, booking.CANCEL.decode, booking.cancel_booking),
     _agreed(loop.PROPOSE_TYPE, loop.LOOP.decode, looping.propose),
     _agreed(loop.ANSWER_TYPE, loop.ANSWER.decode, looping.answer),
 )

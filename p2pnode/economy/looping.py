@@ -16,6 +16,7 @@ from p2pnode.economy import agents, agreement_flows, promising, tables
 from p2pnode.economy.loop import (
     ANSWER,
     DECLINED,
+    EXPIRED,
     LOOP,
     PARTIES_MAX,
     PROPOSED,
@@ -129,7 +130,10 @@ def part_from(state: State, member_id: bytes, context: BlockContext) -> None:
     for loop_id, _ in list(scan(state, "loop_of", member_id)):
         row = loop(state, loop_id)
         assert row is not None, "listed while it is proposed"
-        _end(state, loop_id, replace(row, ended_by=member_id), DECLINED, context)
+        if status_at(row, context.time_ms) == PROPOSED:
+            _end(state, loop_id, replace(row, ended_by=member_id), DECLINED, context)
+        else:
+            _end(state, loop_id, row, EXPIRED, context)
 
 
 def _set_off(state: State, item: Item) -> None:
@@ -149,7 +153,9 @@ def _set_off(state: State, item: Item) -> None:
 
 
 def _end(state: State, loop_id: bytes, row: LoopRow, status: str, context: BlockContext) -> None:
-    state.delete(row_key("loop_items", row.said.items_hash))
+    key = row_key("loop_items", row.said.items_hash)
+    if read(state, key) == loop_id:
+        state.delete(key)
     state.delete(row_key("loop_by", row.author, loop_id))
     for party in row.parties:
         state.delete(row_key("loop_of", party, loop_id))

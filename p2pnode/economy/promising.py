@@ -306,6 +306,8 @@ def release_commitment(state: State, record: Record, _: BlockContext) -> str | N
         return "commitment.unknown"
     if row.clause_of is not None:
         return "commitment.in_agreement"
+    if any(state.get(row_key(table, commitment_id)) is not None for table in ("booking", "booking_return")):
+        return "commitment.in_booking"
     if row.status != OPEN:
         return "commitment.closed"
     is_free = row.receiver is None or not agents.is_present(state, row.receiver)

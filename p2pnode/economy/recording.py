@@ -19,13 +19,16 @@ from p2pnode.core.fields import Fields
 from p2pnode.economy import (
     agents,
     agreement_flows,
+    booking,
     contribution,
     event,
     form,
     inventory,
     journal,
     promising,
+    standing,
     tables,
+    transvestment,
 )
 from p2pnode.economy.actions import ACTIONS, FLOWING, GIVING_AWAY
 from p2pnode.economy.event import Event
@@ -97,7 +100,7 @@ def _record(state: State, record: Record, context: BlockContext, said: Event, pa
     )
     missing = missing_signers(state, row, said, context)
     if not missing:
-        return _let_stand(state, context, record.id, row, said)
+        return let_stand(state, context, record.id, row, said)
     if tables.count(state, "waiting", record.author) >= WAITING_MAX:
         return "event.too_many_waiting"
     tables.put(state, "event", record.id, replace(row, status=WAITING))
@@ -123,6 +126,9 @@ def _void_rule(
     rule = rule or _void_rule_of_fulfilment(rows, said, provider, receiver)
     if rule is None and said.settles is not None:
         claim = tables.claim(rows, said.settles)
+        rule = _void_rule_of_return(rows, said)
+        if rule is not None:
+            return rule
         if claim is None or claim.status not in ((OPEN,) if said.corrects is None else (OPEN, FULFILLED)):
             return "claim.unknown"
         if (provider, receiver) != (claim.provider, claim.receiver):
@@ -130,6 +136,13 @@ def _void_rule(
         if said.quantity.unit != claim.quantity.unit:
             return "claim.other_unit"
     return rule
+
+
+def _void_rule_of_return(rows: Rows, said: Event) -> str | None:
+    """Why so much cannot settle a claim, or None: what outside money may earn is capped."""
+    if said.settles is None:
+        return None
+    return transvestment.void_rule_of_return(rows, said.settles, said.quantity, said.corrects is not None)
 
 
 def _void_rule_of_correction(
@@ -222,7 +235,8 @@ def _void_rule_of_fulfilment(rows: Rows, said: Event, provider: bytes, receiver:
         return "commitment.other_unit"
     if said.realization_of not in (None, row.clause_of):
         return "commitment.other_agreement"
-    return agreement_flows.void_rule_of_parties(rows, row.clause_of, provider, receiver)
+    rule = booking.void_rule_of_event(rows, said)
+    return rule or agreement_flows.void_rule_of_parties(rows, row.clause_of, provider, receiver)
 
 
 # ---- who has to sign
@@ -297,7 +311,7 @@ def countersign(state: State, record: Record, context: BlockContext) -> str | No
     if not missing_signers(state, row, recorded, context):
         provider, receiver = row.provider, row.receiver
         rule = _void_rule_of_fulfilment(state, recorded, provider, receiver)
-        return rule or _let_stand(state, context, said.event, row, recorded)
+        return rule or let_stand(state, context, said.event, row, recorded)
     tables.put(state, "event", said.event, row)
     _note_waiting(state, said.event, row, recorded, context)
     return None
@@ -357,20 +371,21 @@ def _countersign_claim(
         effort_amount=None,
     )
     state.delete(row_key("git_claim", said.event))
-    return _let_stand(state, context, said.event, row, given)
+    return let_stand(state, context, said.event, row, given)
 
 
 # ---- what follows
 
 
-def _let_stand(
+def let_stand(
     state: State, context: BlockContext, record_id: bytes, row: EventRow, said: Event
 ) -> str | None:
     """Carry out all that follows from an event that everybody signed.
 
     Errors: FormatError amount.out_of_range.
     """
-    rule = inventory.apply_event(state, record_id, said, row.provider, row.receiver)
+    rule = _void_rule_of_return(state, said)
+    rule = rule or inventory.apply_event(state, record_id, said, row.provider, row.receiver)
     if rule is not None:
         return rule
     rule = count(state, context, record_id, row, said, said.quantity)
@@ -378,6 +393,8 @@ def _let_stand(
         return rule
     is_standing = row.status == STANDING
     tables.put(state, "event", record_id, row if is_standing else replace(row, status=STANDING))
+    standing.note_given(state, record_id, row, said, said.quantity, is_new=True)
+    booking.note_event(state, record_id, said)
     if said.corrects is not None:
         _correct(state, said)
     return None
@@ -420,12 +437,15 @@ def count(
         promising.fulfil(state, said.fulfills, flow.amount)
     if said.settles is not None:
         promising.settle(state, said.settles, flow)
+        transvestment.note_return(state, said.settles)
     if said.action in FLOWING and row.provider != row.receiver:
         tables.add_flow(state, row.provider, row.receiver, flow)
         if agreement is not None:
             rule = agreement_flows.note_flow(state, agreement, row.provider, row.receiver, flow)
             if rule is not None and is_checked:
                 return rule
+    if said.stream == "care" and said.resource_inventoried_as is not None:
+        booking.note_care(state, said.resource_inventoried_as, flow)
     # Who left has still given it, and what is struck later comes off.
     if said.stream is not None and members.member(state, row.provider) is not None:
         tables.add_contribution(state, row.provider, said.stream, flow)
@@ -448,6 +468,8 @@ def strike(state: State, context: BlockContext, record_id: bytes) -> str | None:
     amount = row.effort_amount if said.effort_quantity is not None else row.resource_amount
     flow = Measure(negated(amount or ZERO), said.quantity.unit)
     count(state, context, record_id, row, said, flow, is_checked=False)
+    standing.note_given(state, record_id, row, said, flow, is_new=False)
+    transvestment.note_struck(state, record_id, is_struck=True)
     tables.put(state, "event", record_id, replace(row, status=STRUCK))
     return None
 
@@ -461,5 +483,7 @@ def restore(state: State, context: BlockContext, record_id: bytes) -> str | None
     amount = row.effort_amount if said.effort_quantity is not None else row.resource_amount
     flow = Measure(amount or ZERO, said.quantity.unit)
     count(state, context, record_id, row, said, flow, is_checked=False)
+    standing.note_given(state, record_id, row, said, flow, is_new=False)
+    transvestment.note_struck(state, record_id, is_struck=False)
     tables.put(state, "event", record_id, replace(row, status=STANDING))
     return None

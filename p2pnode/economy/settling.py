@@ -28,7 +28,6 @@ def settle(state: State, context: BlockContext) -> None:
         recording.part_from(state, member_id, context)
         for entry_id, _ in list(scan(state, "part_in", member_id)):
             _give_back(state, entry_id, member_id)
-            state.delete(row_key("part_in", member_id, entry_id))
         state.delete(row_key("departed", member_id))
 
 

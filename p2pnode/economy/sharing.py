@@ -53,7 +53,8 @@ OTHER_RESULT_RULE = "distribution.other_result"
 class Run:
     """A rule applied to the journal of the blocks above one height up to another.
 
-    Shapes: value is the rule as the charter has it; inputs are all lines that were read, in their order.
+    Shapes: value is the rule as the charter has it; inputs are all lines that were read, in their order, and
+    digest is their hash.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Run:
     last: int
     basis: Basis
     inputs: tuple[Line, ...]
+    digest: bytes
     result: Result
 
     @property
@@ -98,7 +100,7 @@ class Run:
     def hash(self) -> bytes:
         """What a proposal names the rule, the inputs and the result by."""
         said = [self.value, self.after, self.last, list(self.basis.flow), b"".join(self.basis.members)]
-        return tagged_hash("distribution", codec.encode([*said, inputs_hash(self.inputs), self.buckets]))
+        return tagged_hash("distribution", codec.encode([*said, self.digest, self.buckets]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +215,7 @@ def apply_rule(rows: Rows, name: str, value: Value, after: int, last: int) -> Ru
     )
     present = tuple(who for who, row in members.members(rows) if row.status == "member")
     basis = basis_of(inputs, present)
-    return Run(name, value, after, last, basis, inputs, distribute(rule, basis))
+    return Run(name, value, after, last, basis, inputs, inputs_hash(inputs), distribute(rule, basis))
 
 
 def is_in_flow(rule: DistributionRule, line: Line) -> bool:
@@ -266,7 +268,7 @@ def open_run(state: State, context: BlockContext, run_id: bytes, author: bytes, 
         last,
         run.basis.flow,
         b"".join(run.basis.members),
-        inputs_hash(run.inputs),
+        run.digest,
         run.hash,
         run.result.rest,
         context.height,

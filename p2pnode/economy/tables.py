@@ -292,6 +292,11 @@ def rows_of(rows: Rows, made: type[_Row], table: str, *parts: bytes) -> Iterator
     return ((key, _row(made, value)) for key, value in scan(rows, table, *parts))
 
 
+def row_of(made: type[_Row], data: bytes) -> _Row:
+    """The row in a value that this group has written."""
+    return _row(made, codec.decode(data))
+
+
 def _columns_of(made: type[Any]) -> Callable[[Any], Any]:
     """What gives the columns of a row in their order."""
     known = _columns.get(made)

@@ -93,7 +93,8 @@ def recompute_run(export: RunExport, trusted: bytes | None = None) -> Recomputed
     members = _members(export)
     evidence = _evidence(export, members)
     faults = [*_proposal_faults(export, members), *evidence.faults]
-    if inputs_hash(export.lines) != row.inputs:
+    digest = inputs_hash(export.lines)
+    if digest != row.inputs:
         faults.append(("recompute.other_lines", "lines"))
     judged = 0
     for line in export.lines:
@@ -103,7 +104,8 @@ def recompute_run(export: RunExport, trusted: bytes | None = None) -> Recomputed
             faults.append((fault, line.record.hex()))
     rule = rule_of_value(row.rule)
     basis = replace(basis_of(export.lines, ()), members=ids_in(row.members))
-    run = Run(row.name, row.rule, row.after, row.last, basis, export.lines, distribute(rule, basis))
+    result = distribute(rule, basis)
+    run = Run(row.name, row.rule, row.after, row.last, basis, export.lines, digest, result)
     faults += _differences(export, run)
     return Recomputed(
         run.result, rule.unit, _proof_of(export, trusted), tuple(faults), len(export.entries), judged

@@ -21,6 +21,8 @@ def about_in_words(proposal: Proposal, name: Name) -> str:
             return f"Admission of a newcomer (request {body['join'].hex()[:8]})"
         case "amend":
             return f"Change of the charter: {', '.join(sorted(body['charter']))}"
+        case "commons":
+            return f"Adoption of what {body['entry'].hex()[:8]} says about a commons"
         case "council":
             candidates = ", ".join(name(candidate) for candidate in body["candidates"])
             return (

@@ -17,8 +17,8 @@ the rule that says why, and changes nothing.
 | `role` | gives a role of the charter, or takes it back |
 | `council` | {members, until_ms}: those who were elected |
 
-What `dispute` and `distribute` do stands in the economy. Other subjects are words only: there is nothing to
-carry out.
+What `commons`, `dispute` and `distribute` do stands in the economy. Other subjects are words only: there is
+nothing to carry out.
 
 Source: C 5.9, J6, J19, J22.
 """

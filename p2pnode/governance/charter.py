@@ -20,6 +20,7 @@ from p2pnode.core.errors import FormatError
 from p2pnode.core.fields import Fields
 from p2pnode.core.ids import DeviceKey, device_key_of_did
 from p2pnode.core.limits import MEMBERS_MAX
+from p2pnode.governance.commons_rules import CommonsRules, commons_rules_of_value
 from p2pnode.governance.decision_rule import (
     DEFAULT_RULES,
     DEFAULT_SUBJECT,
@@ -42,7 +43,7 @@ FIXED_SETTINGS = ("visibility",)
 
 _STEWARDS_MAX = 16
 _ROLES_MAX = 32
-TABLES = ("decisions", "distribution", "roles")
+TABLES = ("commons", "decisions", "distribution", "roles")
 """Settings that are tables, changed entry by entry."""
 
 _PERMANENCE = (
@@ -87,6 +88,10 @@ def _check_stewards(fields: Fields, name: str) -> object:
 
 def _check_decisions(fields: Fields, name: str) -> object:
     return check_rules(fields.value(name))
+
+
+def _check_commons(fields: Fields, name: str) -> object:
+    return commons_rules_of_value(fields.value(name))
 
 
 def _check_distribution(fields: Fields, name: str) -> object:
@@ -136,6 +141,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("decisions", _check_decisions, DEFAULT_RULES, later=True),
     Setting("roles", _check_roles, {}, later=True),
     Setting("distribution", _check_distribution, {}, later=True),
+    Setting("commons", _check_commons, {}, later=True),
 )
 _DEFAULTS: Mapping[str, Value] = {setting.name: setting.default for setting in SETTINGS}
 
@@ -236,6 +242,11 @@ class Charter:
         """The roles that the group may give, by name in ascending order."""
         roles = self.setting("roles")
         return {name: _role_of(roles[name]) for name in sorted(roles)}
+
+    @property
+    def commons(self) -> CommonsRules:
+        """What it says about commons."""
+        return commons_rules_of_value(self.setting("commons"))
 
     def has_rule(self, subject: str) -> bool:
         """Whether the charter, or this rule version, has a rule of its own for a subject."""

@@ -24,6 +24,7 @@ DEFAULT_SUBJECT = "default"
 SUBJECTS = (
     "admit",
     "amend",
+    "commons",
     "council",
     "dispute",
     "distribute",

@@ -4,6 +4,7 @@
 |---|---|
 | `admit` | {join: id of the entry that asks} |
 | `amend` | {charter: {setting: value}}, see `charter.amended` |
+| `commons` | {entry}: adopts a change, an inflow or a withdrawal that somebody has written |
 | `council` | {candidates: [member id...], seats, term_days}: an election |
 | `dispute` | {event: record id, stands}, or {event, provider: member id} of an imported claim |
 | `distribute` | {after, flow, last, result, rule}: a run over the blocks above one height up to another |
@@ -185,6 +186,10 @@ def _check_council(body: Value) -> None:
     fields.uint("term_days", TERM_DAYS_MAX, least=1)
 
 
+def _check_commons(body: Value) -> None:
+    Fields(body, PREFIX, ("entry",)).hash("entry")
+
+
 def _check_dispute(body: Value) -> None:
     is_claim = type(body) is dict and "provider" in body
     fields = Fields(body, PREFIX, ("event", "provider" if is_claim else "stands"))
@@ -236,6 +241,7 @@ def _check_mandate(body: Value) -> None:
 _BODIES: Mapping[str, Callable[[Value], None]] = {
     "admit": _check_admit,
     "amend": _check_amend,
+    "commons": _check_commons,
     "council": _check_council,
     "dispute": _check_dispute,
     "distribute": _check_distribute,

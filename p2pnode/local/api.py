@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from p2pnode.core.errors import FormatError, NodeError, PeerError, StoreError, Unreachable, UsageError
 from p2pnode.local.economy_routes import economy_routes
+from p2pnode.local.exchange_routes import exchange_routes
 from p2pnode.local.guard import Guard, error_body
 from p2pnode.local.routes import routes
 from p2pnode.local.service import Service
@@ -31,6 +32,7 @@ def build_application(service: Service, *, token: str, version: str) -> ASGIApp:
     application.state.service = service
     application.include_router(routes)
     application.include_router(economy_routes)
+    application.include_router(exchange_routes)
     application.add_exception_handler(NodeError, _on_node_error)
     application.add_exception_handler(RequestValidationError, _on_bad_request)
     application.add_exception_handler(HTTPException, _on_http_error)

@@ -18,15 +18,22 @@ About = Literal[
     "agents",
     "agreements",
     "balances",
+    "bookings",
     "claims",
+    "commons",
+    "commons-waiting",
     "events",
+    "inflows",
     "kinds",
+    "metered",
+    "meters",
     "loops",
     "processes",
     "promises",
     "resources",
     "runs",
     "to-sign",
+    "uses",
 ]
 """What can be listed."""
 
@@ -54,12 +61,15 @@ class FeedFilter(TypedDict, total=False):
 
 
 class Recorded(TypedDict):
-    """An entry about giving or taking that is durable here. waits_for: who still has to sign, by name."""
+    """An entry about giving or taking that is durable here. waits_for: who still has to sign, by name;
+    sign_with: the command by which they do.
+    """
 
     entry: str
     group: str
     text: str
     waits_for: list[str]
+    sign_with: str
 
 
 class EconomyCalls(Protocol):
@@ -81,6 +91,12 @@ class EconomyCalls(Protocol):
 
     async def receipt(self, group: str, record: str) -> ProofFile:
         """What the group's final rows say about a record, as a file that a stranger checks."""
+
+    async def commons(self, group: str, commons: str, who: str | None) -> EconomyRow:
+        """One commons with its licence and roles, and how everybody, or one, stands to it."""
+
+    async def thing(self, group: str, thing: str) -> EconomyRow:
+        """One thing: how it is, what care it was given, and who has booked it."""
 
     async def preview_run(self, group: str, said: Mapping[str, Any]) -> EconomyRow:
         """What a rule for sharing gives now, without proposing it: said may name `rule`, `unit`, the blocks

@@ -75,6 +75,16 @@ async def receipt(service: Service, group: Word, record: Word) -> Any:
     return await service.receipt(group, record)
 
 
+@economy_routes.get("/commons", responses=answers(EconomyRow))
+async def commons(service: Service, group: Word, commons: Word, who: Word | None = None) -> Any:
+    return await service.commons(group, commons, who)
+
+
+@economy_routes.get("/thing", responses=answers(EconomyRow))
+async def thing(service: Service, group: Word, thing: Word) -> Any:
+    return await service.thing(group, thing)
+
+
 class PreviewRequest(Request):
     group: Word
     said: Annotated[dict[str, Any], Field(max_length=_FIELDS_MAX)]

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol
 
 from p2pnode.local.economy_calls import EconomyCalls
+from p2pnode.local.exchange_calls import ExchangeCalls
 from p2pnode.local.shapes import (
     Answer,
     Backup,
@@ -54,7 +55,7 @@ from p2pnode.local.shapes import (
 )
 
 
-class Service(EconomyCalls, Protocol):
+class Service(EconomyCalls, ExchangeCalls, Protocol):
     """One running node. The daemon implements it; the HTTP API calls it and nothing else."""
 
     async def status(self) -> Status: ...

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from p2pnode.core.crypto import SIGNATURE_BYTES, is_signed
-from p2pnode.core.entry import ENTRY_TAG, decode_header
+from p2pnode.core.entry import ENTRY_TAG, Header, decode_header
 from p2pnode.core.errors import FormatError, PeerError
 from p2pnode.core.limits import AUTHENTIC_STEPS_MAX
 from p2pnode.replication.effects import Blame, Effect, End, KeepFork, ReadHeaders, Send
@@ -39,6 +39,20 @@ class _Hunt:
     is_parting_known: bool = False
     theirs: Sequence[tuple[bytes, bytes]] | None = None
     mine: Sequence[StoredEntry] | None = None
+    is_cut: bool = False
+
+    def align(self) -> None:
+        """Let both windows begin at the same entry: of a lane of votes one side may keep less (J18).
+
+        Errors: PeerError sync.bad_branch.
+        """
+        if not self.mine or not self.theirs:
+            return
+        mine, theirs = decode_header(self.mine[0].header).seq, _header_of(self.theirs[0][0]).seq
+        first = max(mine, theirs, self.first)
+        self.mine, self.theirs = self.mine[first - mine :], self.theirs[first - theirs :]
+        self.is_cut = first > self.first
+        self.first = first
 
 
 @dataclass(slots=True)
@@ -102,12 +116,15 @@ class Hunting:
         hunt = self._hunt
         if hunt is None or hunt.mine is None or hunt.theirs is None:
             return []
+        hunt.align()
         pairs = zip(hunt.mine, hunt.theirs, strict=False)
         parting = next((i for i, (mine, theirs) in enumerate(pairs) if mine.header != theirs[0]), None)
         if parting is None:
             return self._give_up()
         if parting == 0 and hunt.first > 0 and not hunt.is_parting_known:
             if _prev_of(hunt.mine[0].header) != _prev_of(hunt.theirs[0][0]):
+                if hunt.is_cut:
+                    return self._give_up()  # where they part is not kept any more
                 hunt.first = max(0, hunt.first - AUTHENTIC_STEPS_MAX)
                 return self._read()
         elif parting > 0:
@@ -188,8 +205,12 @@ def want_proof(exchange: Exchange, key: LaneKey) -> Effect:
 
 
 def _prev_of(header: bytes) -> bytes:
+    return _header_of(header).prev
+
+
+def _header_of(header: bytes) -> Header:
     try:
-        return decode_header(header).prev
+        return decode_header(header)
     except FormatError as error:
         raise PeerError("sync.bad_branch", error.rule) from error
 

@@ -8,7 +8,7 @@ reject (J14); what is early or not yet continuous waits, and the one who sent it
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from p2pnode.core.crypto import is_signed
 from p2pnode.core.entry import ENTRY_TAG
@@ -55,6 +55,23 @@ class Apart:
     seq: int
 
 
+def beginning_at(state: LaneState, run: Run) -> LaneState:
+    """A lane of votes as if everything before a run had been here and was pruned (J18)."""
+    before = run.first_seq - 1
+    return replace(
+        state,
+        seq=before,
+        id=run.prev_id,
+        depth=before,
+        time_ms=-1,
+        delivered=before,
+        decided=max(state.decided, before),
+        viewed=before,
+        checked=before,
+        pruned=before,
+    )
+
+
 def decide(
     state: LaneState, run: Run, now_ms: int, entries_max: int, id_at: IdAt
 ) -> Taken | Refused | Held | Apart:
@@ -69,6 +86,8 @@ def decide(
             return Apart("lane.other_branch", state.seq)
     else:
         last = min(overlap, len(run.rows))
+        if run.first_seq + last - 1 <= state.pruned:
+            return Held()
         if run.rows[last - 1].id != id_at(run.first_seq + last - 1):
             return Apart("lane.other_branch", run.first_seq + last - 1)
     rows: Sequence[Row] = run.rows[overlap:] if overlap else run.rows

@@ -19,7 +19,8 @@ class LaneState:
     Shapes: seq and the marks are sequence numbers, -1 before the first entry. `delivered` is how far the
     causal past is present; `decided` how far a voter's lane covers it; `acked` and `acked_open` how far our
     own lanes 0 and 2 cover it. `ended_at` is the first seq that no cut passes: the fork, or the first entry
-    of wrong depth or time (J14, J17); `ended_id` is the id before it.
+    of wrong depth or time (J14, J17); `ended_id` is the id before it. `pruned` is how far a lane of votes
+    is not kept any more (J18).
     """
 
     number: int
@@ -40,6 +41,7 @@ class LaneState:
     ended_rule: str = ""
     changed: int = 0
     payload_bytes: int = 0
+    pruned: int = -1
 
     @property
     def key(self) -> tuple[bytes, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from p2pnode.core.codec import Value
 from p2pnode.core.crypto import HASH_BYTES
 from p2pnode.core.entry import Entry
 from p2pnode.core.errors import FormatError
@@ -18,6 +19,7 @@ from p2pnode.governance.recount import recount
 from p2pnode.governance.tally import Count
 from p2pnode.local.shapes import BallotShown, DecisionDetail, DecisionSummary, Spoken, Tally
 from p2pnode.plain import plain
+from p2pnode.service.economy_open import open_with
 from p2pnode.service.evidence import evidence_of
 from p2pnode.service.viewing import GroupView
 
@@ -114,7 +116,8 @@ def _open_detail(view: GroupView, proposal_id: bytes, held: Vote) -> DecisionDet
     entries = [view.describer.entry_of(answer) for answer in held.course.answers]
     return DecisionDetail(
         summary=_of_open(view, proposal_id),
-        text=_words(view, held.row.annex, held.row.subject, held.row.body),
+        text=_words(view, held.row.annex, held.row.subject, held.row.body)
+        + _settled_by(view, held.row.subject, held.row.body),
         body=plain(held.row.body),
         result=counted.result,
         round=held.course.round,
@@ -126,6 +129,12 @@ def _open_detail(view: GroupView, proposal_id: bytes, held: Vote) -> DecisionDet
         recounted=None,
         faults=[],
     )
+
+
+def _settled_by(view: GroupView, subject: str, body: Value) -> str:
+    """What a removal would end besides the membership."""
+    lines = open_with(view, body["member"]) if subject == "remove" else []
+    return "\n".join(["", "With this would end, and be owed no more:", *lines]) if lines else ""
 
 
 def _closed_detail(view: GroupView, proposal_id: bytes, row: DecisionRow) -> DecisionDetail:

@@ -67,7 +67,7 @@ class DecidingService(EntriesService):
                 raise refusal(rule)
             return encode_open(Proposal(subject, named, None if annex is None else annex_hash(annex)))
 
-        payload = await self.context.view(held, prepare, with_facts=subject == "dispute")
+        payload = await self.context.view(held, prepare, with_facts=subject in ("commons", "dispute"))
         return await self.write(held, OPEN_TYPE, payload, annex)
 
     async def vote(

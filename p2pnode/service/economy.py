@@ -7,19 +7,23 @@ from typing import Any
 
 from p2pnode.core.annex import annex_hash
 from p2pnode.core.errors import UsageError
-from p2pnode.economy import event, recording, tables
+from p2pnode.economy import agreement, event, loop, recording, tables
 from p2pnode.exporters.valueflows import write_valueflows
 from p2pnode.local import shapes
 from p2pnode.local.economy_calls import About, EconomyRow, FeedFilter, FeedPage, Recorded
+from p2pnode.service.commons_rows import COMMONS_LISTS, commons_shown, thing_shown
+from p2pnode.service.commons_why import refusal_with_reason
 from p2pnode.service.context import Context
 from p2pnode.service.economy_derived import DERIVED
 from p2pnode.service.economy_export import exported
 from p2pnode.service.economy_feed import Wanted, feed_page
-from p2pnode.service.economy_loops import FOUND_MAX, found_in, found_shown
-from p2pnode.service.economy_rows import LISTS, agreement_shown
+from p2pnode.service.economy_loops import FOUND_MAX, found_in, found_shown, loop_shown
+from p2pnode.service.economy_rows import LISTS, agreement_shown, missing_answers
 from p2pnode.service.evidence import row_proof
 from p2pnode.service.history import History
-from p2pnode.service.naming_economy import FORMS, agent_of, agreement_of, event_of, payload_of
+from p2pnode.service.naming_commons import commons_of
+from p2pnode.service.naming_economy import FORMS, agent_of, agreement_of, event_of, payload_of, resource_of
+from p2pnode.service.saying_twice import refuse_again
 from p2pnode.service.viewing import GroupView
 
 
@@ -40,32 +44,45 @@ class EconomyService:
         digest = None if annex is None else annex_hash(annex)
         type_, _ = DERIVED[what] if what in DERIVED else FORMS[what]
 
+        is_meant_again = said.pop("again", False)
+
         def write_out(view: GroupView) -> bytes:
-            return (
-                DERIVED[what][1](view, said, digest)
-                if what in DERIVED
-                else payload_of(view, what, said, digest)
-            )
+            derived = DERIVED.get(what)
+            payload = derived[1](view, said, digest) if derived else payload_of(view, what, said, digest)
+            if not is_meant_again:
+                refuse_again(view, type_, payload)
+            return payload
 
         payload = await self.context.view(held, write_out, with_facts=True)
-        entry = await self.context.say(held, type_, payload, annex, with_facts=True)
+        try:
+            entry = await self.context.say(held, type_, payload, annex, with_facts=True)
+        except UsageError as error:
+            refused = error
+            raise await self.context.view(
+                held, lambda view: refusal_with_reason(view, refused, payload), with_facts=True
+            ) from error
 
         def tell(view: GroupView) -> Recorded:
             subject = bytes(entry.id)
             if what == "signature":
                 subject = recording.COUNTERSIGN.decode(payload).event
+            if what == "loop-answer":
+                subject = loop.ANSWER.decode(payload).loop
+            if what == "agreement-answer":
+                subject = agreement.ANSWER.decode(payload).agreement
             return Recorded(
                 entry=entry.id.hex(),
                 group=held.group.hex(),
                 text=view.describer.sentence(entry),
                 waits_for=waits_for(view, subject),
+                sign_with=_sign_with(view, subject),
             )
 
         return await self.context.view(held, tell, with_facts=True)
 
     async def economy(self, group: str, about: About, who: str | None) -> list[EconomyRow]:
         def read(view: GroupView) -> list[EconomyRow]:
-            return LISTS[about](view, None if who is None else agent_of(view, who))
+            return {**LISTS, **COMMONS_LISTS}[about](view, None if who is None else agent_of(view, who))
 
         return await self.context.view(self.context.held(group), read, with_facts=True)
 
@@ -106,6 +123,19 @@ class EconomyService:
 
         return await self.context.view(self.context.held(group), read, with_facts=True)
 
+    async def commons(self, group: str, commons: str, who: str | None) -> EconomyRow:
+        def read(view: GroupView) -> EconomyRow:
+            actor = None if who is None else agent_of(view, who)
+            return commons_shown(view, commons_of(view, commons), actor)
+
+        return await self.context.view(self.context.held(group), read, with_facts=True)
+
+    async def thing(self, group: str, thing: str) -> EconomyRow:
+        def read(view: GroupView) -> EconomyRow:
+            return thing_shown(view, resource_of(view, thing))
+
+        return await self.context.view(self.context.held(group), read, with_facts=True)
+
     async def loops_found(self, group: str, claims: bool, any_kind: bool) -> list[EconomyRow]:
         def read(view: GroupView) -> list[EconomyRow]:
             found = found_in(view, with_claims=claims, is_any_kind=any_kind)
@@ -120,8 +150,24 @@ class EconomyService:
         return await self.context.view(self.context.held(group), read, with_facts=True)
 
 
+def _sign_with(view: GroupView, record_id: bytes) -> str:
+    """The command by which somebody signs."""
+    short = record_id.hex()[:8]
+    if agreement.agreement(view.rows, record_id) is not None:
+        return f"p2pnode agree accept {short}"
+    is_loop = loop.loop(view.rows, record_id) is not None
+    return f"p2pnode loops accept {short}" if is_loop else f"p2pnode sign {short}"
+
+
 def waits_for(view: GroupView, record_id: bytes) -> list[str]:
-    """Who still has to sign an event, by name."""
+    """Who still has to sign an event, an agreement or a loop, by name."""
+    agreed = agreement.agreement(view.rows, record_id)
+    if agreed is not None:
+        return [view.name(one) for one in missing_answers(view, agreed)]
+    ring = loop.loop(view.rows, record_id)
+    if ring is not None:
+        waiting: list[str] = loop_shown(view, record_id, ring)["waits_for"]
+        return waiting
     row = tables.event(view.rows, record_id)
     if row is None or row.status != tables.WAITING:
         return []

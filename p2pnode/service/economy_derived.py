@@ -11,6 +11,7 @@ from p2pnode.economy.labels import measure_of_text
 from p2pnode.economy.promising import Commitment
 from p2pnode.economy.recording import resources_of
 from p2pnode.service.economy_loops import found_in
+from p2pnode.service.naming_commons import COMMONS_DERIVED
 from p2pnode.service.naming_economy import event_of, intent_of
 from p2pnode.service.rules import refusal
 from p2pnode.service.viewing import GroupView
@@ -87,5 +88,6 @@ DERIVED: Mapping[str, tuple[str, Callable[[GroupView, Mapping[str, Any], bytes |
     "correction": (event.EVENT_TYPE, _correction),
     "loop": (loop.PROPOSE_TYPE, _loop),
     "take-up": (promising.COMMITMENT_TYPE, _take_up),
+    **COMMONS_DERIVED,
 }
 """What is said in short: the type of entry, and what writes it out."""

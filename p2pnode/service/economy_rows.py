@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from p2pnode.core.amount import add, is_less, negated
 from p2pnode.economy import agreeing, event, promising, recording, tables
-from p2pnode.economy.agreement import AgreementRow, Clause, agreement, agreements, clause_id, status_at
+from p2pnode.economy.agreement import (
+    ACCEPTED,
+    PROPOSED,
+    AgreementRow,
+    Clause,
+    Terms,
+    agreement,
+    agreements,
+    clause_id,
+    signers_needed,
+    status_at,
+)
 from p2pnode.economy.agreement_flows import balances
 from p2pnode.economy.event import Event
 from p2pnode.economy.labels import measure_text
 from p2pnode.governance.tables import members, scan
 from p2pnode.local.economy_calls import EconomyRow
-from p2pnode.service.economy_loops import loops_listed
+from p2pnode.service.economy_loops import loop_shown, loops_listed, loops_to_sign
 from p2pnode.service.economy_names import agent_name, amount, kind_name, place_text
+from p2pnode.service.meters import meters_shown, months_shown
 from p2pnode.service.sharing import run_rows
 from p2pnode.service.viewing import GroupView
 
@@ -60,7 +73,16 @@ def _to_sign(view: GroupView, who: bytes | None) -> list[EconomyRow]:
     member_id = view.me[0] if who is None else who
     ids = [key for key, _ in scan(view.rows, "to_sign", member_id)]
     found = [(key, tables.event(view.rows, key)) for key in ids[:ROWS_MAX]]
-    return [event_shown(view, key, row) for key, row in found if row is not None]
+    events = [event_shown(view, key, row) for key, row in found if row is not None]
+    asked = [key for key, _ in scan(view.rows, "agreement_of", member_id)]
+    rows = [(key, agreement(view.rows, key)) for key in asked]
+    open_ones = [key for key, row in rows if row is not None and member_id in missing_answers(view, row)]
+    rings = loops_to_sign(view, member_id)
+    return (
+        events
+        + [agreement_shown(view, key) for key in open_ones]
+        + [loop_shown(view, key, row) for key, row in rings]
+    )
 
 
 def event_shown(view: GroupView, record_id: bytes, row: tables.EventRow) -> EconomyRow:
@@ -116,11 +138,18 @@ def promise_shown(view: GroupView, key: bytes, row: tables.CommitmentRow) -> Eco
         "kind": kind_name(view, row.kind),
         "promised": amount(row.promised, row.unit),
         "fulfilled": amount(row.fulfilled, row.unit),
+        "set_off": _set_off(view, key, row),
         "provider": agent_name(view, row.provider),
         "receiver": agent_name(view, row.receiver),
         "due_ms": row.due_ms,
         "agreement": "" if row.clause_of is None else row.clause_of.hex(),
     }
+
+
+def _set_off(view: GroupView, key: bytes, row: tables.CommitmentRow) -> str:
+    """How much of what counts as given was set off in loops, or nothing."""
+    total = tables.amount(view.rows, "set_off", key)
+    return amount(total, row.unit) if is_less(tables.ZERO, total) else ""
 
 
 def _claims(view: GroupView, who: bytes | None) -> list[EconomyRow]:
@@ -157,14 +186,44 @@ def _agreement_row(view: GroupView, key: bytes, row: AgreementRow) -> EconomyRow
         "status": status,
         "mode": terms.mode,
         "parties": [agent_name(view, party) for party in terms.parties],
-        "waits_for": [agent_name(view, party) for party in terms.parties if party not in row.signers]
-        if status == "proposed"
-        else [],
+        "waits_for": [agent_name(view, one) for one in missing_answers(view, row)],
         "answer_until_ms": terms.answer_until_ms,
         "review_ms": terms.review_ms,
         "end_ms": terms.end_ms,
         "ended_by": agent_name(view, row.ended_by),
+        "ended_ms": row.ended_ms,
+        "reason": view.text(row.annex, "note"),
+        "replaces": "" if terms.replaces is None else terms.replaces.hex(),
     }
+
+
+def missing_answers(view: GroupView, row: AgreementRow) -> list[bytes]:
+    """Who still has to sign an agreement, ascending."""
+    if status_at(row, view.now_ms) != PROPOSED:
+        return []
+    return [one for one in signers_needed(view.rows, row.terms) if one not in row.signers]
+
+
+def _frozen(view: GroupView, agreement_id: bytes, terms: Terms) -> list[str]:
+    """Who may take or give no more now, and why."""
+    lines = []
+    for party, unit, given, taken in balances(view.rows, agreement_id):
+        lean = add(given, negated(taken))
+        for limit in terms.limits:
+            if limit.party != party:
+                continue
+            name = agent_name(view, party)
+            if limit.taken and limit.taken.unit == unit and not is_less(negated(lean), limit.taken.amount):
+                lines.append(
+                    f"{name} has taken {amount(negated(lean), unit)} more than given, of at most "
+                    f"{measure_text(limit.taken)}: {name} takes no more until something flows back"
+                )
+            if limit.given and limit.given.unit == unit and not is_less(lean, limit.given.amount):
+                lines.append(
+                    f"{name} has given {amount(lean, unit)} more than taken, of at most "
+                    f"{measure_text(limit.given)}: {name} gives no more until something flows back"
+                )
+    return lines
 
 
 def agreement_shown(view: GroupView, agreement_id: bytes) -> EconomyRow:
@@ -176,6 +235,7 @@ def agreement_shown(view: GroupView, agreement_id: bytes) -> EconomyRow:
     promises = [tables.commitment(view.rows, one) for one in ids]
     return _agreement_row(view, agreement_id, row) | {
         "terms": terms.hash.hex(),
+        "frozen": _frozen(view, agreement_id, terms) if row.status == ACCEPTED else [],
         "tolerance": "" if terms.tolerance is None else "/".join(map(str, terms.tolerance)),
         "shared_risk": "" if terms.shared_risk is None else "/".join(map(str, terms.shared_risk)),
         "clauses": [
@@ -192,6 +252,7 @@ def agreement_shown(view: GroupView, agreement_id: bytes) -> EconomyRow:
                 "due_ms": clause.due_ms,
                 "promised": "" if promise is None else amount(promise.promised, promise.unit),
                 "fulfilled": "" if promise is None else amount(promise.fulfilled, promise.unit),
+                "set_off": "" if promise is None else _set_off(view, clause_id(agreement_id, index), promise),
                 "status": "" if promise is None else promise.status,
             }
             for index, (clause, promise) in enumerate(zip(terms.clauses, promises, strict=True))
@@ -286,6 +347,8 @@ LISTS: Mapping[str, Callable[[GroupView, bytes | None], list[EconomyRow]]] = {
     "balances": _balances,
     "claims": _claims,
     "events": _events,
+    "metered": months_shown,
+    "meters": meters_shown,
     "kinds": _kinds,
     "loops": loops_listed,
     "processes": _processes,

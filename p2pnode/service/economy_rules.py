@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from p2pnode.service.commons_rules import COMMONS_RULES
+
 _STOCK = "p2pnode stock shows what there is, whose it is and in which unit"
 _AGREE = "p2pnode agree list shows each agreement and its state"
 _METERS = "p2pnode meter list shows them"
@@ -16,6 +18,7 @@ _FIND = "p2pnode loops find shows what can be set off now"
 
 ECONOMY_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
+        **COMMONS_RULES,
         "event.no_such_agent": ("who gives or takes is nobody whom the group knows", "p2pnode members"),
         "event.not_yours": ("neither you nor the group has a part in it", "the people it names record it"),
         "event.too_many_waiting": (
@@ -144,7 +147,7 @@ ECONOMY_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "agreement.proposed_already": (
             "the same terms are proposed already, or in force",
-            "accept those: p2pnode agree accept NAME",
+            "accept those: p2pnode agree accept NAME; if you mean one more, give it another name",
         ),
         "agreement.too_many": ("two hundred agreements of yours are open", "close or withdraw some"),
         "agreement.expired": ("its time for answers is over", "propose it again"),

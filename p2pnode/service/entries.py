@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from p2pnode.core.amount import amount_of_text
 from p2pnode.core.annex import annex_hash, encode_annex
+from p2pnode.core.codec import Value
 from p2pnode.core.entry import Entry
 from p2pnode.core.errors import FormatError, UsageError
 from p2pnode.core.events import Item
 from p2pnode.core.limits import ANNEX_BYTES_MAX, ANNEX_SALT_BYTES
 from p2pnode.describing import Filter, is_start_of_id
+from p2pnode.economy import batch, contribution
 from p2pnode.economy import claim as claims
-from p2pnode.economy import contribution
 from p2pnode.economy.contribution import Contribution
 from p2pnode.economy.labels import unit_of_label
 from p2pnode.economy.measure import Measure
 from p2pnode.local import shapes
 from p2pnode.port import HeldGroup
 from p2pnode.service.context import Context
+from p2pnode.service.foreseeing import foresee
 
 _CLAIMS_MAX = 500
+_BATCH_CLAIMS = 250
+"""As many as fit into a payload, also of a repository with SHA-256."""
+
 _MESSAGE_CHARACTERS_MAX = 8000
 _LOG_ROWS_MAX = 1000
 
@@ -81,7 +86,7 @@ class EntriesService:
         known = set(await self.claims_known(group, root, [claim["commit"] for claim in claims_]))
         fresh = {claim["commit"]: claim for claim in claims_ if claim["commit"] not in known}
         try:
-            items = tuple(_claim_item(root, claim) for claim in fresh.values())
+            items = tuple(_claim_items(root, list(fresh.values())))
         except FormatError as error:
             raise UsageError(
                 error.rule, f"a claim does not hold: {error.detail}", "update git and p2pnode"
@@ -89,7 +94,7 @@ class EntriesService:
         if items:
             await self.context.append(held, items)
         return shapes.Imported(
-            group=held.group.hex(), written=len(items), known=len(claims_) - len(items), entries=len(items)
+            group=held.group.hex(), written=len(fresh), known=len(claims_) - len(fresh), entries=len(items)
         )
 
     async def log(
@@ -109,6 +114,8 @@ class EntriesService:
             await self.context.describe(held, lambda describer: describer.page(wanted, limit, before))
             for held in helds
         ]
+        for held, page in zip(helds, pages, strict=True):
+            await foresee(self.context, held, page["rows"])
         if len(pages) == 1:
             return pages[0]
         rows = sorted((row for page in pages for row in page["rows"]), key=lambda row: -row["cursor"])[:limit]
@@ -145,7 +152,20 @@ def _measure(amount: str | None, label: str | None, default_unit: str) -> Measur
     return Measure(amount_of_text(amount), unit_of_label(label) if label else default_unit)
 
 
-def _claim_item(root: str, claim: shapes.GitClaim) -> Item:
+def _claim_items(root: str, claims_: Sequence[shapes.GitClaim]) -> Iterator[Item]:
+    """Signed batches of claims of one repository; annexes go with the batch that names them."""
+    for start in range(0, len(claims_), _BATCH_CLAIMS):
+        annexes: list[bytes] = []
+        records: list[dict[str, Value]] = []
+        for said in claims_[start : start + _BATCH_CLAIMS]:
+            annexes.append(_claim_annex(said))
+            value = _claim(root, said, annexes[-1]).value
+            records.append({name: item for name, item in value.items() if name != "root"})
+        payload = batch.encode(claims.CLAIM_TYPE, {"root": bytes.fromhex(root)}, records)
+        yield Item(batch.BATCH_TYPE, payload, annexes=tuple(annexes))
+
+
+def _claim_annex(claim: shapes.GitClaim) -> bytes:
     annex = encode_annex(
         os.urandom(ANNEX_SALT_BYTES),
         {
@@ -155,18 +175,21 @@ def _claim_item(root: str, claim: shapes.GitClaim) -> Item:
         },
     )
     assert len(annex) <= ANNEX_BYTES_MAX
-    payload = claims.encode(
-        claims.Claim(
-            bytes.fromhex(root),
-            bytes.fromhex(claim["commit"]),
-            claim["authored_ms"],
-            claim["files"],
-            claim["lines_added"],
-            claim["lines_removed"],
-            annex_hash(annex),
-        )
+    return annex
+
+
+def _claim(root: str, claim: shapes.GitClaim, annex: bytes) -> claims.Claim:
+    made = claims.Claim(
+        bytes.fromhex(root),
+        bytes.fromhex(claim["commit"]),
+        claim["authored_ms"],
+        claim["files"],
+        claim["lines_added"],
+        claim["lines_removed"],
+        annex_hash(annex),
     )
-    return Item(claims.CLAIM_TYPE, payload, annexes=(annex,))
+    claims.encode(made)
+    return made
 
 
 def written(entry: Entry) -> shapes.Written:

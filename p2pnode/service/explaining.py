@@ -16,9 +16,12 @@ from p2pnode.governance.council import wanting
 from p2pnode.local.shapes import EntryRow, Explanation, Waiting
 from p2pnode.penalties import Conduct
 from p2pnode.port import HeldGroup
+from p2pnode.service.commons_why import void_lines_of_entry
 from p2pnode.service.context import Context
 from p2pnode.service.devices import recovering_for
-from p2pnode.service.economy_why import economy_lines
+from p2pnode.service.economy_open import left_over_with, open_with
+from p2pnode.service.economy_why import economy_lines, named_lines
+from p2pnode.service.foreseeing import foresee, foreseen
 from p2pnode.service.mandates import said_by_mandates
 from p2pnode.service.naming_subjects import petition_of
 from p2pnode.service.parted import as_of
@@ -43,7 +46,7 @@ async def explain(context: Context, word: str) -> Explanation:
     if shared is not None:
         return shared
     for one in context.port.groups().values():
-        found = await _explain_member(context, one, word)
+        found = await _explain_member(context, one, word) or await _explain_agreed(context, one, word)
         if found is not None:
             return found
     try:
@@ -174,6 +177,7 @@ def _who_must_act(held: HeldGroup, waiting: Waiting) -> str:
 
 async def _explain_entry(context: Context, row: EntryRow) -> Explanation:
     held = context.held(row["group"])
+    await foresee(context, held, [row])
     entry_id = bytes.fromhex(row["entry"])
     lines = [row["text"]] + await context.view(held, lambda view: said_by_mandates(view, entry_id))
     lines += await context.view(held, lambda view: economy_lines(view, entry_id), with_facts=True)
@@ -202,9 +206,18 @@ async def _explain_entry(context: Context, row: EntryRow) -> Explanation:
             remedy = "leave the node running until voters are reachable: p2pnode peers"
     if rule:
         meaning, mend = RULES.get(rule, ("a rule of its type", ""))
-        lines.append(f"{rule}: {meaning}")
+        lines.append(f"{foreseen(state, rule)}{rule}: {meaning}")
+        lines += await context.view(
+            held, lambda view: void_lines_of_entry(view, entry_id, rule), with_facts=True
+        )
         remedy = mend or remedy
     return Explanation(subject=f"the entry {row['entry'][:8]}", lines=lines, remedy=remedy)
+
+
+async def _explain_agreed(context: Context, held: HeldGroup, word: str) -> Explanation | None:
+    """Why an agreement or a clause is as it is; None where the word names none."""
+    found = await context.view(held, lambda view: named_lines(view, word), with_facts=True)
+    return None if found is None else Explanation(subject=found[0], lines=found[1], remedy=found[2])
 
 
 async def _explain_share(context: Context, word: str) -> Explanation | None:
@@ -272,6 +285,9 @@ def _former_lines(view: GroupView, member_id: bytes) -> Explanation:
     else:
         lines = ["the group has removed them; what they wrote stays"]
         remedy = "a member invites them (p2pnode invite), then the group decides: p2pnode propose admit NAME"
+    left = left_over_with(view, member_id)
+    if left:
+        lines += ["what was open ended then, and is owed no more:", *left]
     return Explanation(subject=f"the former member {view.name(member_id)}", lines=lines, remedy=remedy)
 
 
@@ -290,6 +306,9 @@ def _member_lines(view: GroupView, member_id: bytes) -> Explanation:
         if pending.member == member_id:
             change = _CHANGES[pending.kind]
             lines.append(f"on {_day(pending.due_ms)} {change}, unless a device of theirs objects")
+    still_open = open_with(view, member_id)
+    if still_open:
+        lines += ["open with them; it would end if they went:", *still_open]
     is_back = away is not None and away.reason != "council"
     remedy = "they say that they are back: p2pnode voter return" if is_back else ""
     is_out = tables.voter(view.rows, member_id) is None and row.status == "member"

@@ -9,7 +9,18 @@ from typing import Any
 from p2pnode.consensus.rows import row_key
 from p2pnode.core.codec import Value
 from p2pnode.core.errors import FormatError, UsageError
-from p2pnode.economy import agreement, batch, event, judging, loop, promising, recording, tables, things
+from p2pnode.economy import (
+    agreement,
+    batch,
+    event,
+    judging,
+    loop,
+    metering,
+    promising,
+    recording,
+    tables,
+    things,
+)
 from p2pnode.economy.agreement import clause_id
 from p2pnode.economy.form import Form, Place
 from p2pnode.economy.labels import measure_of_text, unit_of_label
@@ -18,6 +29,16 @@ from p2pnode.governance.tables import members as member_rows
 from p2pnode.local.naming import Named, choose
 from p2pnode.service.economy_rules import ECONOMY_RULES
 from p2pnode.service.mandates import mandate_of
+from p2pnode.service.meters import meter_of
+from p2pnode.service.naming_commons import (
+    COMMONS_FORMS,
+    TIMED,
+    booking_of,
+    commons_of,
+    scope_of,
+    terms_of,
+    use_of,
+)
 from p2pnode.service.rules import refusal
 from p2pnode.service.viewing import GroupView
 
@@ -35,11 +56,14 @@ FORMS: Mapping[str, tuple[str, Form[Any]]] = {
     "promise-end": (promising.RELEASE_TYPE, promising.RELEASE),
     "claim": (promising.CLAIM_TYPE, promising.CLAIM),
     "claim-end": (promising.CLAIM_CLOSE_TYPE, promising.CLAIM_CLOSE),
+    "meter": (metering.INSTALL_TYPE, metering.INSTALL),
+    "meter-end": (metering.CLOSE_TYPE, metering.CLOSE),
     "agreement": (agreement.PROPOSE_TYPE, agreement.TERMS),
     "agreement-answer": (agreement.ANSWER_TYPE, agreement.ANSWER),
     "agreement-withdrawal": (agreement.WITHDRAW_TYPE, agreement.WITHDRAW),
     "agreement-reduction": (agreement.REDUCE_TYPE, agreement.REDUCE),
     "agreement-end": (agreement.CLOSE_TYPE, agreement.CLOSE),
+    **COMMONS_FORMS,
     "loop-answer": (loop.ANSWER_TYPE, loop.ANSWER),
 }
 """What can be said, by the word of the local API: the type of entry and its form."""
@@ -52,7 +76,7 @@ def payload_of(view: GroupView, what: str, said: Mapping[str, Any], annex: bytes
     """The payload of a record. Errors: UsageError of what is named, or by the rule that it breaks."""
     form = FORMS[what][1]
     fields = _with_defaults(view, what, said)
-    value = {name: _read(view, what, name, item) for name, item in fields.items()}
+    value = {name: field_of(view, what, name, item) for name, item in fields.items()}
     if annex is not None:
         value["annex"] = annex
     try:
@@ -70,7 +94,7 @@ def payload_of(view: GroupView, what: str, said: Mapping[str, Any], annex: bytes
 def _with_defaults(view: GroupView, what: str, said: Mapping[str, Any]) -> dict[str, Any]:
     """What follows from the rest: the time, the parties of an agreement, the hash of its terms."""
     fields = dict(said)
-    if what == "event":
+    if what == "event" or what in TIMED:
         fields.setdefault("performed_ms", view.now_ms)
     if what == "agreement":
         named = [clause.get(side, "") for clause in said["clauses"] for side in ("provider", "receiver")]
@@ -84,13 +108,20 @@ def _with_defaults(view: GroupView, what: str, said: Mapping[str, Any]) -> dict[
     return fields
 
 
-def _read(view: GroupView, what: str, name: str, item: Any) -> Value:
+def field_of(view: GroupView, what: str, name: str, item: Any) -> Value:
+    """What a field of a record holds. Errors: UsageError of what is named, FormatError amount.*."""
+    if what == "use-withdrawal" and name == "use":
+        return use_of(view, str(item))
+    if name == "licence":
+        return terms_of(item)
+    if name in _LISTED:
+        return sorted({_LISTED[name](view, str(word)) for word in item})
     if name == "entry":
         return _ENDED[what](view, str(item))
     if name in _MEASURES and isinstance(item, str):
         return measure_of_text(item, "hour" if name == "effort_quantity" else "one").value
     if name in ("clauses", "limits"):
-        return [{inner: _read(view, what, inner, value) for inner, value in one.items()} for one in item]
+        return [{inner: field_of(view, what, inner, value) for inner, value in one.items()} for one in item]
     return _READ[name](view, item) if name in _READ and isinstance(item, str) else item
 
 
@@ -237,13 +268,18 @@ _MEASURES = frozenset({"effort_quantity", "given", "quantity", "resource_quantit
 intent_of = _by_start("intent", "intent", "p2pnode feed")
 loop_of = _by_start("loop", "loop", "p2pnode loops")
 _claim_of = _by_start("claim", "claim", "p2pnode claim list")
+_LISTED: Mapping[str, Callable[[GroupView, str], bytes]] = {"stewards": agent_of, "things": resource_of}
 _ENDED: Mapping[str, Callable[[GroupView, str], bytes]] = {
     "claim-end": _claim_of,
     "intent-end": intent_of,
     "promise-end": commitment_of,
 }
 _READ: Mapping[str, Callable[[GroupView, str], Value]] = {
+    "actor": agent_of,
+    "agent": agent_of,
     "agreement": agreement_of,
+    "booking": booking_of,
+    "commons": commons_of,
     "corrects": event_of,
     "creates": lambda _, text: {"name": text},
     "default_unit_of_effort": lambda _, text: unit_of_label(text),
@@ -252,15 +288,20 @@ _READ: Mapping[str, Callable[[GroupView, str], Value]] = {
     "event": event_of,
     "evidence": _hashes,
     "fulfills": commitment_of,
+    "in_scope_of": scope_of,
     "input_of": process_of,
     "loop": loop_of,
     "mandate": mandate_of,
+    "meter": meter_of,
     "output_of": process_of,
     "party": agent_of,
     "process": process_of,
     "provider": agent_of,
+    "reader": agent_of,
     "realization_of": agreement_of,
     "receiver": agent_of,
+    "replaces": agreement_of,
+    "resource": resource_of,
     "resource_conforms_to": kind_of,
     "resource_inventoried_as": resource_of,
     "satisfies": intent_of,
@@ -270,5 +311,6 @@ _READ: Mapping[str, Callable[[GroupView, str], Value]] = {
     "to_resource_inventoried_as": resource_of,
     "tolerance": _ratio,
     "triggered_by": event_of,
+    "unit": lambda _, text: unit_of_label(text),
 }
 """Fields that people write by name, and how each is read."""

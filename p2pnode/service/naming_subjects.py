@@ -15,6 +15,7 @@ from p2pnode.governance.proposal import Proposal, decode_open, encode_open
 from p2pnode.governance.subjects import DISTRIBUTE
 from p2pnode.local.naming import Named, choose
 from p2pnode.service.mandates import mandate_of
+from p2pnode.service.naming_commons import adoptable_of
 from p2pnode.service.naming_economy import event_of
 from p2pnode.service.sharing import run_body
 from p2pnode.service.viewing import GroupView
@@ -107,6 +108,7 @@ _READ: Mapping[str, Callable[[GroupView, Any], Value]] = {
     "candidates": _members,
     "charter": _settings,
     "device": _device,
+    "entry": lambda view, word: adoptable_of(view, str(word)),
     "event": lambda view, word: event_of(view, str(word)),
     "holders": _members,
     "join": lambda view, word: petition_of(view, str(word)),

@@ -139,6 +139,14 @@ class GroupQueries:
         ).fetchone()
         return None if row is None else StoredEntry(*row)
 
+    def first_held(self, number: int, seq: int) -> int:
+        """The first seq from `seq` on that is held; `seq` itself where there is none."""
+        row = self._connection.execute(
+            "SELECT position FROM entry WHERE position BETWEEN ? AND ? ORDER BY position LIMIT 1",
+            (position_of(number, seq), position_of(number, SEQ_MAX)),
+        ).fetchone()
+        return seq if row is None else number_and_seq(row[0])[1]
+
     def next_checked(self, number: int, seq: int, within: int) -> int | None:
         """The first seq from `seq` on, at most `within` steps later, whose own signature was verified."""
         row = self._connection.execute(
@@ -325,6 +333,12 @@ class GroupTransaction(GroupQueries):
         bounds = (position_of(number, first), position_of(number, SEQ_MAX))
         for table in ("entry", "ack", "governed"):
             self._connection.execute(f"DELETE FROM {table} WHERE position BETWEEN ? AND ?", bounds)
+
+    def prune(self, number: int, last: int, bodies: Sequence[bytes]) -> None:
+        """Forget the entries of a lane up to a seq, and the bodies of blocks that they named."""
+        bounds = (position_of(number, 0), position_of(number, last))
+        self._connection.execute("DELETE FROM entry WHERE position BETWEEN ? AND ?", bounds)
+        self._connection.executemany("DELETE FROM annex WHERE hash=?", [(name,) for name in bodies])
 
     def resolve_acks(self, position: int, targets: Sequence[int]) -> None:
         self._connection.execute(

@@ -81,6 +81,7 @@ _ROOMS = {
             "p2pnode.consensus.rows",
             "p2pnode.core",
             "p2pnode.economy",
+            "p2pnode.governance.commons_rules",
             "p2pnode.governance.distribution_rule",
             "p2pnode.governance.mandate",
             "p2pnode.governance.tables",
@@ -140,7 +141,7 @@ _ROOMS = {
     "p2pnode.exporters": Room(
         # An export is checked by the rules themselves, on a machine that has neither network nor database.
         own=(*_PURE, "p2pnode.exporters", "p2pnode.local.figure_shapes", "p2pnode.local.shapes"),
-        others=("matplotlib", "typst"),
+        others=("icalendar", "matplotlib", "pyarrow", "typst"),
         never=frozenset({"sqlite3"}),
     ),
     "p2pnode.commands": Room(

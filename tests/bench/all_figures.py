@@ -8,6 +8,7 @@ from tests.bench import (
     c3_finality,
     c4_processes,
     e1_execution,
+    m1_meters,
     n1_newcomer,
     w1_append,
     w2_catch_up,
@@ -28,5 +29,6 @@ MEASURES: Mapping[str, Callable[[Options], list[Figure]]] = {
     "c3": c3_finality.measure,
     "c4": c4_processes.measure,
     "e1": e1_execution.measure,
+    "m1": m1_meters.measure,
     "n1": n1_newcomer.measure,
 }

@@ -20,7 +20,9 @@ from p2pnode.economy import (
 )
 from p2pnode.economy import (
     batch,
+    booking,
     claim,
+    commons,
     contribution,
     event,
     importing,
@@ -31,6 +33,8 @@ from p2pnode.economy import (
     recording,
     sharing,
     things,
+    transvestment,
+    using,
 )
 from p2pnode.economy import tables as economy_tables
 from p2pnode.exporters import decisions_export
@@ -329,17 +333,26 @@ TARGETS: dict[str, Target] = {
             ("agreement.reduce", terms.REDUCE),
             ("agreement.withdraw", terms.WITHDRAW),
             ("attestation.give", judging.ATTESTATION),
+            ("booking.cancel", booking.CANCEL),
+            ("booking.make", booking.BOOKING),
             ("claim.close", promising.CLAIM_CLOSE),
             ("claim.raise", promising.CLAIM),
             ("commitment.make", promising.COMMITMENT),
+            ("commons.change", commons.CHANGE),
+            ("commons.open", commons.OPENING),
+            ("commons.role", commons.ROLE),
             ("commitment.release", promising.RELEASE),
             ("event.countersign", recording.COUNTERSIGN),
+            ("inflow.record", transvestment.INFLOW),
             ("intent.close", promising.INTENT_CLOSE),
             ("intent.publish", promising.INTENT),
             ("loop.answer", loop.ANSWER),
             ("process.begin", things.PROCESS),
             ("process.finish", things.FINISH),
             ("spec.define", things.SPEC),
+            ("thing.mark", booking.MARK),
+            ("use.record", using.USE),
+            ("use.withdraw", using.WITHDRAWAL),
         )
     },
     "type": Target(_void_rule),

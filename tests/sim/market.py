@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from p2pnode.core.amount import Amount, add
+from p2pnode.core.amount import Amount, add, negated
 from p2pnode.core.events import Item, Reply
-from p2pnode.economy import event, tables
+from p2pnode.economy import event, journal, tables
 from p2pnode.economy.event import EVENT_TYPE, Event, NewResource
 from p2pnode.economy.measure import Measure
 from p2pnode.economy.recording import COUNTERSIGN, COUNTERSIGN_TYPE, Countersignature
 from p2pnode.governance.tables import members, scan, speaker_of
 from p2pnode.group_log import GroupLog
+from tests.sim.commoners import booking_item, commons_item
+from tests.sim.commons_sums import lost_commons_sum
 from tests.sim.disk import SimulatedShelf, queries_of
 from tests.sim.writing import write
 
@@ -35,9 +37,19 @@ def market_item(machine: Machine, log: GroupLog, kind: str, number: int) -> Item
             return None
         said = Countersignature(waiting[number % len(waiting)], number % 3 > 0)
         return Item(COUNTERSIGN_TYPE, COUNTERSIGN.encode(said))
+    if kind == "common":
+        return commons_item(rows, bytes(log.group), speaker[0], now_ms, number)
+    if kind == "book":
+        return booking_item(rows, bytes(log.group), now_ms, number)
     things = list(tables.rows_of(rows, tables.ResourceRow, "resource"))
     if kind == "make" or (kind == "use" and not things):
-        made = Event("produce", now_ms, creates=NewResource(f"bread {number}"), resource_quantity=_KILOGRAM)
+        made = Event(
+            "produce",
+            now_ms,
+            creates=NewResource(f"bread {number}"),
+            resource_quantity=_KILOGRAM,
+            stream=event.STREAMS[number % len(event.STREAMS)],
+        )
         return Item(EVENT_TYPE, event.encode(made))
     source = things[number % len(things)][0] if things else None
     if kind == "use":
@@ -58,6 +70,9 @@ def market_item(machine: Machine, log: GroupLog, kind: str, number: int) -> Item
 def lost_sum(log: GroupLog) -> str | None:
     """Which sum of the final rows does not conserve, or None."""
     rows = log.file.chain
+    lost = lost_commons_sum(rows)
+    if lost is not None:
+        return lost
     sums: dict[str, Amount] = {}
     for table in ("given", "taken"):
         total: Amount = (0, 0)
@@ -81,6 +96,9 @@ def lost_sum(log: GroupLog) -> str | None:
             made = add(made, amount if said.action == "produce" else (-amount[0], amount[1]))
     if made != there:
         return f"made {made}, there {there}"
+    unaccounted = _unaccounted(log)
+    if unaccounted is not None:
+        return unaccounted
     waiting = {key[32:] for key, _ in scan(rows, "waiting")}
     held_back = {key for key, row in events if row.status == tables.WAITING}
     return None if waiting == held_back else f"{len(waiting)} listed as waiting, {len(held_back)} wait"
@@ -116,3 +134,27 @@ def sign(world: World, name: str, label: str, mark: str) -> None:
     if named is not None and world.machines[name].node is not None:
         said = Countersignature(named, True)
         write(world, name, world.groups[label], Item(COUNTERSIGN_TYPE, COUNTERSIGN.encode(said)))
+
+
+def _unaccounted(log: GroupLog) -> str | None:
+    """What of the contributions the journal does not account for, or None."""
+    rows = log.file.chain
+    totals: dict[tuple[bytes, str, str], Amount] = {}
+    for member_id, _ in members(rows):
+        for stream, total in tables.contributions(rows, member_id):
+            totals[member_id, stream, total.unit] = total.amount
+    for what in event.STREAMS:
+        for line in journal.lines(rows, what, 0, log.chain.tip.height):
+            key = (line.who, what, line.unit)
+            totals[key] = add(totals.get(key, tables.ZERO), negated(line.amount))
+    for record_id, held in tables.rows_of(rows, tables.EventRow, "event"):
+        said = event.decode(held.payload)
+        is_counted = held.status == tables.STANDING and said.corrects is None and said.stream is not None
+        if is_counted and journal.is_held_back(rows, record_id):
+            key = (held.provider, said.stream or "", said.quantity.unit)
+            amount = held.effort_amount if said.effort_quantity is not None else held.resource_amount
+            totals[key] = add(totals[key], negated(amount or tables.ZERO))
+    for (member_id, stream, unit), difference in totals.items():
+        if difference != tables.ZERO:
+            return f"{member_id.hex()[:8]} gave {difference} {unit} of {stream} that no block counts"
+    return None

@@ -17,6 +17,7 @@ _HOUR_MS = 60 * 60 * 1000
 _KINDS = (
     "work", "work", "open", "note", "claim", "batch", "unknown", "large",
     "make", "give", "give", "sign", "sign", "use",
+    "common", "common", "common", "common", "book", "book",
 )  # fmt: skip
 _QUIET_LIES = tuple(LIES)
 _VOTING_LIES = tuple(VOTING_LIES)

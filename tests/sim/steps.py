@@ -21,6 +21,7 @@ from tests.sim.keys import add_device, object_to, recover, revoke, rotate
 from tests.sim.levelling import level, level_lie
 from tests.sim.lies import lie
 from tests.sim.market import give, market_item, sign
+from tests.sim.owing import owing_item
 from tests.sim.programs import LATER_TYPE, raise_rules, upgrade
 from tests.sim.timeline import EPOCH_MS
 
@@ -64,8 +65,9 @@ def _append(world: World, name: str, label: str, kind: str, count: int) -> None:
     if group is None or machine.node is None or group not in machine.views:
         return
     world.serial += 1
-    if kind in _MARKET:
-        found = [market_item(machine, machine.node.logs[group], kind, world.serial + n) for n in range(count)]
+    if kind in _MARKET or kind in _OWING:
+        item_of = market_item if kind in _MARKET else owing_item
+        found = [item_of(machine, machine.node.logs[group], kind, world.serial + n) for n in range(count)]
         items = tuple(item for item in found if item is not None)
         if items:
             machine.append(group, items)
@@ -107,7 +109,8 @@ def _claim(number: int) -> Claim:
     return Claim(bytes(20), number.to_bytes(20, "big"), EPOCH_MS, 1, 2, 3, _SHARED_HASH)
 
 
-_MARKET = frozenset({"give", "make", "sign", "use"})
+_MARKET = frozenset({"book", "common", "give", "make", "sign", "use"})
+_OWING = frozenset({"keep", "nod", "owe", "ring"})
 _SHARED = encode_annex(bytes(32), {"author": "somebody"})
 _SHARED_HASH = annex_hash(_SHARED)
 

@@ -11,6 +11,7 @@ from p2pnode.replication.lane import LaneState
 from p2pnode.verifying import verify_group
 from tests.sim.disk import SimulatedShelf, queries_of
 from tests.sim.market import lost_sum
+from tests.sim.owing import broken_promise
 from tests.sim.programs import running
 from tests.sim.rebuilding import rebuilt
 from tests.sim.reference import faults
@@ -82,7 +83,7 @@ def judge(world: World) -> None:
         for index, (machine, log) in enumerate(holders):
             with running(machine.version):
                 _judge_log(world, machine, log, is_folding=index == chosen)
-            lost = lost_sum(log)
+            lost = lost_sum(log) or broken_promise(log)
             if lost is not None:
                 find("economy.lost", f"{machine.name}: {lost}")
         members = _members(world, group)

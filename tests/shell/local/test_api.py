@@ -168,6 +168,8 @@ CALLS: list[tuple[str, str, Any, str, tuple[Any, ...]]] = [
     ("GET", "/economy/export?group=g", None, "export_economy", ("g",)),
     ("GET", "/receipt?group=g&record=ab", None, "receipt", ("g", "ab")),
     ("GET", "/agreement?group=g&agreement=boxes", None, "agreement", ("g", "boxes")),
+    ("GET", "/commons?group=g&commons=garden&who=me", None, "commons", ("g", "garden", "me")),
+    ("GET", "/thing?group=g&thing=drill", None, "thing", ("g", "drill")),
     (
         "GET",
         "/loops/found?group=g&claims=true&any_kind=true",

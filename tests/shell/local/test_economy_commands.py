@@ -12,6 +12,7 @@ from p2pnode.core.errors import UsageError
 from .conftest import CommandLine, RecordingService
 
 _WRITTEN: dict[str, Any] = {"entry": "cd" * 32, "group": "ab" * 32, "text": "says so", "waits_for": []}
+_SIGN = "p2pnode sign cdcdcdcd"
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,7 @@ _WRITTEN: dict[str, Any] = {"entry": "cd" * 32, "group": "ab" * 32, "text": "say
         (["12", "chairs"], ("12", "one", "chairs")),
         (["3", "time-slot", "singing"], ("3", "one", "time-slot singing")),
         (["-2kg"], ("-2", "kilogram", "")),
+        (["1000", "EUR", "selling"], ("1000", "EUR", "selling")),
         (["4", "kilogram", "peas"], ("4", "kilogram", "peas")),
     ],
 )
@@ -100,6 +102,19 @@ def test_what_begins_with_no_amount_is_refused(words: list[str]) -> None:
             "agreement-reduction",
             {"agreement": "boxes", "clause": 0, "quantity": "60 kilogram"},
         ),
+        (("loops", "accept", "3f0a"), "loop-answer", {"loop": "3f0a", "accepts": True}),
+        (("loops", "decline", "3f0a"), "loop-answer", {"loop": "3f0a", "accepts": False}),
+        (
+            ("promise", "make", "2h", "help", "--to", "Bob", "--again"),
+            "promise",
+            {
+                "action": "work",
+                "resource_conforms_to": "help",
+                "effort_quantity": "2 hour",
+                "receiver": "Bob",
+                "again": True,
+            },
+        ),
         (
             ("agent", "add", "the brook", "--is", "ecological"),
             "agent",
@@ -157,7 +172,7 @@ def test_a_clause_is_a_sentence(run: CommandLine, node: RecordingService) -> Non
 
 
 def test_who_has_to_sign_is_said(run: CommandLine, node: RecordingService) -> None:
-    node.answers["record"] = {**_WRITTEN, "waits_for": ["Bob", "Carol"]}
+    node.answers["record"] = {**_WRITTEN, "waits_for": ["Bob", "Carol"], "sign_with": _SIGN}
     shown = run("record", "transfer", "1", "kg", "jam", "--to", "Bob", "-g", "g")
     assert "It counts once Bob and Carol signed: p2pnode sign cdcdcdcd" in shown.out
 
@@ -167,7 +182,7 @@ def test_lists_that_are_empty_say_how_to_begin(run: CommandLine, node: Recording
     node.answers["feed"] = {"rows": [], "next": None}
     for words in (
         ("record",), ("stock",), ("balance",), ("feed",), ("sign",), ("agree",), ("promise",),
-        ("claim",), ("kind",), ("process",), ("agent",),
+        ("claim",), ("kind",), ("process",), ("agent",), ("loops",),
     ):  # fmt: skip
         shown = run(*words, "-g", "g")
         assert shown.status == 0, shown.err
@@ -211,6 +226,9 @@ def test_import_valueflows_names_people_and_earlier_records(
     node.answers["members"] = [{"id": alice, "name": "Alice"}]
     node.answers["group"] = {"summary": {"id": group}}
     node.answers["record"] = _WRITTEN
+    node.answers["economy"] = []
+    outcome = {"line": 0, "state": "recorded", "text": "", "waits": False, "record": "ef" * 32}
+    node.answers["import_lines"] = {"outcomes": [outcome], "entries": 1}
     document = {
         "@context": {"@vocab": "https://w3id.org/valueflows/ont/vf#", "om": "http://www.ontology-of-units-of-measure.org/resource/om-2/"},
         "@graph": [
@@ -233,13 +251,18 @@ def test_import_valueflows_names_people_and_earlier_records(
     said = [arguments for name, arguments in node.asked if name == "record"]
     assert said == [
         ("g", "agent", {"kind": "ecological", "name": "the brook"}, ""),
-        (
-            "g",
-            "event",
-            {"action": "work", "provider": alice, "receiver": "cd" * 32, "effort_quantity": "2 hour"},
-            "",
-        ),
     ]
+    (line,) = next(arguments for name, arguments in node.asked if name == "import_lines")[2]
+    said_of_event = {"action": "work", "provider": alice, "receiver": "cd" * 32, "effort_quantity": "2 hour"}
+    assert (line["fields"], line["identifier"]) == (said_of_event, "urn:x:1")
+    row = {"id": "cd" * 32, "name": "the brook", "purpose": "offer", "action": "work"}
+    node.answers["economy"] = [row]
+    node.answers["import_lines"] = {"outcomes": [{**outcome, "state": "known"}], "entries": 0}
+    shown = run("import", "valueflows", str(file), "-g", "g")
+    assert shown.out == "Recorded: 0 entries, 2 known already.\n"
+    refused = {**outcome, "state": "refused", "rule": "event.not_yours", "message": "not yours", "remedy": ""}
+    node.answers["import_lines"] = {"outcomes": [refused], "entries": 0}
+    node.answers["economy"] = []
     node.answers["record"] = UsageError("event.not_yours", "not yours", "")
     shown = run("import", "valueflows", str(file), "-g", "g")
     assert "Refused: 2 records" in shown.out

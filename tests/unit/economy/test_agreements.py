@@ -96,6 +96,14 @@ def test_limits_hold_on_both_sides(market: Market) -> None:
     agreed = market.agree(*swap, limits=(Limit(IDS[ALICE], given=measure("2 hour")),))
     by_alice = {"receiver": IDS[BOB], "fulfills": clause_id(agreed, 0)}
     assert market.refused_event(ALICE, "work", work="3 hour", **by_alice) == "agreement.frozen"
+    narrow = Limit(IDS[BOB], given=measure("5 hour"), taken=measure("1 hour"))
+    both = market.agree(*swap, limits=(narrow,), end_ms=market.now_ms + HOUR_MS)
+    by_alice = {"receiver": IDS[BOB], "fulfills": clause_id(both, 0)}
+    by_bob = {"receiver": IDS[ALICE], "fulfills": clause_id(both, 1)}
+    assert market.refused_event(ALICE, "work", work="2 hour", **by_alice) == "agreement.frozen"
+    market.record(BOB, "work", work="4 hour", **by_bob)
+    assert market.refused_event(BOB, "work", work="2 hour", **by_bob) == "agreement.frozen"
+    market.record(ALICE, "work", work="5 hour", **by_alice)
 
 
 def test_d13_a_failed_harvest_is_shared_as_agreed(market: Market) -> None:
@@ -188,10 +196,25 @@ def test_accident_both_propose_the_same_thing(market: Market) -> None:
     assert market.propose_agreement(BOB, terms) != proposed
 
 
+def test_accident_both_propose_the_same_thing_at_other_times_with_other_words(market: Market) -> None:
+    """Neither knew of the other's: the first in order stands, and nobody promises twice."""
+    terms = market.terms(*_exchange())
+    by_alice = market.propose_agreement(ALICE, replace(terms, annex=bytes(32)))
+    by_bob = replace(terms, answer_until_ms=terms.answer_until_ms + 7, annex=bytes([1]) * 32)
+    assert market.refused_agreement(BOB, by_bob) == "agreement.proposed_already"
+    # What was not answered in time is in nobody's way, and does not clear away what came after it.
+    market.later(49)
+    again = market.propose_agreement(BOB, replace(by_bob, answer_until_ms=market.now_ms + HOUR_MS))
+    assert market.withdraw_agreement(ALICE, by_alice) == "agreement.expired"
+    assert market.answer_agreement(ALICE, again) is None
+    other_terms = replace(terms, answer_until_ms=market.now_ms + HOUR_MS, tolerance=(1, 10))
+    assert market.agreed(market.propose_agreement(BOB, other_terms)) == "proposed"
+
+
 def test_accident_neither_log_stops(market: Market) -> None:
     """Whatever becomes of a proposal, both go on writing and agreeing about other things."""
-    for end in ("nothing", "withdrawn", "declined", "expired"):
-        proposed = market.propose_agreement(ALICE, market.terms(*_exchange()))
+    for number, end in enumerate(("nothing", "withdrawn", "declined", "expired"), start=1):
+        proposed = market.propose_agreement(ALICE, market.terms(*_exchange(), tolerance=(1, number + 1)))
         if end == "withdrawn":
             assert market.withdraw_agreement(ALICE, proposed) is None
         if end == "declined":
@@ -200,7 +223,8 @@ def test_accident_neither_log_stops(market: Market) -> None:
             assert market.answer_agreement(BOB, proposed) == "agreement.declined"
         market.later(49 if end == "expired" else 1)
         market.record(ALICE, "work", work="1 hour", receiver=market.group)
-        market.agree(clause(ALICE, BOB, "work", work="1 hour"), clause(BOB, ALICE, "work", work="1 hour"))
+        about = {"work": f"{number} hour"}
+        market.agree(clause(ALICE, BOB, "work", **about), clause(BOB, ALICE, "work", **about))
         market.later(1)
 
 

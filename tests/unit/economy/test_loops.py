@@ -127,6 +127,17 @@ def test_w8_nobody_gives_up_more_than_they_are_relieved_of(market: Market) -> No
     assert market.propose_loop(BOB, said)[0] == "loop.proposed_already"
 
 
+def test_what_expired_does_not_clear_away_what_came_after_it(market: Market) -> None:
+    promises = market.owed_round(ALICE, BOB)
+    first = _proposed(market, DORA, promises)
+    market.later(49)
+    assert market.loop_status(first) == "expired"
+    second = _proposed(market, DORA, promises)
+    assert market.try_write(BOB, leaving.LEAVE_TYPE, leaving.encode(leaving.Leave()))[0] is None
+    market.end_block()
+    assert (market.loop_status(first), market.loop_status(second)) == ("expired", "declined")
+
+
 def test_one_member_does_not_bury_the_others_in_loops(market: Market) -> None:
     first, second = market.owed_round(ALICE, BOB, work="100 hour")
     for number in range(1, OPEN_BY_MEMBER_MAX + 1):

@@ -6,6 +6,7 @@ import functools
 import json
 
 from tests.vectors.cases import (
+    commons_types,
     consensus,
     core,
     deciding,
@@ -35,6 +36,7 @@ def documents() -> dict[str, Document]:
         economy,
         economy_imports,
         economy_types,
+        commons_types,
         consensus,
         proofs,
         replication,

@@ -51,6 +51,7 @@ def bodies() -> dict[str, codec.Value]:
     return {
         "admit": {"join": _ENTRY},
         "amend": {"charter": {"decisions": {"text": {"rule": "consent"}}, "purpose": "to share"}},
+        "commons": {"entry": _ENTRY},
         "council": {"candidates": [_MEMBER, _OTHER], "seats": 1, "term_days": 365},
         "dispute": {"event": _ENTRY, "stands": False},
         "distribute": {"after": 0, "flow": [10001, -2], "last": 41, "result": _ENTRY, "rule": "surplus"},
@@ -80,6 +81,7 @@ def _open() -> Document:
     wrong: dict[str, list[tuple[str, codec.Value]]] = {
         "admit": [("a short id", {"join": b""}), ("another field", {"join": _ENTRY, "who": 1})],
         "amend": [("nothing", {"charter": {}}), ("not a map", {"charter": []})],
+        "commons": [("a name", {"entry": "garden"}), ("another field", {"entry": _ENTRY, "use": _ENTRY})],
         "council": [
             ("more seats than candidates", {**good["council"], "seats": 3}),
             ("candidates out of order", {**good["council"], "candidates": [_OTHER, _MEMBER]}),

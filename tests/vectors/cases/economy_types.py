@@ -18,6 +18,7 @@ _EVENT, _MEMBER, _OTHER, _THING, _ANNEX = (bytes([number]) * 32 for number in ra
 _HOURS = Measure((15, -1), "hour")
 _KILOGRAMS = Measure((20, 0), "kilogram")
 _NONE: dict[str, Any] = {}
+LEFT_OUT = object()
 
 _CLAUSES = (
     Clause(
@@ -49,7 +50,7 @@ def documents() -> dict[str, Document]:
     return {
         "event.record": _events(),
         "event_row": _event_row(),
-        "event.countersign": _of(
+        "event.countersign": of_form(
             recording.COUNTERSIGN,
             "event.countersign",
             "Signatures under what somebody else recorded.",
@@ -57,7 +58,7 @@ def documents() -> dict[str, Document]:
             {"no": {"agrees": False}, "for the group": {"mandate": _THING}},
             {"agreeing by a number": ({"agrees": 1}, "countersign.bad_field")},
         ),
-        "attestation.give": _of(
+        "attestation.give": of_form(
             judging.ATTESTATION,
             "attestation.give",
             "Judgements of contributions.",
@@ -69,7 +70,7 @@ def documents() -> dict[str, Document]:
                 "a mark": ({"verdict": "5"}, "attestation.bad_field"),
             },
         ),
-        "agent.describe": _of(
+        "agent.describe": of_form(
             things.AGENT,
             "agent.describe",
             "Agents outside the group.",
@@ -81,7 +82,7 @@ def documents() -> dict[str, Document]:
             },
         ),
         "spec.define": _spec(),
-        "process.begin": _of(
+        "process.begin": of_form(
             things.PROCESS,
             "process.begin",
             "Processes.",
@@ -89,7 +90,7 @@ def documents() -> dict[str, Document]:
             {"for a commons": {"in_scope_of": "mill", "classified_as": ["food"]}},
             {"an end before its beginning": ({"has_end_ms": START_MS - 1}, "process.bad_time")},
         ),
-        "process.finish": _of(
+        "process.finish": of_form(
             things.FINISH,
             "process.finish",
             "Ends of processes.",
@@ -97,7 +98,7 @@ def documents() -> dict[str, Document]:
             _NONE,
             {"a short id": ({"process": b"x"}, "process.bad_field")},
         ),
-        "intent.publish": _of(
+        "intent.publish": of_form(
             promising.INTENT,
             "intent.publish",
             "Offers and needs.",
@@ -116,7 +117,7 @@ def documents() -> dict[str, Document]:
                 "an effort for a thing": ({"effort_quantity": _HOURS.value}, "intent.bad_quantity"),
             },
         ),
-        "commitment.make": _of(
+        "commitment.make": of_form(
             promising.COMMITMENT,
             "commitment.make",
             "Promises.",
@@ -124,7 +125,7 @@ def documents() -> dict[str, Document]:
             {"taking up an offer": {"satisfies": _THING, "provider": _MEMBER}},
             {"nothing": ({"effort_quantity": [[0, 0], "hour"]}, "commitment.bad_quantity")},
         ),
-        "claim.raise": _of(
+        "claim.raise": of_form(
             promising.CLAIM,
             "claim.raise",
             "Claims because of events.",
@@ -137,7 +138,7 @@ def documents() -> dict[str, Document]:
     }
 
 
-def _of(
+def of_form(
     form: Form[Any],
     name: str,
     about: str,
@@ -157,7 +158,8 @@ def _of(
         file.reject(f"without {field}", codec.encode(left), f"{form.prefix}.bad_field")
     file.reject("a word more", codec.encode({**value, "note": "x"}), f"{form.prefix}.bad_field")
     for case, (changes, rule) in refused.items():
-        file.reject(case, codec.encode({**value, **changes}), rule)
+        changed = {word: item for word, item in {**value, **changes}.items() if item is not LEFT_OUT}
+        file.reject(case, codec.encode(changed), rule)
     return file.document()
 
 
@@ -260,7 +262,7 @@ def _event_row() -> Document:
 
 
 def _spec() -> Document:
-    return _of(
+    return of_form(
         things.SPEC,
         "spec.define",
         "Resource specifications.",
@@ -277,7 +279,9 @@ def _spec() -> Document:
 
 def _references() -> dict[str, Document]:
     return {
-        name: _of(form, name, about, promising.Reference(_THING), _NONE, {"a number": ({"entry": 7}, rule)})
+        name: of_form(
+            form, name, about, promising.Reference(_THING), _NONE, {"a number": ({"entry": 7}, rule)}
+        )
         for name, form, about, rule in (
             ("intent.close", promising.INTENT_CLOSE, "Offers and needs that end.", "intent.bad_field"),
             ("commitment.release", promising.RELEASE, "Promises given back.", "commitment.bad_field"),
@@ -293,7 +297,7 @@ def _agreements() -> dict[str, Document]:
     def first(**changes: Any) -> dict[str, Any]:
         return {"clauses": [{**clauses[0], **changes}, clauses[1]]}
 
-    proposed = _of(
+    proposed = of_form(
         agreement.TERMS,
         agreement.PROPOSE_TYPE,
         "Terms of agreements; facts give the hash that parties sign.",
@@ -343,7 +347,7 @@ def _agreements() -> dict[str, Document]:
     short = {"a short id": ({"agreement": b""}, "agreement.bad_field")}
     return {
         agreement.PROPOSE_TYPE: proposed,
-        agreement.ANSWER_TYPE: _of(
+        agreement.ANSWER_TYPE: of_form(
             agreement.ANSWER,
             agreement.ANSWER_TYPE,
             "Answers to proposed agreements.",
@@ -351,13 +355,13 @@ def _agreements() -> dict[str, Document]:
             {"no": {"accepts": False}, "no, with words": {"accepts": False, "annex": _ANNEX}},
             {"a number": ({"accepts": 1}, "agreement.bad_field")},
         ),
-        agreement.WITHDRAW_TYPE: _of(
+        agreement.WITHDRAW_TYPE: of_form(
             agreement.WITHDRAW, agreement.WITHDRAW_TYPE, "Proposals taken back.", reference, annexed, short
         ),
-        agreement.CLOSE_TYPE: _of(
+        agreement.CLOSE_TYPE: of_form(
             agreement.CLOSE, agreement.CLOSE_TYPE, "Agreements that end.", reference, annexed, short
         ),
-        agreement.REDUCE_TYPE: _of(
+        agreement.REDUCE_TYPE: of_form(
             agreement.REDUCE,
             agreement.REDUCE_TYPE,
             "What is left after a failed harvest.",
@@ -374,7 +378,7 @@ def _loops() -> dict[str, Document]:
     value = codec.decode(loop.LOOP.encode(proposed))
     first, second = value["items"]
     return {
-        loop.PROPOSE_TYPE: _of(
+        loop.PROPOSE_TYPE: of_form(
             loop.LOOP,
             loop.PROPOSE_TYPE,
             "Promises that are set off; facts give the hash of what is set off.",
@@ -391,7 +395,7 @@ def _loops() -> dict[str, Document]:
                 "no unit": ({"unit": ""}, "measure.bad_value"),
             },
         ),
-        loop.ANSWER_TYPE: _of(
+        loop.ANSWER_TYPE: of_form(
             loop.ANSWER,
             loop.ANSWER_TYPE,
             "Answers to a proposed set-off.",
