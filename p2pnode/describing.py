@@ -52,6 +52,7 @@ class Describer:
         self._state = state
         self._own_key = own_key
         self._names: dict[bytes, str] = {}
+        self._member_names: dict[bytes, str] = {}
         self._lanes = {lane.number: lane for lane in queries.lanes()}
 
     @property
@@ -85,10 +86,13 @@ class Describer:
         """The name of a member or of the group, or the start of the id."""
         if member_id == self._state.group:
             return self._state.name
-        member = self._state.members.get(MemberId(member_id))
-        annex = None if member is None else member.inception.annex
-        content = None if annex is None else self.annex(annex)
-        return str(content.get("name", "")) if content and content.get("name") else member_id.hex()[:8]
+        if member_id not in self._member_names:
+            member = self._state.members.get(MemberId(member_id))
+            annex = None if member is None else member.inception.annex
+            content = None if annex is None else self.annex(annex)
+            name = str(content.get("name", "")) if content else ""
+            self._member_names[member_id] = name or member_id.hex()[:8]
+        return self._member_names[member_id]
 
     def member_of(self, device_key: bytes) -> bytes | None:
         """The id of the member that a device speaks or spoke for."""

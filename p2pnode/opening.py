@@ -187,6 +187,7 @@ def _refresh_views(log: GroupLog) -> None:
     if log.file.setting("views") != views.VERSION:
         with log.file.write() as transaction:
             transaction.clear_views()
+            transaction.chain.list_again()
             transaction.put_setting("views", views.VERSION)
             # The founding entry lies in no lane, so that no view comes across its annexes.
             for inception in log.state.founding.inceptions:

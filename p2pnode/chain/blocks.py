@@ -15,11 +15,13 @@ from p2pnode.chain.branches import first_open
 from p2pnode.chain.candidates import LANES_ORDERED
 from p2pnode.chain.judging import Judging, Made, Proposed
 from p2pnode.chain.reasons import Reasons
+from p2pnode.consensus import cut
 from p2pnode.consensus.actions import Verdict
 from p2pnode.consensus.block import AHEAD_MS_MAX, Tip
 from p2pnode.consensus.cut import Bounds
 from p2pnode.consensus.format import BlockHeader, Body, Configuration, CutEntry, decode_body
 from p2pnode.consensus.slices import Slices
+from p2pnode.core import limits
 from p2pnode.core.errors import FormatError
 from p2pnode.governance import tables
 from p2pnode.replication.fork import check_fork_proof
@@ -124,12 +126,13 @@ class Blocks:
             return False
         made = proposed.made
         ordered = len(made.execution.outcomes)
-        if ordered >= self._bounds.author_entries_max:
+        is_laden = made.payload_bytes > cut.PAYLOAD_BYTES_MAX - limits.PAYLOAD_BYTES_MAX
+        if ordered >= self._bounds.author_entries_max or is_laden:
             return False  # it may be full: the next one orders what is left
-        cut = dict(made.lanes)
+        ends = dict(made.lanes)
         for number, (seq, since_ms) in self._usable_since.items():
             lane = self._log.lanes[number]
-            if since_ms + OLD_MS < self._reasons.now_ms and seq > cut.get(number, lane.decided):
+            if since_ms + OLD_MS < self._reasons.now_ms and seq > ends.get(number, lane.decided):
                 return True
         return False
 
@@ -138,11 +141,11 @@ class Blocks:
         made = self.made(block_id)
         if made is None:
             return False
-        cut = dict(made.lanes)
+        ends = dict(made.lanes)
         sealed = {check_fork_proof(proof).author for proof in decode_body(made.body).seals}
         for place, kept in self.acknowledged.items():
             lane = self._log.lanes[self._log.numbers[place]]
-            if kept.key in sealed and cut.get(lane.number, lane.decided) < kept.seq:
+            if kept.key in sealed and ends.get(lane.number, lane.decided) < kept.seq:
                 return True
         return False
 

@@ -55,6 +55,7 @@ class Made(NamedTuple):
     late: tuple[tuple[bytes, str], ...]
     suspended: tuple[bytes, ...]
     roots: Roots
+    payload_bytes: int
 
 
 @dataclass(slots=True)
@@ -206,6 +207,7 @@ class Judging:
             ran.late,
             suspended_in(item.entry for item in ran.ordered if not rules[item.candidate.id]),
             ran.roots,
+            sum(item.candidate.payload_bytes for item in ran.ordered),
         )
 
 

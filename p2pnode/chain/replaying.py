@@ -161,7 +161,7 @@ def _entries(change: Change, chain: ReplayTransaction, tip: Tip, body: Body) -> 
 
 def _made(final: Final, body: bytes, ran: Ran) -> Made:
     header, done = final.header, ran.execution
-    return Made(header, body, done, ran.trie, ran.configuration, (), ran.voids, ran.late, (), ran.roots)
+    return Made(header, body, done, ran.trie, ran.configuration, (), ran.voids, ran.late, (), ran.roots, 0)
 
 
 def _differ(change: Change, chain: ReplayTransaction, final: Final, ran: Ran, rule: str) -> list[Effect]:

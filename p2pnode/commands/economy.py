@@ -23,6 +23,10 @@ Amount = Annotated[
     list[str], typer.Argument(metavar="AMOUNT [WHAT]", help="How much of what: 20 kg bread, 2h gardening.")
 ]
 Who = Annotated[str | None, typer.Argument(metavar="WHO", help="Only what concerns a member, or `me`.")]
+Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, max=500, help="At most so many.")]
+After = Annotated[
+    str | None, typer.Option("--after", metavar="ID", help="Go on behind a row that was shown: its id.")
+]
 
 _INPUT, _OUTPUT = "input_of", "output_of"
 _ACTIONS: tuple[tuple[str, str, str, str], ...] = (
@@ -150,25 +154,39 @@ for _name, _side, _about, _example in _ACTIONS:
     record.command(_name)(_command(_name, _side, _about, _example))
 
 
-def rows(context: typer.Context, group: str | None, about: str, who: str | None) -> list[dict[str, Any]]:
+def rows(
+    context: typer.Context,
+    group: str | None,
+    about: str,
+    who: str | None,
+    limit: int | None = None,
+    after: str | None = None,
+) -> list[dict[str, Any]]:
     """One of the lists that the node has."""
     invocation = invocation_of(context)
     found: list[dict[str, Any]] = invocation.client.get(
-        "/economy", group=invocation.group(group), about=about, who=who
+        "/economy", group=invocation.group(group), about=about, who=who, limit=limit, after=after
     )
     return found
 
 
 @record.command("list")
-def list_records(context: typer.Context, who: Who = None, group: GroupOption = None) -> None:
+def list_records(
+    context: typer.Context,
+    who: Who = None,
+    limit: Limit = 100,
+    after: After = None,
+    group: GroupOption = None,
+) -> None:
     """Show records, the newest last, with who still has to sign.
 
     \b
     Examples:
       p2pnode record list
       p2pnode record list me
+      p2pnode record list --after 3f0a99c2     # what is older than that
     """
-    invocation_of(context).answer(rows(context, group, "events", who), show_events)
+    invocation_of(context).answer(rows(context, group, "events", who, limit, after), show_events)
 
 
 def show_events(events: list[dict[str, Any]]) -> None:

@@ -7,7 +7,15 @@ from typing import Annotated, Any
 import typer
 
 from p2pnode.commands.amounts import amount_and_rest, date_ms, is_time
-from p2pnode.commands.economy import AgainOption, Amount, NoteOption, Who, quantities, rows, say_it
+from p2pnode.commands.economy import (
+    AgainOption,
+    Amount,
+    NoteOption,
+    Who,
+    quantities,
+    rows,
+    say_it,
+)
 from p2pnode.commands.invocation import GroupOption, invocation_of
 from p2pnode.commands.terminal import local_time, print_table, say, short
 

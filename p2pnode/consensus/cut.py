@@ -16,8 +16,10 @@ from typing import NamedTuple
 from p2pnode.consensus.slices import SLICE_STEPS, Slices, finish
 from p2pnode.core.crypto import sha256
 
-PAYLOAD_BYTES_MAX = 32 * 1024 * 1024
-"""Payloads that one block orders at most: a phone has to read them to vote."""
+PAYLOAD_BYTES_MAX = 4 * 1024 * 1024
+"""Payloads that one block orders at most: a phone has to read and execute them to vote, and in batches these
+are some ten thousand records.
+"""
 
 AUTHOR_SHARE = 4
 """No author fills more than this part of a block, so that nobody's import keeps the others waiting."""

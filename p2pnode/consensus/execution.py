@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from p2pnode.consensus.format import CutEntry
 from p2pnode.consensus.rows import Rows, State, row_key
-from p2pnode.consensus.slices import SLICE_ENTRIES, Slices, finish
+from p2pnode.consensus.slices import SLICE_ENTRIES, SLICE_PAYLOAD_BYTES, Slices, finish
 from p2pnode.core import codec
 from p2pnode.core.crypto import SIGNATURE_BYTES
 from p2pnode.core.entry import Entry
@@ -109,10 +109,13 @@ def executing(
     for seal in sorted(seals):
         rules.execute_seal(state, seal, context)
     outcomes: list[Outcome] = []
-    for number, entry in enumerate(entries, 1):
-        outcomes.append((bytes(entry.id), rules.execute_entry(state, entry, context) or ""))
-        if not number % SLICE_ENTRIES and number < len(entries):
+    count = payload_bytes = 0
+    for entry in entries:
+        if count >= SLICE_ENTRIES or payload_bytes >= SLICE_PAYLOAD_BYTES:
+            count = payload_bytes = 0
             yield
+        outcomes.append((bytes(entry.id), rules.execute_entry(state, entry, context) or ""))
+        count, payload_bytes = count + 1, payload_bytes + entry.header.payload_bytes
     outcomes += rules.end_block(state, replace(context, ordered_bytes=_ordered_bytes(entries)))
     return Execution(state.changes(), tuple(outcomes))
 

@@ -129,6 +129,16 @@ class State:
         """Every key that was set or taken away, ascending; None is a row taken away."""
         return {key: self._changes[key] for key in self._ordered_keys()}
 
+    def changed(self, prefix: bytes) -> list[bytes]:
+        """The changed keys that start with a prefix, ascending."""
+        return _with_prefix(self._ordered_keys(), prefix)
+
+    def on(self, base: Rows) -> State:
+        """The same changes on top of the same rows, read in another way; neither sees the other's changes."""
+        other = State(base)
+        other._keys, other._changes = self._ordered_keys().copy(), self._changes.copy()
+        return other
+
     def overlay(self) -> State:
         """A layer on top, for something that may turn out void."""
         return State(self)

@@ -11,6 +11,9 @@ from typing import TypeVar
 SLICE_ENTRIES = 128
 """Executed between two pauses: some 10 ms of one core."""
 
+SLICE_PAYLOAD_BYTES = 32 * 1024
+"""Payloads executed between two pauses: one batch of hundreds of records takes as long as many entries."""
+
 SLICE_STEPS = 1024
 """Entries ordered or hashed between two pauses: each takes a tenth of what executing one does."""
 

@@ -292,11 +292,6 @@ def rows_of(rows: Rows, made: type[_Row], table: str, *parts: bytes) -> Iterator
     return ((key, _row(made, value)) for key, value in scan(rows, table, *parts))
 
 
-def row_of(made: type[_Row], data: bytes) -> _Row:
-    """The row in a value that this group has written."""
-    return _row(made, codec.decode(data))
-
-
 def _columns_of(made: type[Any]) -> Callable[[Any], Any]:
     """What gives the columns of a row in their order."""
     known = _columns.get(made)
@@ -312,11 +307,14 @@ def row(rows: Rows, made: type[_Row], table: str, key: bytes) -> _Row | None:
 
 def _get(rows: Rows, made: type[_Row], table: str, key: bytes) -> _Row | None:
     data = rows.get(row_key(table, key))
-    if data is None:
-        return None
+    return None if data is None else row_of(made, data)
+
+
+def row_of(made: type[_Row], data: bytes) -> _Row:
+    """The row in the value of a row of this group, which is not checked again."""
     known = _known.get((made, data))
     if known is None:
-        known = _row(made, codec.decode(data))
+        known = _row(made, codec.decode_own(data))
         _remember(made, data, known)
     row: _Row = known
     return row
@@ -369,7 +367,7 @@ def _amount_at(rows: Rows, key: bytes) -> Amount:
         return ZERO
     known: Amount | None = _known.get((tuple, data))
     if known is None:
-        mantissa, exponent = codec.decode(data)
+        mantissa, exponent = codec.decode_own(data)
         known = (mantissa, exponent)
         _remember(tuple, data, known)
     return known

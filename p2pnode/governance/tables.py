@@ -158,7 +158,7 @@ class SeenRow:
 def read(rows: Rows, key: bytes) -> Value | None:
     """The value of a row, or None."""
     data = rows.get(key)
-    return None if data is None else codec.decode(data)
+    return None if data is None else codec.decode_own(data)
 
 
 def write(state: State, key: bytes, value: Value) -> None:
@@ -169,7 +169,7 @@ def write(state: State, key: bytes, value: Value) -> None:
 def scan(rows: Rows, table: str, *parts: bytes) -> Iterator[tuple[bytes, Value]]:
     """The rows of a table: the key behind the table's name and these parts, and the value, ascending."""
     prefix = row_key(table, *parts)
-    return ((key[len(prefix) :], codec.decode(data)) for key, data in rows.scan(prefix))
+    return ((key[len(prefix) :], codec.decode_own(data)) for key, data in rows.scan(prefix))
 
 
 def number_bytes(number: int) -> bytes:

@@ -24,6 +24,7 @@ About = Literal[
     "commons-waiting",
     "events",
     "inflows",
+    "intents",
     "kinds",
     "metered",
     "meters",
@@ -80,8 +81,14 @@ class EconomyCalls(Protocol):
         fields of its form with people and things by name.
         """
 
-    async def economy(self, group: str, about: About, who: str | None) -> list[EconomyRow]:
-        """A list, of everybody or of what concerns one agent; what is provisional is in it."""
+    async def economy(
+        self, group: str, about: About, who: str | None, limit: int = 500, after: str | None = None
+    ) -> list[EconomyRow]:
+        """A list, of everybody or of what concerns one agent; what is provisional is in it.
+
+        Shapes: at most limit rows; claims, events, intents, promises and resources go on behind the row that
+        `after` names by its id. The newest events come first, and of the others what is open or there.
+        """
 
     async def feed(self, group: str, chosen: FeedFilter, after: str | None, limit: int) -> FeedPage:
         """What is offered and needed, the newest first; what is provisional is in it."""

@@ -19,6 +19,7 @@ _WORDS_CHARACTERS_MAX = 200
 _FAR_KM = 20_040
 """Half of the way around the Earth."""
 _FIELDS_MAX = 32
+_ROWS_MAX = 500
 
 
 class RecordRequest(Request):
@@ -34,8 +35,15 @@ async def record(service: Service, request: RecordRequest) -> Any:
 
 
 @economy_routes.get("/economy", responses=answers(list[EconomyRow]))
-async def economy(service: Service, group: Word, about: About, who: Word | None = None) -> Any:
-    return await service.economy(group, about, who)
+async def economy(
+    service: Service,
+    group: Word,
+    about: About,
+    who: Word | None = None,
+    limit: Annotated[int, Query(ge=1, le=_ROWS_MAX)] = _ROWS_MAX,
+    after: Word | None = None,
+) -> Any:
+    return await service.economy(group, about, who, limit, after)
 
 
 @economy_routes.get("/feed", responses=answers(FeedPage))

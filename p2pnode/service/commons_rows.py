@@ -15,7 +15,7 @@ from p2pnode.economy.tables import CLOSED, ResourceRow
 from p2pnode.governance.commons_rules import STEWARD
 from p2pnode.local.economy_calls import EconomyRow
 from p2pnode.service.economy_names import agent_name, amount
-from p2pnode.service.economy_rows import ROWS_MAX
+from p2pnode.service.paging import ROWS_MAX
 from p2pnode.service.viewing import GroupView
 
 # ---- commons

@@ -23,6 +23,7 @@ from p2pnode.net.dialer import Supervisor
 from p2pnode.net.host import Host
 from p2pnode.peerbook import PeerBook
 from p2pnode.port import HeldGroup, LivePort
+from p2pnode.service.provisional import Provisional
 from p2pnode.service.rules import refusal
 from p2pnode.service.viewing import GroupView
 from p2pnode.serving import GroupReader
@@ -49,6 +50,7 @@ class Context:
     counted: dict[bytes, Sums] = field(default_factory=dict)
     api_port: int = 0
     announce: tuple[str, ...] = ()
+    provisional: dict[bytes, Provisional] = field(default_factory=dict)
     listeners: list[trio.MemorySendChannel[dict[str, Any]]] = field(default_factory=list)
 
     def emit(self, event: dict[str, Any]) -> None:
@@ -95,11 +97,12 @@ class Context:
     ) -> _Result:
         """Read a group with what is provisional in it, in a worker thread."""
         state, own, now_ms = held.state, self.port.own_key, self.port.now_ms()
+        facts = self.provisional.setdefault(held.group, Provisional()) if with_facts else None
 
         def read(reader: GroupReader) -> _Result:
             with reader.reading() as queries:
                 describer = Describer(queries, state, own)
-                return work(GroupView(held.group, queries, describer, own, now_ms, with_facts))
+                return work(GroupView(held.group, queries, describer, own, now_ms, facts))
 
         return await self.port.read(held.group, read)
 

@@ -18,11 +18,20 @@ from p2pnode.service.economy_derived import DERIVED
 from p2pnode.service.economy_export import exported
 from p2pnode.service.economy_feed import Wanted, feed_page
 from p2pnode.service.economy_loops import FOUND_MAX, found_in, found_shown, loop_shown
-from p2pnode.service.economy_rows import LISTS, agreement_shown, missing_answers
+from p2pnode.service.economy_rows import LISTS, PAGED, agreement_shown, missing_answers
 from p2pnode.service.evidence import row_proof
 from p2pnode.service.history import History
 from p2pnode.service.naming_commons import commons_of
-from p2pnode.service.naming_economy import FORMS, agent_of, agreement_of, event_of, payload_of, resource_of
+from p2pnode.service.naming_economy import (
+    FORMS,
+    FOUND_BY,
+    agent_of,
+    agreement_of,
+    event_of,
+    payload_of,
+    resource_of,
+)
+from p2pnode.service.paging import ROWS_MAX, Page
 from p2pnode.service.saying_twice import refuse_again
 from p2pnode.service.viewing import GroupView
 
@@ -80,9 +89,15 @@ class EconomyService:
 
         return await self.context.view(held, tell, with_facts=True)
 
-    async def economy(self, group: str, about: About, who: str | None) -> list[EconomyRow]:
+    async def economy(
+        self, group: str, about: About, who: str | None, limit: int = ROWS_MAX, after: str | None = None
+    ) -> list[EconomyRow]:
         def read(view: GroupView) -> list[EconomyRow]:
-            return {**LISTS, **COMMONS_LISTS}[about](view, None if who is None else agent_of(view, who))
+            agent_id = None if who is None else agent_of(view, who)
+            if about not in PAGED:
+                return {**LISTS, **COMMONS_LISTS}[about](view, agent_id)[:limit]
+            place = None if after is None else FOUND_BY[about](view, after)
+            return PAGED[about](view, agent_id, Page(limit, place))
 
         return await self.context.view(self.context.held(group), read, with_facts=True)
 

@@ -23,14 +23,13 @@ from p2pnode.economy.event import Event
 from p2pnode.economy.labels import measure_text
 from p2pnode.governance.tables import members, scan
 from p2pnode.local.economy_calls import EconomyRow
+from p2pnode.service.economy_feed import intent_shown
 from p2pnode.service.economy_loops import loop_shown, loops_listed, loops_to_sign
 from p2pnode.service.economy_names import agent_name, amount, kind_name, place_text
 from p2pnode.service.meters import meters_shown, months_shown
+from p2pnode.service.paging import ROWS_MAX, Page, listed_rows
 from p2pnode.service.sharing import run_rows
 from p2pnode.service.viewing import GroupView
-
-ROWS_MAX = 500
-"""Rows of a list: what a person looks at."""
 
 
 def _quantities(said: Event | Clause) -> str:
@@ -38,7 +37,7 @@ def _quantities(said: Event | Clause) -> str:
     return ", ".join(measure_text(measure) for measure in measures if measure is not None)
 
 
-def _resources(view: GroupView, who: bytes | None) -> list[EconomyRow]:
+def _resources(view: GroupView, who: bytes | None, page: Page) -> list[EconomyRow]:
     return [
         {
             "id": key.hex(),
@@ -54,19 +53,12 @@ def _resources(view: GroupView, who: bytes | None) -> list[EconomyRow]:
             "state": row.state or "",
             "tracking_identifier": row.tracking_identifier or "",
         }
-        for key, row in tables.rows_of(view.rows, tables.ResourceRow, "resource")
-        if who in (None, row.accountable, row.custodian)
-    ][:ROWS_MAX]
-
-
-def _events(view: GroupView, who: bytes | None) -> list[EconomyRow]:
-    found = [
-        (row.time_ms, key, row)
-        for key, row in tables.rows_of(view.rows, tables.EventRow, "event")
-        if who in (None, row.provider, row.receiver)
+        for key, row in listed_rows(view, "resource", who, page)
     ]
-    newest = sorted(found, key=lambda item: item[:2], reverse=True)[:ROWS_MAX]
-    return [event_shown(view, key, row) for _, key, row in newest]
+
+
+def _events(view: GroupView, who: bytes | None, page: Page) -> list[EconomyRow]:
+    return [event_shown(view, key, row) for key, row in listed_rows(view, "event", who, page)]
 
 
 def _to_sign(view: GroupView, who: bytes | None) -> list[EconomyRow]:
@@ -121,12 +113,12 @@ def event_shown(view: GroupView, record_id: bytes, row: tables.EventRow) -> Econ
     }
 
 
-def _promises(view: GroupView, who: bytes | None) -> list[EconomyRow]:
-    return [
-        promise_shown(view, key, row)
-        for key, row in tables.rows_of(view.rows, tables.CommitmentRow, "commitment")
-        if who in (None, row.provider, row.receiver)
-    ][:ROWS_MAX]
+def _intents(view: GroupView, who: bytes | None, page: Page) -> list[EconomyRow]:
+    return [intent_shown(view, key, row) for key, row in listed_rows(view, "intent", who, page)]
+
+
+def _promises(view: GroupView, who: bytes | None, page: Page) -> list[EconomyRow]:
+    return [promise_shown(view, key, row) for key, row in listed_rows(view, "commitment", who, page)]
 
 
 def promise_shown(view: GroupView, key: bytes, row: tables.CommitmentRow) -> EconomyRow:
@@ -152,7 +144,7 @@ def _set_off(view: GroupView, key: bytes, row: tables.CommitmentRow) -> str:
     return amount(total, row.unit) if is_less(tables.ZERO, total) else ""
 
 
-def _claims(view: GroupView, who: bytes | None) -> list[EconomyRow]:
+def _claims(view: GroupView, who: bytes | None, page: Page) -> list[EconomyRow]:
     return [
         {
             "id": key.hex(),
@@ -164,9 +156,8 @@ def _claims(view: GroupView, who: bytes | None) -> list[EconomyRow]:
             "kind": kind_name(view, promising.CLAIM.decode(row.payload).resource_conforms_to),
             "triggered_by": row.triggered_by.hex(),
         }
-        for key, row in tables.rows_of(view.rows, tables.ClaimRow, "claim")
-        if who in (None, row.provider, row.receiver)
-    ][:ROWS_MAX]
+        for key, row in listed_rows(view, "claim", who, page)
+    ]
 
 
 def _agreements(view: GroupView, who: bytes | None) -> list[EconomyRow]:
@@ -345,16 +336,21 @@ LISTS: Mapping[str, Callable[[GroupView, bytes | None], list[EconomyRow]]] = {
     "agents": _agents,
     "agreements": _agreements,
     "balances": _balances,
-    "claims": _claims,
-    "events": _events,
     "metered": months_shown,
     "meters": meters_shown,
     "kinds": _kinds,
     "loops": loops_listed,
     "processes": _processes,
-    "promises": _promises,
-    "resources": _resources,
     "runs": _runs,
     "to-sign": _to_sign,
 }
-"""What can be listed, and how."""
+"""What can be listed as a whole, and how."""
+
+PAGED: Mapping[str, Callable[[GroupView, bytes | None, Page], list[EconomyRow]]] = {
+    "claims": _claims,
+    "events": _events,
+    "intents": _intents,
+    "promises": _promises,
+    "resources": _resources,
+}
+"""What becomes long: it is read by pages."""

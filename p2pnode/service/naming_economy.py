@@ -314,3 +314,12 @@ _READ: Mapping[str, Callable[[GroupView, str], Value]] = {
     "unit": lambda _, text: unit_of_label(text),
 }
 """Fields that people write by name, and how each is read."""
+
+FOUND_BY: Mapping[str, Callable[[GroupView, str], bytes]] = {
+    "claims": _claim_of,
+    "events": event_of,
+    "intents": intent_of,
+    "promises": commitment_of,
+    "resources": resource_of,
+}
+"""How a row of a list that is read by pages is named."""

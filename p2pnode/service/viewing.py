@@ -20,19 +20,17 @@ from p2pnode.governance import tables
 from p2pnode.governance.tables import MemberRow
 from p2pnode.local.naming import Named, choose
 from p2pnode.replication.run import stored_entry
+from p2pnode.service.provisional import PROVISIONAL_MAX, Provisional
 from p2pnode.store.chain_tables import ChainQueries
 from p2pnode.store.group_file import GroupQueries, number_and_seq
 from p2pnode.vocabulary import execute_entry
-
-PROVISIONAL_MAX = 10_000
-"""Entries above the last cut that are executed for a view (J37)."""
 
 
 @dataclass(slots=True)
 class GroupView:
     """Shapes: final are the rows of the last block, rows those with provisional entries on top; provisional
     gives for each such entry the rule by which it would be void, or nothing. Entries that call for no order
-    are on top only with_facts, since there may be many.
+    are on top only where what was executed of them is kept (`facts`), since there may be many.
     """
 
     group: bytes
@@ -40,7 +38,7 @@ class GroupView:
     describer: Describer
     own_key: bytes
     now_ms: int
-    with_facts: bool = False
+    facts: Provisional | None = None
     final: ChainQueries = field(init=False)
     rows: State = field(init=False)
     provisional: dict[bytes, str] = field(init=False)
@@ -54,19 +52,16 @@ class GroupView:
         height = 1 if tip is None else tip.height + 1
         previous = self.group if tip is None else tip.id
         self._above = BlockContext(self.group, height, self.now_ms, previous, True)
+        if self.facts is not None:
+            self.rows, self.provisional = self.facts.read(self.queries, self._above)
+            return
         for entry in self._undecided():
             self.provisional[entry.id] = execute_entry(self.rows, entry, self._above) or ""
 
     def _undecided(self) -> list[Entry]:
         lanes = {lane.number: lane for lane in self.queries.lanes()}
         found: list[Entry] = []
-        if self.with_facts:
-            for lane in lanes.values():
-                if lane.lane != Lane.VOTES:
-                    last = min(lane.last_usable, lane.decided + PROVISIONAL_MAX)
-                    stored = self.queries.entries(lane.number, lane.decided + 1, last)
-                    found += [stored_entry(item) for item in stored if item.payload is not None]
-        for item in () if self.with_facts else self.queries.undecided():
+        for item in self.queries.undecided():
             number, seq = number_and_seq(item.position)
             lane = lanes[number]
             if seq <= lane.last_usable and item.entry.payload is not None:

@@ -11,6 +11,15 @@ from typing import NamedTuple
 
 from p2pnode.consensus.trie import Leaf, TrieChange, leaf_of, node_of
 from p2pnode.core.crypto import sha256
+from p2pnode.store.list_tables import (
+    Listed,
+    ListQueries,
+    add_listed,
+    drop_listed,
+    list_again,
+    listed,
+    listing_of,
+)
 
 STATES_KEPT = 128
 """States of so many blocks before the last one can still be fetched."""
@@ -63,6 +72,11 @@ class ChainQueries:
             if len(rows) < _ROWS_A_SCAN:
                 return
             after, comparison = rows[-1][0], ">"
+
+    @property
+    def lists(self) -> ListQueries:
+        """The index of lists."""
+        return ListQueries(self._connection)
 
     def trie_node(self, node_hash: bytes) -> bytes:
         """A node of the trie. Errors: KeyError for one that is not kept."""
@@ -154,11 +168,13 @@ class ChainTransaction(ChainQueries):
 
     def put_rows(self, changes: Mapping[bytes, bytes | None]) -> None:
         """Write state rows; None deletes one."""
+        self._list(changes)
         self._keep_leaves(changes)
         self._write_rows(changes)
 
     def put_state(self, changes: Mapping[bytes, bytes | None], trie: TrieChange) -> None:
         """Write what a block does to the state rows and to the trie over them."""
+        self._list(changes)
         self._connection.executemany(
             "UPDATE leaf SET value=(SELECT value FROM state_row WHERE state_row.key=leaf.key) WHERE hash=?",
             [(name,) for name in trie.left],
@@ -179,6 +195,26 @@ class ChainTransaction(ChainQueries):
         self._connection.executemany("DELETE FROM retired WHERE hash=?", [(node_hash,) for node_hash in new])
         self._write_nodes(new)
         self._forget_states(height - STATES_KEPT)
+
+    def list_again(self) -> None:
+        """Make the index of lists anew from all rows."""
+        list_again(self._connection, self.scan(b""))
+
+    def _list(self, changes: Mapping[bytes, bytes | None]) -> None:
+        """Keep the index of lists in step with rows that are about to be written."""
+        dropped: list[Listed] = []
+        added: list[Listed] = []
+        for key, value in changes.items():
+            listing = listing_of(key)
+            if listing is None:
+                continue
+            before = None if listing.is_fixed and value is not None else self.get(key)
+            if before is not None:
+                dropped += listed(key, before)
+            if value is not None:
+                added += listed(key, value)
+        drop_listed(self._connection, dropped)
+        add_listed(self._connection, added)
 
     def _write_rows(self, changes: Mapping[bytes, bytes | None]) -> None:
         self._connection.executemany(

@@ -16,6 +16,7 @@ from p2pnode.consensus.execution import read_cut
 from p2pnode.consensus.trie import TrieChange, leaf_of
 from p2pnode.core.crypto import sha256
 from p2pnode.store.chain_tables import BlockRow, ChainQueries, ChainTransaction
+from p2pnode.store.list_tables import add_listed, listed
 
 _REPLAYED = "replayed"
 _HEIGHT_BYTES = 8
@@ -26,9 +27,14 @@ _COLUMNS = {
     "row": "key BLOB PRIMARY KEY, value BLOB NOT NULL",
     "node": "hash BLOB PRIMARY KEY, content BLOB NOT NULL",
     "leaf": "hash BLOB PRIMARY KEY, key BLOB NOT NULL, value BLOB",
+    "listed": "list INTEGER NOT NULL, agent INTEGER NOT NULL, rank INTEGER NOT NULL, id BLOB NOT NULL,"
+    " PRIMARY KEY (list, agent, rank, id)",
 }
-_PLACES = {"row": "state_row", "node": "trie_node", "leaf": "leaf"}
+_KEYS = {"row": "key", "node": "hash", "leaf": "hash", "listed": "list, agent, rank, id"}
+_PLACES = {"row": "state_row", "node": "trie_node", "leaf": "leaf", "listed": "listed"}
 """The parts of a state, and the tables of the last one."""
+
+_REPLAYED_PARTS = ("row", "node")
 
 _ASIDE = "aside_"
 
@@ -98,6 +104,8 @@ class LevelTransaction(LevelQueries):
             "INSERT OR REPLACE INTO coming_leaf VALUES (?, ?, NULL)",
             [(sha256(leaf_of(key, value).node), key) for key, value in rows],
         )
+        places = [place for key, value in rows for place in listed(key, value)]
+        add_listed(self._connection, places, "coming_listed")
 
     def drop_coming(self) -> None:
         """Forget the snapshot that was on its way."""
@@ -110,7 +118,7 @@ class LevelTransaction(LevelQueries):
         the replay begins with it, unless it has begun."""
         is_first = self.replayed() is None
         for part, place in _PLACES.items():
-            if is_first and part != "leaf":
+            if is_first and part in _REPLAYED_PARTS:
                 self._connection.execute(f"DROP TABLE replay_{part}")
                 self._connection.execute(f"ALTER TABLE {place} RENAME TO replay_{part}")
             else:
@@ -126,9 +134,9 @@ class LevelTransaction(LevelQueries):
         tables = self._aside()
         if not tables:
             return False
-        key = "key" if tables[0].endswith("row") else "hash"
+        key = _KEYS[tables[0].rpartition("_")[2]]
         done = self._connection.execute(
-            f"DELETE FROM {tables[0]} WHERE {key} IN (SELECT {key} FROM {tables[0]} LIMIT ?)",
+            f"DELETE FROM {tables[0]} WHERE ({key}) IN (SELECT {key} FROM {tables[0]} LIMIT ?)",
             (_CLEARED_ROWS,),
         )
         if done.rowcount < _CLEARED_ROWS:
@@ -162,7 +170,7 @@ class LevelTransaction(LevelQueries):
 
     def end_replay(self) -> None:
         """Drop the replayed state: it is that of the snapshot."""
-        for part in ("row", "node"):
+        for part in _REPLAYED_PARTS:
             self._empty("replay", part)
         self._set_replayed(b"")
 

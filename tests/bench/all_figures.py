@@ -8,6 +8,7 @@ from tests.bench import (
     c3_finality,
     c4_processes,
     e1_execution,
+    e2_questions,
     m1_meters,
     n1_newcomer,
     w1_append,
@@ -29,6 +30,7 @@ MEASURES: Mapping[str, Callable[[Options], list[Figure]]] = {
     "c3": c3_finality.measure,
     "c4": c4_processes.measure,
     "e1": e1_execution.measure,
+    "e2": e2_questions.measure,
     "m1": m1_meters.measure,
     "n1": n1_newcomer.measure,
 }

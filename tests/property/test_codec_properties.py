@@ -69,3 +69,28 @@ def test_no_float_gets_in_or_out(value: codec.Value, number: float) -> None:
             codec.encode(smuggled)
         with pytest.raises(FormatError):
             codec.decode(msgpack.packb(smuggled, use_bin_type=True))
+
+
+ODD = (
+    SCALARS
+    | st.floats()
+    | st.integers()
+    | st.sampled_from([(), ("a", 1), "\ud800", 2**64, -(2**63) - 1, bytearray(b"a"), {1: 2}, {b"a": 1}, {1}])
+)
+ODD_VALUES = st.recursive(
+    ODD,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(ODD_VALUES)
+@example([[[[[[[[1]]]]]]]])
+@example([[[[[[[[[1]]]]]]]]])
+def test_the_short_way_gives_what_the_long_way_gives(value: Any) -> None:
+    """Compiled code writes the same bytes as the walk over the value, or leaves the value to it."""
+    try:
+        walked: bytes | None = msgpack.packb(codec._ordered(value, 0), use_bin_type=True)
+    except FormatError:
+        walked = None
+    assert codec._packed(value) == walked

@@ -93,3 +93,40 @@ def test_a_row_has_bounds() -> None:
         with pytest.raises(ValueError, match="a row of"):
             state.put(key, value)
     assert list(state.changes()) == [b"k" * KEY_BYTES_MAX]
+
+
+def test_an_attempt_is_seen_while_it_lasts_and_then_kept_or_dropped() -> None:
+    state = State(MemoryRows({b"a": b"1", b"b": b"2"}))
+    state.put(b"c", b"3")
+    for is_kept in (False, True):
+        state.begin_attempt()
+        state.delete(b"a")
+        state.put(b"bb", b"4")
+        state.put(b"c", b"5")
+        assert state.get(b"a") is None
+        assert list(state.scan(b"")) == [(b"b", b"2"), (b"bb", b"4"), (b"c", b"5")]
+        assert list(state.scan(b"b")) == [(b"b", b"2"), (b"bb", b"4")]
+        state.end_attempt(is_kept=is_kept)
+        assert state.get(b"a") == (None if is_kept else b"1")
+    assert state.changes() == {b"a": None, b"bb": b"4", b"c": b"5"}
+    assert list(state.changes()) == [b"a", b"bb", b"c"]
+
+
+def test_many_new_keys_come_into_order() -> None:
+    state = State(MemoryRows({}))
+    keys = [bytes([number * 37 % 251]) for number in range(251)]
+    for number, key in enumerate(keys):
+        state.put(key, b"")
+        if number % 90 == 89:
+            assert list(state.changes()) == sorted(keys[: number + 1])
+    assert [key for key, _ in state.scan(b"")] == sorted(keys)
+    assert state.changed(b"\x05") == [b"\x05"]
+
+
+def test_the_same_changes_on_another_reader_go_their_own_way() -> None:
+    one = State(MemoryRows({b"a": b"1"}))
+    one.put(b"b", b"2")
+    other = one.on(MemoryRows({b"a": b"1"}))
+    other.put(b"c", b"3")
+    assert list(other.scan(b"")) == [(b"a", b"1"), (b"b", b"2"), (b"c", b"3")]
+    assert list(one.scan(b"")) == [(b"a", b"1"), (b"b", b"2")]
