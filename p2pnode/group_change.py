@@ -525,9 +525,11 @@ class Change:
         return not self.waited_for().isdisjoint(branch_headers(proof))
 
     def add_dead(self, encoded: bytes) -> bool:
-        """Keep the header of a dead branch that an entry waits for. Whether it was one."""
+        """Keep the header of a dead branch that an entry waits for, or a dead header follows. Whether it was
+        one."""
         id_, header = sha256(encoded), decode_header(encoded)
-        if not self.is_dead(header) or id_ not in self.waited_for():
+        is_named = id_ in self.waited_for() or id_ in self.log.below_dead()
+        if not self.is_dead(header) or not is_named:
             return False
         self.transaction.add_dead(id_, encoded)
         self.dead = {**self.dead, id_: header}

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from p2pnode.chain.branches import last_orderable
+from p2pnode.chain.candidates import LANES_ORDERED
 from p2pnode.chain.chain import Chain
 from p2pnode.chain.levelling import Level
 from p2pnode.chain.stored import begin, is_begun, read_tip, tip_after
@@ -123,9 +124,24 @@ class GroupLog:
         named = self.waited_for(self.file, self.blocked, self.lanes.get)
         return [
             id_
-            for id_ in sorted(named)
+            for id_ in [*sorted(named), *sorted(self.below_dead())]
             if id_ != self.founding.id and id_ not in self.dead and self.file.position_of_id(id_) is None
         ]
+
+    def below_dead(self) -> set[bytes]:
+        """What dead headers follow on branches that no block has settled.
+
+        Voters who acknowledged different entries of one branch have acknowledged together what lies below
+        all of them; who cannot follow the branch down to there counts too few of them (J17).
+        """
+        return {
+            header.prev
+            for header in self.dead.values()
+            if header.lane in LANES_ORDERED
+            and header.seq > self.fork_seqs.get((header.author, header.lane), header.seq)
+            and not self.is_sealed(header.author)
+            and header.prev not in self.dead
+        }
 
     def unsealed_proofs(self) -> list[bytes]:
         """Proofs of forks by keys that are not sealed yet, one for each key that the group knows, or of whom

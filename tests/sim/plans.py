@@ -40,11 +40,11 @@ class Plan:
     founder invites get to vote too. `spare` is how many more voters may be lost.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, has_twins: bool) -> None:
         self.random = random = Random(seed)
         self.seed = seed
         is_large = seed % LARGE_EVERY == LARGE_EVERY - 1
-        has_twins = seed % TWINS_EVERY == TWINS_EVERY // 2
+        has_twins = has_twins or seed % TWINS_EVERY == TWINS_EVERY // 2
         founders = 4 if has_twins else random.choice(_MANY_FOUNDERS if is_large else _FOUNDERS)
         lying_voters = (founders - 1) // 3
         self.voting_liars = list(LIARS[: 1 if has_twins else random.randint(0, lying_voters)])
@@ -81,9 +81,9 @@ class Plan:
         return Case(f"seed {self.seed}", machines, liars, tuple(steps), CHAOS_MS, twins=tuple(self.twins))
 
 
-def plan(seed: int) -> Case:
-    """The case of a seed."""
-    made = Plan(seed)
+def plan(seed: int, *, has_twins: bool = False) -> Case:
+    """The case of a seed. Shapes: has_twins lets a founder run twice whatever the seed."""
+    made = Plan(seed, has_twins=has_twins)
     random = made.random
     _gather(made)
     for _ in range(random.randint(3, 9)):

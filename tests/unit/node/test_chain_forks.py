@@ -142,6 +142,32 @@ def test_j17_who_holds_the_other_branch_fetches_the_one_that_a_quorum_acknowledg
     close(council)
 
 
+def test_j17_who_acknowledged_more_of_a_branch_counts_for_less_of_it_too(tmp_path: Path) -> None:
+    """Alice knows a branch to its first entry, and by the words of bob and carol its third one alone."""
+    council = Council(tmp_path, FOUR)
+    three = FOUR[:3]
+    left, right = (council.sign("dave", text, at="alice") for text in (b"left", b"right"))
+    for name in three:
+        council.hand(name, left)
+    write_after(council, ("alice",), left.id)
+    for text in (b"second", b"third"):
+        last = council.sign("dave", text, at="bob")
+        council.hand("bob", last)
+        council.hand("carol", last)
+    write_after(council, ("bob", "carol"), last.id)
+    for name in three:
+        council.prove(name, left, right)
+    council.meet(*three)
+    for name in three:
+        kept = council[name].node.logs[council.group].chain.blocks.acknowledged
+        assert council.tip(name) == 1 or [place.id for place in kept.values()] == [left.id], name
+    agree(council, *three)
+    assert council.tip("alice") == 1
+    lane = council["alice"].node.logs[council.group].lane(council["dave"].key, 0)
+    assert lane.decided == 0
+    close(council)
+
+
 def test_j17_a_branch_without_a_quorum_behind_it_is_sealed_away(tmp_path: Path) -> None:
     council = Council(tmp_path, FIVE)
     left, right = (council.sign("erin", text, at="alice") for text in (b"left", b"right"))
