@@ -226,7 +226,7 @@ def _tenths(amounts: list[int], total: int) -> Iterator[Fraction]:
         done += sum(amounts[place:whole])
         place = whole
         more = Fraction(amounts[whole] * rest, TENTHS) if rest else 0
-        yield (done + more) / Fraction(total)
+        yield Fraction(done + more, total)
 
 
 # ---- months
