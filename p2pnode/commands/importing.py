@@ -180,19 +180,10 @@ class _Document:
             what: {one["name"]: one["id"] for one in self._client.get("/economy", group=group, about=about)}
             for what, about in (("agent", "agents"), ("kind", "kinds"), ("process", "processes"))
         }
-        self._intents = {_intent_key(one): one["id"] for one in self._own_intents()}
+        intents = self._client.get("/economy", group=group, about="intents", who="me")
+        self._intents = {_intent_key(one): one["id"] for one in intents}
         self.written = self.known = 0
         self.refused: list[str] = []
-
-    def _own_intents(self) -> Iterator[dict[str, Any]]:
-        """What this member offers and needs, page by page."""
-        after: str | None = None
-        while True:
-            page = self._client.get("/feed", group=self._group, who="me", all=1, limit=100, after=after)
-            yield from page["rows"]
-            after = page["next"]
-            if after is None:
-                return
 
     def take(self, one: Said) -> None:
         """Record what one node of the document says, unless it is here already."""

@@ -18,9 +18,11 @@ from p2pnode.economy.promising import INTENT, Intent
 from p2pnode.local.economy_calls import EconomyRow, FeedPage
 from p2pnode.service.economy_names import agent_name, amount, kind_name, place_text
 from p2pnode.service.naming_economy import place_of
+from p2pnode.service.paging import Page, listed_rows
 from p2pnode.service.viewing import GroupView
 
 PAGE_ROWS_MAX = 100
+_SCANNED_ROWS = 500
 _EARTH_RADIUS_KM = 6371.0
 _NEAR_KM = 10
 """As far as people go without being asked how far."""
@@ -48,21 +50,18 @@ def feed_page(view: GroupView, wanted: Wanted, after: str | None, limit: int) ->
     near = place_of(wanted.near) if wanted.near else None
     if near is None and wanted.within_km is not None:
         raise UsageError("feed.no_place", "it is not said from where", "add --near 52.37,4.9")
-    begin = _position(after)
-    ordered = sorted(
-        ((-row.time_ms, key, row) for key, row in tables.rows_of(view.rows, tables.IntentRow, "intent")),
-        key=lambda item: item[:2],
-    )
+    page = Page(_SCANNED_ROWS, id_of(after))
     found: list[EconomyRow] = []
-    for negative_ms, key, row in ordered:
-        if (negative_ms, key) <= begin or not _passes(view, wanted, row):
-            continue
-        shown = intent_shown(view, key, row)
-        if _has_words(shown, wanted.words) and (near is None or _is_near(near, wanted.within_km, row)):
-            if len(found) == min(limit, PAGE_ROWS_MAX):
-                last = found[-1]
-                return FeedPage(rows=found, next=f"{last['published_ms']}-{last['id']}")
-            found.append(shown)
+    while rows := listed_rows(view, "intent", wanted.who, page):
+        for key, row in rows:
+            if not _passes(view, wanted, row) or not (near is None or _is_near(near, wanted.within_km, row)):
+                continue
+            shown = intent_shown(view, key, row)
+            if _has_words(shown, wanted.words):
+                if len(found) == min(limit, PAGE_ROWS_MAX):
+                    return FeedPage(rows=found, next=found[-1]["id"])
+                found.append(shown)
+        page = Page(_SCANNED_ROWS, rows[-1][0])
     return FeedPage(rows=found, next=None)
 
 
@@ -101,7 +100,7 @@ def _status(view: GroupView, row: tables.IntentRow, said: Intent) -> str:
 
 def _passes(view: GroupView, wanted: Wanted, row: tables.IntentRow) -> bool:
     """Whether what costs nothing to look at lets a row through."""
-    if wanted.who not in (None, row.author) or row.time_ms < wanted.since_ms:
+    if row.time_ms < wanted.since_ms:
         return False
     said = INTENT.decode(row.payload)
     if wanted.purpose not in (None, said.purpose):
@@ -134,12 +133,10 @@ def distance_km(one: tuple[int, int], other: tuple[int, int]) -> float:
     return 2 * _EARTH_RADIUS_KM * math.asin(math.sqrt(min(half, 1.0)))
 
 
-def _position(after: str | None) -> tuple[int, bytes]:
-    if after is None:
-        return (-(2**63), b"")
-    time_ms, _, key = after.partition("-")
+def id_of(after: str | None) -> bytes | None:
+    """The row that the page before ended with. Errors: UsageError feed.bad_page."""
     try:
-        return (-int(time_ms), bytes.fromhex(key))
+        return None if after is None else bytes.fromhex(after)
     except ValueError as error:
         raise UsageError(
             "feed.bad_page", "no page of the feed goes on there", "take `next` of the page before"

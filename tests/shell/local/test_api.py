@@ -41,6 +41,7 @@ DEVICE_INVITATION = {
     "device": "did:key:x",
     "addresses": [],
 }
+LINE = {"line": 2, "fields": {"action": "work"}, "note": "n", "identifier": "", "ordinal": 0}
 CALLS: list[tuple[str, str, Any, str, tuple[Any, ...]]] = [
     ("GET", "/status", None, "status", ()),
     ("GET", "/groups", None, "groups", ()),
@@ -159,6 +160,22 @@ CALLS: list[tuple[str, str, Any, str, tuple[Any, ...]]] = [
     ),
     ("GET", "/economy?group=g&about=to-sign&who=me", None, "economy", ("g", "to-sign", "me", 500, None)),
     (
+        "POST",
+        "/lines",
+        {"group": "g", "source": "hours", "lines": [LINE], "dry_run": True},
+        "import_lines",
+        ("g", "hours", [LINE], 0, True, False),
+    ),
+    (
+        "POST",
+        "/meters/readings",
+        {"group": "g", "meter": "ab" * 32, "readings": [[900_000, 17]]},
+        "read_meter",
+        ("g", "ab" * 32, [(900_000, 17)], False),
+    ),
+    ("GET", "/export?group=g&table=events&after=x", None, "export_page", ("g", "events", "x")),
+    ("GET", "/export/bundle?group=g&who=me", None, "export_bundle", ("g", "me")),
+    (
         "GET",
         "/feed?group=g&purpose=offer&near=here&limit=7",
         None,
@@ -193,29 +210,6 @@ CALLS: list[tuple[str, str, Any, str, tuple[Any, ...]]] = [
         ("g", "bakery", None, "2026-11"),
     ),
     ("POST", "/distribution/export", {"group": "g", "run": "ab"}, "export_run", ("g", "ab")),
-    (
-        "POST",
-        "/lines",
-        {"group": "g", "source": "time.csv", "lines": [{"line": 2, "fields": {"action": "work"}}]},
-        "import_lines",
-        (
-            "g",
-            "time.csv",
-            [{"line": 2, "fields": {"action": "work"}, "note": "", "identifier": "", "ordinal": 0}],
-            0,
-            False,
-            False,
-        ),
-    ),
-    (
-        "POST",
-        "/meters/readings",
-        {"group": "g", "meter": "ab" * 32, "readings": [[1, 20]]},
-        "read_meter",
-        ("g", "ab" * 32, [(1, 20)], False),
-    ),
-    ("GET", "/export?group=g&table=events", None, "export_page", ("g", "events", None)),
-    ("GET", "/export/bundle?group=g&who=me", None, "export_bundle", ("g", "me")),
     ("GET", "/disk", None, "disk", ()),
     ("POST", "/backup", {"path": "/b"}, "backup", ("/b",)),
 ]
