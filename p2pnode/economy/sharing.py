@@ -2,7 +2,8 @@
 
 A run is a proposal. When it opens, every node applies the rule to the journal of some blocks; what the
 proposal says must be what comes out, or it is void. When it has passed, each share becomes a claim on the
-group, or is given at once, as the rule says.
+group, or is given at once, as the rule says. What flows back to outside money has a claim already
+(`transvestment.py`): the run promises to settle it, or settles it at once.
 
 | table | key | value |
 |---|---|---|
@@ -10,7 +11,7 @@ group, or is given at once, as the rule says.
 | `share` | proposal id, number of the bucket in 1 byte | [name, kind, base, amount, [[of, who, amount]...]] |
 | `shared` | unit, zero, kind of thing or nothing | height up to which its flow is shared out |
 
-A claim, and an event of a transfer, has the id `share_id`.
+A claim, and an event of a transfer, has the id `share_id`; of what flows back, that of the claim it settles.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from dataclasses import dataclass, fields, replace
 from p2pnode.consensus.execution import BlockContext
 from p2pnode.consensus.rows import Rows, State, row_key
 from p2pnode.core import codec
-from p2pnode.core.amount import Amount, add, amount_of_value, negated
+from p2pnode.core.amount import Amount, add, amount_of_value, is_less, negated
 from p2pnode.core.codec import Value
 from p2pnode.core.crypto import HASH_BYTES, tagged_hash
 from p2pnode.core.errors import FormatError
 from p2pnode.core.fields import Fields
-from p2pnode.economy import event, journal, promising, tables
-from p2pnode.economy.distributing import Basis, Given, Result, distribute
+from p2pnode.economy import event, journal, promising, tables, transvestment
+from p2pnode.economy.distributing import Basis, Capped, Given, Result, distribute
 from p2pnode.economy.event import Event
 from p2pnode.economy.journal import CONSUMED, CONTRIBUTED, GIVEN, RECEIVED, Line
 from p2pnode.economy.measure import Measure
@@ -35,6 +36,7 @@ from p2pnode.economy.promising import Claim
 from p2pnode.economy.tables import OPEN, STANDING, ZERO, ClaimRow, EventRow
 from p2pnode.governance import tables as members
 from p2pnode.governance.distribution_rule import (
+    CAPPED,
     CONSUMPTION,
     CONTRIBUTIONS,
     NAME_CHARACTERS_MAX,
@@ -47,6 +49,11 @@ from p2pnode.governance.distribution_rule import (
 DISTRIBUTE_SUBJECT = "distribute"
 PROPOSED, CARRIED_OUT = "proposed", "carried_out"
 OTHER_RESULT_RULE = "distribution.other_result"
+CAPPED_MAX = 500
+"""Claims to which one run gives back; those beyond, by their ids, wait until these are paid."""
+
+
+_CAPPED_COLUMNS = ("claim", "who", "left")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +107,8 @@ class Run:
     def hash(self) -> bytes:
         """What a proposal names the rule, the inputs and the result by."""
         said = [self.value, self.after, self.last, list(self.basis.flow), b"".join(self.basis.members)]
-        return tagged_hash("distribution", codec.encode([*said, self.digest, self.buckets]))
+        capped = _capped_value(self.basis.capped)
+        return tagged_hash("distribution", codec.encode([*said, self.digest, capped, self.buckets]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +116,7 @@ class RunRow:
     """A run as the group keeps it.
 
     Shapes: rule is the charter's value when it opened; members, one behind the other, had equal shares then;
-    inputs and result are hashes. Units: rest counts smallest shares.
+    capped is what might flow back then; inputs and result are hashes. Units: rest counts smallest shares.
     """
 
     status: str
@@ -119,6 +127,7 @@ class RunRow:
     last: int
     flow: Amount
     members: bytes
+    capped: tuple[Capped, ...]
     inputs: bytes
     result: bytes
     rest: int
@@ -169,13 +178,32 @@ def decode_run(data: bytes) -> RunRow:
     ids = checked.value("members")
     if type(ids) is not bytes or len(ids) % HASH_BYTES:
         raise checked.refuse("members", "not ids one behind the other")
-    return replace(RunRow(*value), flow=amount_of_value(checked.value("flow")))
+    capped = _capped_of_value(checked)
+    return replace(RunRow(*value), flow=amount_of_value(checked.value("flow")), capped=capped)
+
+
+def _capped_of_value(checked: Fields) -> tuple[Capped, ...]:
+    found: list[Capped] = []
+    for item in checked.items("capped", CAPPED_MAX):
+        if type(item) is not list or len(item) != len(_CAPPED_COLUMNS):
+            raise checked.refuse("capped", "not lists of three parts")
+        columns = Fields(dict(zip(_CAPPED_COLUMNS, item, strict=True)), "distribution", _CAPPED_COLUMNS)
+        left = amount_of_value(columns.value("left"))
+        found.append(Capped(columns.hash("claim"), columns.hash("who"), left))
+    if [one.claim for one in found] != sorted({one.claim for one in found}):
+        raise checked.refuse("capped", "claims ascend")
+    return tuple(found)
+
+
+def _capped_value(capped: tuple[Capped, ...]) -> Value:
+    return [[one.claim, one.who, list(one.left)] for one in capped]
 
 
 def encode_run(row: RunRow) -> bytes:
     """The value of the row of a run."""
-    written = [getattr(row, field.name) for field in fields(row)]
-    return codec.encode([list(item) if isinstance(item, tuple) else item for item in written])
+    written = {field.name: getattr(row, field.name) for field in fields(row)}
+    written |= {"flow": list(row.flow), "capped": _capped_value(row.capped)}
+    return codec.encode(list(written.values()))
 
 
 def runs(rows: Rows) -> Iterator[tuple[bytes, RunRow]]:
@@ -215,7 +243,16 @@ def apply_rule(rows: Rows, name: str, value: Value, after: int, last: int) -> Ru
     )
     present = tuple(who for who, row in members.members(rows) if row.status == "member")
     basis = basis_of(inputs, present)
+    if CAPPED in kinds:
+        basis = replace(basis, capped=_capped(rows, Measure(basis.flow, rule.unit)))
     return Run(name, value, after, last, basis, inputs, inputs_hash(inputs), distribute(rule, basis))
+
+
+def _capped(rows: Rows, flow: Measure) -> tuple[Capped, ...]:
+    """What of a flow may go back to outside money that came in its unit, ascending by claim."""
+    claims = transvestment.capped_claims(rows)
+    found = (Capped(one.claim, one.provider, transvestment.return_of(one, flow)) for one in claims)
+    return tuple(one for one in found if one.left != ZERO)[:CAPPED_MAX]
 
 
 def is_in_flow(rule: DistributionRule, line: Line) -> bool:
@@ -268,6 +305,7 @@ def open_run(state: State, context: BlockContext, run_id: bytes, author: bytes, 
         last,
         run.basis.flow,
         b"".join(run.basis.members),
+        run.basis.capped,
         run.digest,
         run.hash,
         run.result.rest,
@@ -282,11 +320,11 @@ def open_run(state: State, context: BlockContext, run_id: bytes, author: bytes, 
 def again(rows: Rows, row: RunRow) -> Run:
     """The rule of a run applied once more, to what the rows say of the same blocks.
 
-    Shapes: equal shares go to those who were members when it opened. Errors: FormatError
-    amount.out_of_range.
+    Shapes: equal shares go to those who were members when it opened, returns to what was left below the caps
+    then. Errors: FormatError amount.out_of_range.
     """
     run = apply_rule(rows, row.name, row.rule, row.after, row.last)
-    basis = replace(run.basis, members=ids_in(row.members))
+    basis = replace(run.basis, members=ids_in(row.members), capped=row.capped)
     return replace(run, basis=basis, result=distribute(run.rule, basis))
 
 
@@ -309,16 +347,36 @@ def carry_out_run(state: State, context: BlockContext, run_id: bytes) -> str | N
     run = again(state, row)
     if run.hash != row.result:
         return OTHER_RESULT_RULE
+    if not _is_below_caps(state, run):
+        return "distribution.beyond_cap"
     for item, (who, amount) in enumerate(run.result.owed):
         share = Measure(run.result.amount(amount), rule.unit)
         if rule.gives == TRANSFERS:
             _transfer(state, context, row, run_id, item, who, share)
         else:
             _owe(state, context, run_id, who, share, rule.of_kind)
+    providers = {one.claim: one.who for one in run.basis.capped}
+    for item, (claim, amount) in enumerate(run.result.returned, len(run.result.owed)):
+        share = Measure(run.result.amount(amount), rule.unit)
+        if rule.gives == TRANSFERS:
+            _transfer(state, context, row, run_id, item, providers[claim], share, claim)
+            promising.settle(state, claim, share)
+            transvestment.note_return(state, claim)
+        else:
+            transvestment.promise_return(state, claim, share.amount)
     key = row_key("shared", f"{rule.unit}\0".encode(), (rule.of_kind or "").encode("utf-8"))
     members.write(state, key, row.last)
     state.put(run_key(run_id), encode_run(replace(row, status=CARRIED_OUT)))
     return None
+
+
+def _is_below_caps(rows: Rows, run: Run) -> bool:
+    """Whether all that a run gives back may still flow back: other runs and payments came meanwhile."""
+    left = {one.claim: one.left.amount for one in transvestment.capped_claims(rows)}
+    return all(
+        claim in left and not is_less(left[claim], run.result.amount(amount))
+        for claim, amount in run.result.returned
+    )
 
 
 def _owe(
@@ -337,7 +395,14 @@ def _owe(
 
 
 def _transfer(
-    state: State, context: BlockContext, run: RunRow, run_id: bytes, item: int, who: bytes, share: Measure
+    state: State,
+    context: BlockContext,
+    run: RunRow,
+    run_id: bytes,
+    item: int,
+    who: bytes,
+    share: Measure,
+    settles: bytes | None = None,
 ) -> None:
     """Give somebody a share at once; the group's decision stands for its signature."""
     said = Event(
@@ -347,6 +412,7 @@ def _transfer(
         receiver=who,
         resource_conforms_to=run.rule.get("of_kind"),
         resource_quantity=share,
+        settles=settles,
     )
     row = EventRow(
         status=STANDING,
@@ -361,5 +427,5 @@ def _transfer(
         resource_amount=share.amount,
         effort_amount=None,
     )
-    tables.put(state, "event", share_id(run_id, who), row)
+    tables.put(state, "event", share_id(run_id, settles or who), row)
     tables.add_flow(state, context.group, who, share)

@@ -8,6 +8,7 @@
 | each line | the signed entry behind it: who, how much, of what |
 | each share | the rule applied to the lines, in whole numbers |
 
+What may flow back to outside money, and whose equal shares are, stands in the certified row alone.
 A line that counts down or up what members or the group judged rests on the certified hash, not on one entry.
 """
 
@@ -103,7 +104,7 @@ def recompute_run(export: RunExport, trusted: bytes | None = None) -> Recomputed
         if fault:
             faults.append((fault, line.record.hex()))
     rule = rule_of_value(row.rule)
-    basis = replace(basis_of(export.lines, ()), members=ids_in(row.members))
+    basis = replace(basis_of(export.lines, ()), members=ids_in(row.members), capped=row.capped)
     result = distribute(rule, basis)
     run = Run(row.name, row.rule, row.after, row.last, basis, export.lines, digest, result)
     faults += _differences(export, run)
