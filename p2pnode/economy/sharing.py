@@ -1,9 +1,9 @@
 """Runs: sharing what flowed in, as the group decided by its charter.
 
 A run is a proposal. When it opens, every node applies the rule to the journal of some blocks; what the
-proposal says must be what comes out, or it is void. When it has passed, each share becomes a claim on the
-group, or is given at once, as the rule says. What flows back to outside money has a claim already
-(`transvestment.py`): the run promises to settle it, or settles it at once.
+proposal says must be what comes out, or it is void. What follows when it has passed is the business of
+`giving_shares.py`. What may flow back to outside money then (`transvestment.py`) stands in the row of the
+run, for it changes with each payment.
 
 | table | key | value |
 |---|---|---|
@@ -22,18 +22,16 @@ from dataclasses import dataclass, fields, replace
 from p2pnode.consensus.execution import BlockContext
 from p2pnode.consensus.rows import Rows, State, row_key
 from p2pnode.core import codec
-from p2pnode.core.amount import Amount, add, amount_of_value, is_less, negated
+from p2pnode.core.amount import Amount, add, amount_of_value, negated
 from p2pnode.core.codec import Value
 from p2pnode.core.crypto import HASH_BYTES, tagged_hash
 from p2pnode.core.errors import FormatError
 from p2pnode.core.fields import Fields
-from p2pnode.economy import event, journal, promising, tables, transvestment
+from p2pnode.economy import journal, transvestment
 from p2pnode.economy.distributing import Basis, Capped, Given, Result, distribute
-from p2pnode.economy.event import Event
 from p2pnode.economy.journal import CONSUMED, CONTRIBUTED, GIVEN, RECEIVED, Line
 from p2pnode.economy.measure import Measure
-from p2pnode.economy.promising import Claim
-from p2pnode.economy.tables import OPEN, STANDING, ZERO, ClaimRow, EventRow
+from p2pnode.economy.tables import ZERO
 from p2pnode.governance import tables as members
 from p2pnode.governance.distribution_rule import (
     CAPPED,
@@ -41,7 +39,6 @@ from p2pnode.governance.distribution_rule import (
     CONTRIBUTIONS,
     NAME_CHARACTERS_MAX,
     SURPLUS,
-    TRANSFERS,
     DistributionRule,
     rule_of_value,
 )
@@ -331,101 +328,3 @@ def again(rows: Rows, row: RunRow) -> Run:
 def ids_in(data: bytes) -> tuple[bytes, ...]:
     """Ids that stand one behind the other."""
     return tuple(data[at : at + HASH_BYTES] for at in range(0, len(data), HASH_BYTES))
-
-
-# ---- carrying it out
-
-
-def carry_out_run(state: State, context: BlockContext, run_id: bytes) -> str | None:
-    """Let everybody have what the group decided. Errors: FormatError amount.out_of_range."""
-    row = run_row(state, run_id)
-    if row is None:
-        return "distribution.unknown"
-    rule = rule_of_value(row.rule)
-    if row.after < shared_up_to(state, rule):
-        return "distribution.shared_already"
-    run = again(state, row)
-    if run.hash != row.result:
-        return OTHER_RESULT_RULE
-    if not _is_below_caps(state, run):
-        return "distribution.beyond_cap"
-    for item, (who, amount) in enumerate(run.result.owed):
-        share = Measure(run.result.amount(amount), rule.unit)
-        if rule.gives == TRANSFERS:
-            _transfer(state, context, row, run_id, item, who, share)
-        else:
-            _owe(state, context, run_id, who, share, rule.of_kind)
-    providers = {one.claim: one.who for one in run.basis.capped}
-    for item, (claim, amount) in enumerate(run.result.returned, len(run.result.owed)):
-        share = Measure(run.result.amount(amount), rule.unit)
-        if rule.gives == TRANSFERS:
-            _transfer(state, context, row, run_id, item, providers[claim], share, claim)
-            promising.settle(state, claim, share)
-            transvestment.note_return(state, claim)
-        else:
-            transvestment.promise_return(state, claim, share.amount)
-    key = row_key("shared", f"{rule.unit}\0".encode(), (rule.of_kind or "").encode("utf-8"))
-    members.write(state, key, row.last)
-    state.put(run_key(run_id), encode_run(replace(row, status=CARRIED_OUT)))
-    return None
-
-
-def _is_below_caps(rows: Rows, run: Run) -> bool:
-    """Whether all that a run gives back may still flow back: other runs and payments came meanwhile."""
-    left = {one.claim: one.left.amount for one in transvestment.capped_claims(rows)}
-    return all(
-        claim in left and not is_less(left[claim], run.result.amount(amount))
-        for claim, amount in run.result.returned
-    )
-
-
-def _owe(
-    state: State, context: BlockContext, run_id: bytes, who: bytes, share: Measure, kind: str | None
-) -> None:
-    """Let somebody ask the group for a share until it is paid."""
-    said = Claim(
-        "transfer",
-        provider=context.group,
-        triggered_by=run_id,
-        resource_conforms_to=kind,
-        resource_quantity=share,
-    )
-    row = ClaimRow(OPEN, context.group, who, run_id, share, ZERO, promising.CLAIM.encode(said))
-    tables.put(state, "claim", share_id(run_id, who), row)
-
-
-def _transfer(
-    state: State,
-    context: BlockContext,
-    run: RunRow,
-    run_id: bytes,
-    item: int,
-    who: bytes,
-    share: Measure,
-    settles: bytes | None = None,
-) -> None:
-    """Give somebody a share at once; the group's decision stands for its signature."""
-    said = Event(
-        "transfer",
-        context.time_ms,
-        provider=context.group,
-        receiver=who,
-        resource_conforms_to=run.rule.get("of_kind"),
-        resource_quantity=share,
-        settles=settles,
-    )
-    row = EventRow(
-        status=STANDING,
-        author=run.author,
-        provider=context.group,
-        receiver=who,
-        signers=(run.author,),
-        payload=event.encode(said),
-        entry=run_id,
-        item=item,
-        time_ms=context.time_ms,
-        resource_amount=share.amount,
-        effort_amount=None,
-    )
-    tables.put(state, "event", share_id(run_id, settles or who), row)
-    tables.add_flow(state, context.group, who, share)

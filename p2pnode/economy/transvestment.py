@@ -219,7 +219,7 @@ def capped_claims(rows: Rows) -> tuple[CappedClaim, ...]:
         claim = tables.claim(rows, inflow_id)
         if claim is None or claim.status != OPEN:
             continue
-        promised = _returning(rows, inflow_id).promised
+        promised = returning(rows, inflow_id).promised
         left = add(row.cap, negated(add(claim.settled, promised)))
         # The single return of a claim that ends with it may be promised already.
         if is_less(ZERO, left) and not (row.returns == ONCE and promised != ZERO):
@@ -228,13 +228,14 @@ def capped_claims(rows: Rows) -> tuple[CappedClaim, ...]:
     return tuple(found)
 
 
-def _returning(rows: Rows, claim_id: bytes) -> ReturningRow:
+def returning(rows: Rows, claim_id: bytes) -> ReturningRow:
+    """What is promised to a claim, and was paid beside that."""
     return tables.row(rows, ReturningRow, "returning", claim_id) or ReturningRow()
 
 
 def promise_return(state: State, claim_id: bytes, amount: Amount) -> None:
     """Note what a run has shared out to a claim. Errors: FormatError amount.out_of_range."""
-    row = _returning(state, claim_id)
+    row = returning(state, claim_id)
     tables.put(state, "returning", claim_id, replace(row, promised=add(row.promised, amount)))
 
 
@@ -245,7 +246,7 @@ def note_paid(state: State, claim_id: bytes, flow: Amount) -> Amount:
     """
     if inflow(state, claim_id) is None:
         return flow
-    row = _returning(state, claim_id)
+    row = returning(state, claim_id)
     is_back = flow[0] < 0
     mine, size = (row.unshared, negated(flow)) if is_back else (row.promised, flow)
     first = size if is_less(size, mine) else mine

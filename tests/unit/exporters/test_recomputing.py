@@ -1,4 +1,4 @@
-"""D5, W6: a run is computed again from a file alone, and each change of the file is noticed."""
+"""D5, D7, W6: a run is computed again from a file alone, and each change of the file is noticed."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from p2pnode.exporters.recomputing import Recomputed, recompute_run
 from p2pnode.governance.configuration import configuration_of
 from p2pnode.governance.genesis import genesis_rows
 from tests.unit.economy.market import ALICE, BOB, CAROL, IDS, PEOPLE
+from tests.unit.economy.test_giving_back import Borrowers
 from tests.unit.economy.test_sharing import Cooperative
 from tests.unit.exporters.meeting import people_of
 from tests.vectors.cases.decided import Voters, header_of
@@ -69,6 +70,40 @@ def export_of(proof: bytes | None = None) -> RunExport:
         people_of(group),
         {IDS[ALICE]: "Alice"},
     )
+
+
+def export_with_returns() -> RunExport:
+    """A run that gives back to outside money, of which a part is paid afterwards."""
+    group = Borrowers()
+    debts = [group.borrow(f"{much}.25 EUR", 1100) for much in (100, 900)]
+    run_id = group.share("777.77 EUR")
+    group.pay(debts[0], "3.33 EUR")
+    row = run_row(group.state, run_id)
+    assert row is not None
+    entries = {bytes(entry.id): entry for entry in group.entries}
+    run = again(group.state, row)
+    behind = tuple(entries[line.record] for line in run.inputs)
+    buckets = tuple(shares(group.state, run_id))
+    people = people_of(group)
+    return RunExport(
+        group.group, "Garden", entries[run_id], row, None, buckets, run.inputs, behind, people, {}
+    )
+
+
+def test_d7_what_flows_back_is_recomputed_from_the_file_to_the_last_digit() -> None:
+    export = read_run(write_run(export_with_returns()))
+    found = recompute_run(export)
+    assert found.faults == ()
+    # 300 permille of 777.77 are 233.33, by what is left of 110.275 and of 777.77, which is less than the cap.
+    returned = [found.text(amount) for _, amount in found.result.returned]
+    assert sorted(returned) == ["204.36 EUR", "28.97 EUR"]
+    first, second = export.row.capped
+    for capped in ((replace(first, left=(1, 0)), second), (second,), ()):
+        changed = recompute_run(replace(export, row=replace(export.row, capped=capped)))
+        assert _rules(changed) == ["recompute.other_result", "recompute.other_share"]
+    moved = replace(first, who=IDS[ALICE])
+    changed = recompute_run(replace(export, row=replace(export.row, capped=(moved, second))))
+    assert _rules(changed) == ["recompute.other_result", "recompute.other_share"]
 
 
 def _rules(found: Recomputed) -> list[str]:
