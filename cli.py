@@ -67,6 +67,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "bookings": ("lending", "bookings"),
     "distribute": ("sharing", "distribute"),
     "recompute": ("sharing", "recompute"),
+    "figures": ("figures", "figures"),
     "loops": ("looping", "loops"),
     "kind": ("planning", "kind"),
     "process": ("planning", "process"),

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 from typing_extensions import TypedDict
 
 from p2pnode.local.agreement_shapes import Document, ProofFile
+from p2pnode.local.figure_shapes import FiguresShown
 
 About = Literal[
     "agents",
@@ -114,6 +115,11 @@ class EconomyCalls(Protocol):
 
     async def export_run(self, group: str, run: str) -> Document:
         """A run with everything behind it, to be computed again by anybody."""
+
+    async def figures(
+        self, group: str, commons: str | None, first: str | None, last: str | None
+    ) -> FiguresShown:
+        """Figures of a group, or of one commons by its label, from one month to another, both included."""
 
     async def loops_found(self, group: str, claims: bool, any_kind: bool) -> list[EconomyRow]:
         """What could be set off now, what relieves most before the rest: `id`, `amount`, `relieved`."""

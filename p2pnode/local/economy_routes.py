@@ -9,6 +9,7 @@ from pydantic import Field
 
 from p2pnode.local.agreement_shapes import Document, ProofFile
 from p2pnode.local.economy_calls import About, EconomyRow, FeedFilter, FeedPage, Recorded
+from p2pnode.local.figure_shapes import FiguresShown
 from p2pnode.local.requests import Request, Word
 from p2pnode.local.routes import Service, answers
 
@@ -115,6 +116,18 @@ class RunRequest(Request):
 @economy_routes.post("/distribution/export", responses=answers(Document))
 async def export_run(service: Service, request: RunRequest) -> Any:
     return await service.export_run(request.group, request.run)
+
+
+class FiguresRequest(Request):
+    group: Word
+    commons: Word | None = None
+    first: Word | None = None
+    last: Word | None = None
+
+
+@economy_routes.post("/figures", responses=answers(FiguresShown))
+async def figures(service: Service, request: FiguresRequest) -> Any:
+    return await service.figures(request.group, request.commons, request.first, request.last)
 
 
 @economy_routes.get("/loops/found", responses=answers(list[EconomyRow]))

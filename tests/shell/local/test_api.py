@@ -202,6 +202,13 @@ CALLS: list[tuple[str, str, Any, str, tuple[Any, ...]]] = [
         ("g", {"unit": "EUR"}),
     ),
     ("GET", "/distribution?group=g&run=ab", None, "run", ("g", "ab")),
+    (
+        "POST",
+        "/figures",
+        {"group": "g", "commons": "bakery", "last": "2026-11"},
+        "figures",
+        ("g", "bakery", None, "2026-11"),
+    ),
     ("POST", "/distribution/export", {"group": "g", "run": "ab"}, "export_run", ("g", "ab")),
     ("GET", "/disk", None, "disk", ()),
     ("POST", "/backup", {"path": "/b"}, "backup", ("/b",)),
