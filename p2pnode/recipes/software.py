@@ -88,6 +88,12 @@ def play(stage: Stage) -> None:
     alice.is_refused("transvest", "return", inflow, "1101 EUR")
     alice.types("transvest", "list")
 
+    stage.tells(
+        "How the commons is doing: how many contribute, how evenly, what flows back. Nobody is ranked."
+    )
+    erin.types("figures")
+    erin.types("figures", "--plot", "figures.svg")
+
 
 def _claim_the_history(stage: Stage, people: list[Person]) -> None:
     alice, bob, carol, dave, _ = people
