@@ -9,7 +9,7 @@ import typer
 
 from p2pnode.commands.amounts import amount_and_rest, date_ms, is_time
 from p2pnode.commands.invocation import GroupOption, Invocation, invocation_of
-from p2pnode.commands.terminal import local_time, print_table, say, short
+from p2pnode.commands.terminal import counted, local_time, print_table, say, short
 
 record = typer.Typer(
     help="Record what was given, taken, made or moved; alone, the newest records.", no_args_is_help=True
@@ -241,6 +241,9 @@ def sign(
     mandate: Annotated[
         str | None, typer.Option(metavar="NAME", help="Sign for the group, by a mandate you hold.")
     ] = None,
+    commits: Annotated[
+        bool, typer.Option("--commits", help="Sign every imported commit that carries your name.")
+    ] = False,
     group: GroupOption = None,
     note: NoteOption = "",
 ) -> None:
@@ -251,11 +254,27 @@ def sign(
       p2pnode sign
       p2pnode sign 3f0a99c2
       p2pnode sign 3f0a99c2 --decline
+      p2pnode sign --commits
     """
     if event is None:
-        invocation_of(context).answer(rows(context, group, "to-sign", None), _show_waiting)
+        waiting = rows(context, group, "to-sign", None)
+        if commits:
+            _sign_commits(context, group, [one["id"] for one in waiting if "message" in one])
+        else:
+            invocation_of(context).answer(waiting, _show_waiting)
         return
     say_it(context, group, "signature", {"event": event, "agrees": not decline, "mandate": mandate}, note)
+
+
+def _sign_commits(context: typer.Context, group: str | None, claims: list[str]) -> None:
+    """Say of each that it is one's own."""
+    invocation = invocation_of(context)
+    word = invocation.group(group)
+    for claim in claims:
+        said = {"event": claim, "agrees": True}
+        invocation.client.post("/economy", {"group": word, "what": "signature", "said": said, "note": ""})
+    done = {"signed": len(claims)}
+    invocation.answer(done, lambda _: say(f"{counted(len(claims), 'commit')} of yours signed."))
 
 
 def _show_waiting(waiting: list[dict[str, Any]]) -> None:
@@ -273,6 +292,14 @@ def _show_waiting(waiting: list[dict[str, Any]]) -> None:
             say(
                 f"The loop {short(one['id'])} waits for your yes or no: p2pnode loops show {short(one['id'])}"
             )
+    written = [one for one in waiting if "message" in one]
+    if written:
+        cells = [
+            (short(one["id"]), local_time(one["performed_ms"]), one["imported_by"], one["message"])
+            for one in written
+        ]
+        print_table(("commit", "date", "imported by", "what"), cells)
+        say("Is it yours? `p2pnode sign COMMIT` signs one, `p2pnode sign --commits` all of them.")
 
 
 def attest(

@@ -23,6 +23,7 @@ from p2pnode.economy.event import Event
 from p2pnode.economy.labels import measure_text
 from p2pnode.governance.tables import members, scan
 from p2pnode.local.economy_calls import EconomyRow
+from p2pnode.service.commits import commits_to_sign
 from p2pnode.service.economy_feed import intent_shown
 from p2pnode.service.economy_loops import loop_shown, loops_listed, loops_to_sign
 from p2pnode.service.economy_names import agent_name, amount, kind_name, place_text
@@ -74,6 +75,7 @@ def _to_sign(view: GroupView, who: bytes | None) -> list[EconomyRow]:
         events
         + [agreement_shown(view, key) for key in open_ones]
         + [loop_shown(view, key, row) for key, row in rings]
+        + commits_to_sign(view, member_id)
     )
 
 
