@@ -54,7 +54,7 @@ def quarter() -> tuple[Cooperative, bytes]:
 
 @cache
 def imported() -> tuple[Cooperative, bytes]:
-    """A quarter of which a time sheet was imported, and to which somebody outside lent, which is no income."""
+    """A quarter of which a time sheet was imported; somebody outside lent, which is no income."""
     group = Cooperative()
     group.earn("1000 EUR")
     hours = group.event("work", work="2 hour", provider=IDS[BOB], receiver=group.group, stream="commons")
