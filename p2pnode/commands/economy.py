@@ -1,4 +1,4 @@
-"""`p2pnode record`, `sign`, `attest`, `stock`, `balance`: what was given and taken, and what there is."""
+"""`p2pnode record`, `attest`, `stock`, `balance`: what was given and taken, and what there is."""
 
 from __future__ import annotations
 
@@ -232,47 +232,6 @@ def correct(
     """
     number, unit, _ = amount_and_rest([amount])
     say_it(context, group, "correction", {"corrects": event, "difference": f"{number} {unit}"}, note)
-
-
-def sign(
-    context: typer.Context,
-    event: Annotated[str | None, typer.Argument(metavar="RECORD", help="The start of its id.")] = None,
-    decline: Annotated[bool, typer.Option("--decline", help="It is not right.")] = False,
-    mandate: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Sign for the group, by a mandate you hold.")
-    ] = None,
-    group: GroupOption = None,
-    note: NoteOption = "",
-) -> None:
-    """Show what waits for your signature, or sign it: what others recorded with your name in it.
-
-    \b
-    Examples:
-      p2pnode sign
-      p2pnode sign 3f0a99c2
-      p2pnode sign 3f0a99c2 --decline
-    """
-    if event is None:
-        invocation_of(context).answer(rows(context, group, "to-sign", None), _show_waiting)
-        return
-    say_it(context, group, "signature", {"event": event, "agrees": not decline, "mandate": mandate}, note)
-
-
-def _show_waiting(waiting: list[dict[str, Any]]) -> None:
-    if not waiting:
-        say("Nothing waits for your signature.")
-        return
-    events = [one for one in waiting if "action" in one]
-    if events:
-        show_events(events)
-        say("Sign one with `p2pnode sign RECORD`, or say that it is wrong with --decline.")
-    for one in waiting:
-        if "clauses" in one:
-            say(f"The agreement {one['name']} waits for your yes or no: p2pnode agree show {one['name']}")
-        if "relieved" in one:
-            say(
-                f"The loop {short(one['id'])} waits for your yes or no: p2pnode loops show {short(one['id'])}"
-            )
 
 
 def attest(
