@@ -1,4 +1,4 @@
-"""`p2pnode offer`, `need`, `feed`, `take`, `promise`, `claim`, `kind`, `process`, `agent`: plans."""
+"""`p2pnode offer`, `need`, `promise`, `claim`, `kind`, `process`, `agent`: plans."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from p2pnode.commands.amounts import amount_and_rest, amount_of, date_ms, is_time
+from p2pnode.commands.amounts import amount_and_rest, date_ms, is_time
 from p2pnode.commands.economy import (
-    After,
     AgainOption,
     Amount,
-    Limit,
     NoteOption,
     Who,
     quantities,
@@ -120,71 +118,6 @@ def need(
       p2pnode need 10 chairs --at "the barn"
     """
     _publish(context, "request", amount, action, due, at, reach, reciprocal, again, group, note)
-
-
-def feed(
-    context: typer.Context,
-    who: Who = None,
-    everything: Annotated[bool, typer.Option("--all", help="Closed ones too.")] = False,
-    limit: Limit = 100,
-    after: After = None,
-    group: GroupOption = None,
-) -> None:
-    """Show what is offered and needed."""
-    listed = rows(context, group, "intents", who, limit, after)
-    found = [one for one in listed if everything or one["status"] == "open"]
-    invocation_of(context).answer(found, _show_feed)
-
-
-def _show_feed(intents: list[dict[str, Any]]) -> None:
-    if not intents:
-        say("Nothing is offered or needed. `p2pnode offer 5 kg apples` begins.")
-        return
-    print_table(
-        ("id", "", "what", "taken", "who", "for", "where", "until"),
-        [
-            (
-                short(one["id"]),
-                "offers" if one["purpose"] == "offer" else "needs",
-                " ".join(part for part in (one["quantity"], one["kind"], one["note"]) if part),
-                one["taken"],
-                one["author"],
-                one["reciprocal"] or "a gift",
-                one["place"] + (f" ({one['reach_km']} km)" if one["reach_km"] else ""),
-                local_time(one["due_ms"]) if one["due_ms"] else "",
-            )
-            for one in intents
-        ],
-    )
-    say("Take one up with `p2pnode take ID AMOUNT`.")
-
-
-def take(
-    context: typer.Context,
-    intent: _EntryArgument,
-    amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="How much of it: '2 kg'.")],
-    due: _Due = None,
-    group: GroupOption = None,
-    note: NoteOption = "",
-) -> None:
-    """Take up an offer or a need: it becomes a promise, and who comes first gets it.
-
-    \b
-    Example:
-      p2pnode take 3f0a99c2 "2 kg"
-    """
-    number, unit = amount_of(amount)
-    said = {
-        "satisfies": intent,
-        "amount": f"{number} {unit}",
-        "due_ms": None if due is None else date_ms(due),
-    }
-    say_it(context, group, "take-up", said, note)
-
-
-def end_intent(context: typer.Context, intent: _EntryArgument, group: GroupOption = None) -> None:
-    """Take an offer or a need out of the feed."""
-    say_it(context, group, "intent-end", {"entry": intent})
 
 
 @promise.command("make")

@@ -151,7 +151,9 @@ def _show_waiting(waiting: list[dict[str, Any]]) -> None:
 
 def _show_records(records: list[dict[str, Any]], shown_max: int) -> None:
     events = [one for one in records if "action" in one]
-    claims = [one for one in records if "claims" in one]
+    claims = sorted(
+        (one for one in records if "claims" in one), key=lambda one: (one["performed_ms"], one["id"])
+    )
     if events:
         show_events(events[:shown_max])
         _show_rest(len(events) - shown_max)

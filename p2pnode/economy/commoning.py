@@ -14,7 +14,6 @@ from p2pnode.core.codec import Value
 from p2pnode.core.errors import FormatError
 from p2pnode.economy import agents, commons, event, recording, tables, transvestment, using
 from p2pnode.economy.commons import ADOPTED, CHANGE_TYPE, WAITING, ChangeRow, CommonsRow
-from p2pnode.economy.event import Event
 from p2pnode.economy.record import Record
 from p2pnode.economy.tables import EventRow
 from p2pnode.governance import tables as members
@@ -154,15 +153,7 @@ def _adopt_inflow(state: State, context: BlockContext, entry_id: bytes) -> str |
     if row.status != WAITING:
         return "commons.adopted"
     said = transvestment.INFLOW.decode(row.payload)
-    brought = Event(
-        "transfer",
-        said.performed_ms,
-        annex=said.annex,
-        provider=row.provider,
-        receiver=context.group,
-        resource_conforms_to=said.resource_conforms_to,
-        resource_quantity=said.quantity,
-    )
+    brought = replace(transvestment.as_event(said, context.group), provider=row.provider)
     event_row = EventRow(
         status=tables.WAITING,
         author=row.author,

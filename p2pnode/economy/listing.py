@@ -39,12 +39,17 @@ class Listing(NamedTuple):
     is_fixed: bool = False
 
 
+_OPEN_MS = 2**52
+"""More than any time: what is open comes before what is not, and then the newest."""
+
 LISTINGS: Mapping[str, Listing] = MappingProxyType(
     {
         "event": Listing(
             1, EventRow, lambda row: (row.provider, row.receiver), lambda row: row.time_ms, is_fixed=True
         ),
-        "intent": Listing(2, IntentRow, lambda row: (row.author,), lambda row: int(row.status == OPEN)),
+        "intent": Listing(
+            2, IntentRow, lambda row: (row.author,), lambda row: row.time_ms + _OPEN_MS * (row.status == OPEN)
+        ),
         "commitment": Listing(
             3, CommitmentRow, lambda row: (row.provider, row.receiver), lambda row: int(row.status == OPEN)
         ),

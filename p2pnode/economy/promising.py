@@ -205,7 +205,8 @@ def publish_intent(state: State, record: Record, _: BlockContext) -> str | None:
     said = INTENT.decode(record.payload)
     rule = void_rule_of_kind(state, said.resource_conforms_to)
     if rule is None:
-        tables.put(state, "intent", record.id, IntentRow(OPEN, record.author, record.payload, ZERO))
+        row = IntentRow(OPEN, record.author, record.payload, ZERO, record.time_ms)
+        tables.put(state, "intent", record.id, row)
         _note_part(state, record.id, record.author)
     return rule
 

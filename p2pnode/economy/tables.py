@@ -139,12 +139,15 @@ class EventRow:
 
 @dataclass(frozen=True, slots=True)
 class IntentRow:
-    """An offer or a need. Shapes: taken counts what commitments have taken up of it."""
+    """An offer or a need. Shapes: taken counts what commitments have taken up of it. Units: time_ms is the
+    entry's.
+    """
 
     status: str
     author: bytes
     payload: bytes
     taken: Amount
+    time_ms: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from p2pnode.core.errors import FormatError
 from p2pnode.core.fields import Fields
 from p2pnode.economy import agents, commons, form, promising, tables
 from p2pnode.economy.commons import ADOPTED, WAITING
+from p2pnode.economy.event import Event
 from p2pnode.economy.form import Form, Kind
 from p2pnode.economy.measure import Measure, measure_of_value
 from p2pnode.economy.promising import CLAIM, Claim
@@ -154,6 +155,19 @@ def record_inflow(state: State, record: Record, context: BlockContext) -> str | 
     )
     tables.put(state, "inflow", record.id, row)
     return None
+
+
+def as_event(said: Inflow, group: bytes) -> Event:
+    """What an inflow becomes once the group has adopted it. Shapes: without a provider, its author's."""
+    return Event(
+        "transfer",
+        said.performed_ms,
+        annex=said.annex,
+        provider=said.provider,
+        receiver=group,
+        resource_conforms_to=said.resource_conforms_to,
+        resource_quantity=said.quantity,
+    )
 
 
 def open_claim(state: State, inflow_id: bytes, row: InflowRow, group: bytes) -> None:

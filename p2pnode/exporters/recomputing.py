@@ -24,7 +24,7 @@ from p2pnode.core.amount import amount_text
 from p2pnode.core.crypto import sha256
 from p2pnode.core.entry import Entry, is_authentic_alone
 from p2pnode.core.errors import FormatError
-from p2pnode.economy import batch, claim, contribution, event, things
+from p2pnode.economy import batch, claim, contribution, event, importing, things, transvestment
 from p2pnode.economy.distributing import Result, distribute
 from p2pnode.economy.event import Event
 from p2pnode.economy.journal import GIVEN, Line
@@ -196,6 +196,10 @@ def _event(type_: str, payload: bytes, group: bytes) -> Event:
             return contribution.as_event(contribution.decode(payload), group)
         case claim.CLAIM_TYPE:
             return claim.as_event(claim.decode(payload))
+        case importing.IMPORT_TYPE:
+            return importing.decode(payload).event
+        case transvestment.INFLOW_TYPE:
+            return transvestment.as_event(transvestment.INFLOW.decode(payload), group)
     raise FormatError("recompute.no_event", type_)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 from typing_extensions import TypedDict
 
 from p2pnode.local.agreement_shapes import Document, ProofFile
+from p2pnode.local.figure_shapes import FiguresShown
 
 About = Literal[
     "agents",
@@ -39,6 +40,25 @@ About = Literal[
 
 EconomyRow = dict[str, Any]
 """One row of a list: `id` and the columns of its kind, all ready for JSON."""
+
+
+class FeedPage(TypedDict):
+    """A page of the feed. next: what to ask for to get the page after it; none after the last."""
+
+    rows: list[EconomyRow]
+    next: str | None
+
+
+class FeedFilter(TypedDict, total=False):
+    """What a reader wants to see of the feed; what is left out filters nothing."""
+
+    who: str
+    purpose: Literal["offer", "request"]
+    words: str
+    near: str
+    within_km: int
+    since_ms: int
+    all: bool
 
 
 class Recorded(TypedDict):
@@ -70,6 +90,9 @@ class EconomyCalls(Protocol):
         `after` names by its id. The newest events come first, and of the others what is open or there.
         """
 
+    async def feed(self, group: str, chosen: FeedFilter, after: str | None, limit: int) -> FeedPage:
+        """What is offered and needed, the newest first; what is provisional is in it."""
+
     async def export_economy(self, group: str) -> Document:
         """Everything about giving and taking as JSON-LD in the words of ValueFlows."""
 
@@ -92,6 +115,11 @@ class EconomyCalls(Protocol):
 
     async def export_run(self, group: str, run: str) -> Document:
         """A run with everything behind it, to be computed again by anybody."""
+
+    async def figures(
+        self, group: str, commons: str | None, first: str | None, last: str | None
+    ) -> FiguresShown:
+        """Figures of a group, or of one commons by its label, from one month to another, both included."""
 
     async def loops_found(self, group: str, claims: bool, any_kind: bool) -> list[EconomyRow]:
         """What could be set off now, what relieves most before the rest: `id`, `amount`, `relieved`."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Query
 from pydantic import Field
 
 from p2pnode.local.agreement_shapes import Document, ProofFile
-from p2pnode.local.economy_calls import About, EconomyRow, Recorded
+from p2pnode.local.economy_calls import About, EconomyRow, FeedFilter, FeedPage, Recorded
+from p2pnode.local.figure_shapes import FiguresShown
 from p2pnode.local.requests import Request, Word
 from p2pnode.local.routes import Service, answers
 
 economy_routes = APIRouter()
 _NOTE_CHARACTERS_MAX = 8000
+_WORDS_CHARACTERS_MAX = 200
+_FAR_KM = 20_040
+"""Half of the way around the Earth."""
 _FIELDS_MAX = 32
 _ROWS_MAX = 500
 
@@ -40,6 +44,33 @@ async def economy(
     after: Word | None = None,
 ) -> Any:
     return await service.economy(group, about, who, limit, after)
+
+
+@economy_routes.get("/feed", responses=answers(FeedPage))
+async def feed(
+    service: Service,
+    group: Word,
+    who: Word | None = None,
+    purpose: Literal["offer", "request"] | None = None,
+    words: Annotated[str | None, Query(max_length=_WORDS_CHARACTERS_MAX)] = None,
+    near: Word | None = None,
+    within_km: Annotated[int | None, Query(ge=1, le=_FAR_KM)] = None,
+    since_ms: Annotated[int | None, Query(ge=0, lt=2**53)] = None,
+    all: bool | None = None,  # noqa: A002 - the name in the query
+    after: Word | None = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+) -> Any:
+    chosen = {
+        "who": who,
+        "purpose": purpose,
+        "words": words,
+        "near": near,
+        "within_km": within_km,
+        "since_ms": since_ms,
+        "all": all,
+    }
+    given = {name: value for name, value in chosen.items() if value is not None}
+    return await service.feed(group, cast(FeedFilter, given), after, limit)
 
 
 @economy_routes.get("/economy/export", responses=answers(Document))
@@ -85,6 +116,18 @@ class RunRequest(Request):
 @economy_routes.post("/distribution/export", responses=answers(Document))
 async def export_run(service: Service, request: RunRequest) -> Any:
     return await service.export_run(request.group, request.run)
+
+
+class FiguresRequest(Request):
+    group: Word
+    commons: Word | None = None
+    first: Word | None = None
+    last: Word | None = None
+
+
+@economy_routes.post("/figures", responses=answers(FiguresShown))
+async def figures(service: Service, request: FiguresRequest) -> Any:
+    return await service.figures(request.group, request.commons, request.first, request.last)
 
 
 @economy_routes.get("/loops/found", responses=answers(list[EconomyRow]))

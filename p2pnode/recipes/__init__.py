@@ -8,7 +8,7 @@ from typing import Protocol, cast
 from p2pnode.core.errors import UsageError
 from p2pnode.recipes.stage import Stage
 
-RECIPES = ("amap", "circle")
+RECIPES = ("amap", "circle", "energy", "software", "territory", "tools")
 """Every story, by the name of the charter template that it begins with."""
 
 

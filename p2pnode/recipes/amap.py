@@ -65,7 +65,7 @@ def play(stage: Stage) -> None:
     alice.types("offer", "10 kg courgettes", "--at", "barn")
     stage.until_heard(erin, "feed")
     erin.types("feed")
-    offer = str(erin.asks("feed")[0]["id"])[:8]
+    offer = str(erin.asks("feed")["rows"][0]["id"])[:8]
     erin.types("take", offer, "4kg")
 
     stage.tells("Dave is back. His node fetches what it missed, and checks every signature.")

@@ -270,9 +270,20 @@ class Stage:
                 raise _stopped(f"This did not come: {what}. The last answer was {last!r}.")
             time.sleep(_STEP_S)
 
+    def expects(self, what: str, is_so: bool) -> None:
+        """Say what has to be so now. Errors: StoryStopped."""
+        if not is_so:
+            raise _stopped(f"It is not so: {what}.")
+        self._narrator.sees(what)
+
     def until_heard(self, person: Person, *words: str, rows: int = 1) -> None:
         """Wait until a person's node answers a command with so many rows."""
-        self.until(f"{person.name} has heard of it", lambda: len(person.asks(*words)) >= rows)
+
+        def has_rows() -> bool:
+            answer = person.asks(*words)
+            return len(answer["rows"] if isinstance(answer, dict) else answer) >= rows
+
+        self.until(f"{person.name} has heard of it", has_rows)
 
     def until_all_hold_the_same(self, people: Iterable[Person] = ()) -> None:
         """Wait until the nodes that are on have the same log."""

@@ -8,6 +8,7 @@ from p2pnode.service.context import Context
 from p2pnode.service.devices import DevicesService
 from p2pnode.service.economy import EconomyService
 from p2pnode.service.exchange import ExchangeService
+from p2pnode.service.figures import FiguresService
 from p2pnode.service.founding import FoundingService
 from p2pnode.service.keeping import KeepingService
 from p2pnode.service.mandates import MandatesService
@@ -22,6 +23,7 @@ __all__ = ["Context", "LiveService"]
 class LiveService(
     EconomyService,
     ExchangeService,
+    FiguresService,
     KeepingService,
     FoundingService,
     DevicesService,

@@ -16,6 +16,7 @@ from p2pnode.core.errors import UsageError
 from p2pnode.core.events import Append, CatchUp, Item
 from p2pnode.core.limits import ANNEX_SALT_BYTES
 from p2pnode.describing import Describer
+from p2pnode.economy.figures import Sums
 from p2pnode.home import Home
 from p2pnode.local.naming import Named, choose
 from p2pnode.net.dialer import Supervisor
@@ -46,6 +47,7 @@ class Context:
     started_ms: int
     stop: Callable[[], None]
     pending_joins: dict[bytes, str]
+    counted: dict[bytes, Sums] = field(default_factory=dict)
     api_port: int = 0
     announce: tuple[str, ...] = ()
     provisional: dict[bytes, Provisional] = field(default_factory=dict)

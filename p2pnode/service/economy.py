@@ -10,12 +10,13 @@ from p2pnode.core.errors import UsageError
 from p2pnode.economy import agreement, event, loop, recording, tables
 from p2pnode.exporters.valueflows import write_valueflows
 from p2pnode.local import shapes
-from p2pnode.local.economy_calls import About, EconomyRow, Recorded
+from p2pnode.local.economy_calls import About, EconomyRow, FeedFilter, FeedPage, Recorded
 from p2pnode.service.commons_rows import COMMONS_LISTS, commons_shown, thing_shown
 from p2pnode.service.commons_why import refusal_with_reason
 from p2pnode.service.context import Context
 from p2pnode.service.economy_derived import DERIVED
 from p2pnode.service.economy_export import exported
+from p2pnode.service.economy_feed import Wanted, feed_page
 from p2pnode.service.economy_loops import FOUND_MAX, found_in, found_shown, loop_shown
 from p2pnode.service.economy_rows import LISTS, PAGED, agreement_shown, missing_answers
 from p2pnode.service.evidence import row_proof
@@ -97,6 +98,22 @@ class EconomyService:
                 return {**LISTS, **COMMONS_LISTS}[about](view, agent_id)[:limit]
             place = None if after is None else FOUND_BY[about](view, after)
             return PAGED[about](view, agent_id, Page(limit, place))
+
+        return await self.context.view(self.context.held(group), read, with_facts=True)
+
+    async def feed(self, group: str, chosen: FeedFilter, after: str | None, limit: int) -> FeedPage:
+        def read(view: GroupView) -> FeedPage:
+            who = chosen.get("who")
+            wanted = Wanted(
+                None if who is None else agent_of(view, who),
+                chosen.get("purpose"),
+                chosen.get("words", ""),
+                chosen.get("near", ""),
+                chosen.get("within_km"),
+                chosen.get("since_ms", 0),
+                chosen.get("all", False),
+            )
+            return feed_page(view, wanted, after, limit)
 
         return await self.context.view(self.context.held(group), read, with_facts=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from p2pnode.core.amount import Amount
+from p2pnode.core.amount import Amount, amount_text
 from p2pnode.economy import tables
 from p2pnode.economy.form import Kind, Place
 from p2pnode.economy.labels import measure_text
@@ -33,7 +33,7 @@ def kind_name(view: GroupView, kind: Kind | None) -> str:
 def place_text(place: Place | None) -> str:
     """A place in words or degrees."""
     if isinstance(place, tuple):
-        return ", ".join(measure_text(Measure((part, -6), "one")) for part in place)
+        return ", ".join(amount_text((part, -6)).rstrip("0").rstrip(".") for part in place)
     return place or ""
 
 

@@ -22,9 +22,9 @@ from p2pnode.economy.agreement import (
 from p2pnode.economy.agreement_flows import balances
 from p2pnode.economy.event import Event
 from p2pnode.economy.labels import measure_text
-from p2pnode.economy.promising import INTENT
 from p2pnode.governance.tables import members, scan
 from p2pnode.local.economy_calls import EconomyRow
+from p2pnode.service.economy_feed import intent_shown
 from p2pnode.service.economy_loops import loop_shown, loops_listed, loops_to_sign
 from p2pnode.service.economy_names import agent_name, amount, kind_name, place_text
 from p2pnode.service.imported_claims import claims_to_sign
@@ -118,28 +118,7 @@ def event_shown(view: GroupView, record_id: bytes, row: tables.EventRow) -> Econ
 
 
 def _intents(view: GroupView, who: bytes | None, page: Page) -> list[EconomyRow]:
-    found: list[EconomyRow] = []
-    for key, row in listed_rows(view, "intent", who, page):
-        said = INTENT.decode(row.payload)
-        measure = said.quantity
-        found.append(
-            {
-                "id": key.hex(),
-                "status": row.status,
-                "purpose": said.purpose,
-                "action": said.action,
-                "quantity": "" if measure is None else measure_text(measure),
-                "taken": "" if measure is None else amount(row.taken, measure.unit),
-                "kind": kind_name(view, said.resource_conforms_to),
-                "author": agent_name(view, row.author),
-                "reciprocal": said.reciprocal or "",
-                "due_ms": said.due_ms,
-                "place": place_text(said.eligible_location),
-                "reach_km": said.reach_km,
-                "note": view.text(said.annex, "note"),
-            }
-        )
-    return found
+    return [intent_shown(view, key, row) for key, row in listed_rows(view, "intent", who, page)]
 
 
 def _promises(view: GroupView, who: bytes | None, page: Page) -> list[EconomyRow]:

@@ -185,6 +185,11 @@ ECONOMY_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "loop.withdrawn": ("it was taken back", _FIND),
         "loop.expired": ("its time for answers is over", "propose it again: p2pnode loops propose"),
         "loop.void": ("a promise in it changed before all had signed, so nothing was set off", _FIND),
+        "figures.bad_month": ("that is no month", "write the year and the month: 2026-11"),
+        "figures.too_many": (
+            "the group has more different sums of contributions than figures are made of",
+            "p2pnode export valueflows gives everything to a program that counts",
+        ),
         "agreement.frozen": (
             "a balance would leave the limits that its party chose",
             "give something the other way first, or record it outside the agreement as a gift",

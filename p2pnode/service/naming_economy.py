@@ -22,7 +22,7 @@ from p2pnode.economy import (
     things,
 )
 from p2pnode.economy.agreement import clause_id
-from p2pnode.economy.form import Form
+from p2pnode.economy.form import Form, Place
 from p2pnode.economy.labels import measure_of_text, unit_of_label
 from p2pnode.economy.record import record_id
 from p2pnode.governance.tables import members as member_rows
@@ -237,14 +237,22 @@ def _ratio(_: GroupView, text: str) -> Value:
     return [part.numerator, part.denominator]
 
 
-def _place(_: GroupView, text: str) -> Value:
+def place_of(text: str) -> Place:
     """A name, or "52.37, 4.9" in degrees."""
     parts = text.split(",")
     try:
         degrees = [Fraction(part.strip()) for part in parts]
     except ValueError:
         return text
-    return [int(one * 1_000_000) for one in degrees] if len(degrees) == 2 else text
+    if len(degrees) != 2:
+        return text
+    north, east = (int(one * 1_000_000) for one in degrees)
+    return north, east
+
+
+def _place(_: GroupView, text: str) -> Value:
+    place = place_of(text)
+    return place if isinstance(place, str) else list(place)
 
 
 def _hashes(_: GroupView, text: str) -> Value:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Value = Any
 PATIENCE_MS = 3_000
 PAUSE_MS = 1_000
-CHUNK_BYTES = 600
+CHUNK_BYTES = 1_200
 """So few bytes of rows in a chunk that a small state has several."""
 
 

@@ -42,6 +42,7 @@ DEVICE_INVITATION = {
     "device": "did:key:x",
     "addresses": [],
 }
+LINE = {"line": 2, "fields": {"action": "work"}, "note": "n", "identifier": "", "ordinal": 0}
 CALLS: list[tuple[str, str, Any, str, tuple[Any, ...]]] = [
     ("GET", "/status", None, "status", ()),
     ("GET", "/groups", None, "groups", ()),
@@ -158,7 +159,30 @@ CALLS: list[tuple[str, str, Any, str, tuple[Any, ...]]] = [
         "record",
         ("g", "event", {"action": "work"}, "n"),
     ),
-    ("GET", "/economy?group=g&about=to-sign&who=me", None, "economy", ("g", "to-sign", "me")),
+    ("GET", "/economy?group=g&about=to-sign&who=me", None, "economy", ("g", "to-sign", "me", 500, None)),
+    (
+        "POST",
+        "/lines",
+        {"group": "g", "source": "hours", "lines": [LINE], "dry_run": True},
+        "import_lines",
+        ("g", "hours", [LINE], 0, True, False),
+    ),
+    (
+        "POST",
+        "/meters/readings",
+        {"group": "g", "meter": "ab" * 32, "readings": [[900_000, 17]]},
+        "read_meter",
+        ("g", "ab" * 32, [(900_000, 17)], False),
+    ),
+    ("GET", "/export?group=g&table=events&after=x", None, "export_page", ("g", "events", "x")),
+    ("GET", "/export/bundle?group=g&who=me", None, "export_bundle", ("g", "me")),
+    (
+        "GET",
+        "/feed?group=g&purpose=offer&near=here&limit=7",
+        None,
+        "feed",
+        ("g", {"purpose": "offer", "near": "here"}, None, 7),
+    ),
     (
         "GET",
         f"/signatures?group=g&recorded_by=Bob&git_author=c%40d&after={'ab' * 32}",
@@ -187,6 +211,13 @@ CALLS: list[tuple[str, str, Any, str, tuple[Any, ...]]] = [
         ("g", {"unit": "EUR"}),
     ),
     ("GET", "/distribution?group=g&run=ab", None, "run", ("g", "ab")),
+    (
+        "POST",
+        "/figures",
+        {"group": "g", "commons": "bakery", "last": "2026-11"},
+        "figures",
+        ("g", "bakery", None, "2026-11"),
+    ),
     ("POST", "/distribution/export", {"group": "g", "run": "ab"}, "export_run", ("g", "ab")),
     ("GET", "/disk", None, "disk", ()),
     ("POST", "/backup", {"path": "/b"}, "backup", ("/b",)),

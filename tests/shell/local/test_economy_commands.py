@@ -179,6 +179,7 @@ def test_who_has_to_sign_is_said(run: CommandLine, node: RecordingService) -> No
 
 def test_lists_that_are_empty_say_how_to_begin(run: CommandLine, node: RecordingService) -> None:
     node.answers["economy"] = []
+    node.answers["feed"] = {"rows": [], "next": None}
     for words in (
         ("record",), ("stock",), ("balance",), ("feed",), ("sign",), ("agree",), ("promise",),
         ("claim",), ("kind",), ("process",), ("agent",), ("loops",),
@@ -186,6 +187,35 @@ def test_lists_that_are_empty_say_how_to_begin(run: CommandLine, node: Recording
         shown = run(*words, "-g", "g")
         assert shown.status == 0, shown.err
         assert len(shown.out.splitlines()) == 1
+
+
+def test_the_feed_is_filtered_by_side_place_and_words(run: CommandLine, node: RecordingService) -> None:
+    """D16, D11: what a reader looks for, and where the next page begins."""
+    named = {
+        "author": "Alice",
+        "kind": "moving",
+        "note": "two floors",
+        "place": "Lane",
+        "reciprocal": "",
+    }
+    much = {"quantity": "3 h", "left": "1 h", "reach_km": 2, "due_ms": None}
+    row = {"id": "cd" * 32, "status": "past", "purpose": "request", **named, **much}
+    node.answers["feed"] = {"rows": [row], "next": "17-cd"}
+    place = ("--near", "52.37,4.9", "--within", "5")
+    shown = run("feed", "-g", "g", "--needs", *place, "--about", "two floors", "--all", "--limit", "1")
+    chosen = {"purpose": "request", "words": "two floors", "near": "52.37,4.9", "within_km": 5, "all": True}
+    assert node.asked[-1] == ("feed", ("g", chosen, None, 1))
+    for part in (
+        "needs",
+        "3 h moving two floors",
+        "1 h",
+        "a gift",
+        "Lane (2 km)",
+        "past",
+        "--after 17-cd",
+    ):
+        assert part in shown.out
+    assert run("feed", "-g", "g", "--within", "0").status == 2
 
 
 @pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated")

@@ -28,6 +28,8 @@ EVENT = {
     "receiver": "Carol",
     "performed_ms": 0,
     "waits_for": ["Carol"],
+    "status": "waiting",
+    "attestations": [],
 }
 
 

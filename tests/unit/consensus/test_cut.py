@@ -6,7 +6,15 @@ import random
 
 import pytest
 
-from p2pnode.consensus.cut import Bounds, Candidate, bounds_fault, choose, closure_fault, in_order
+from p2pnode.consensus.cut import (
+    PAYLOAD_BYTES_MAX,
+    Bounds,
+    Candidate,
+    bounds_fault,
+    choose,
+    closure_fault,
+    in_order,
+)
 from p2pnode.core.crypto import sha256
 
 _PREVIOUS = sha256(b"the block before")
@@ -86,7 +94,7 @@ def test_j8_a_block_has_bounds_of_entries_and_payload() -> None:
     assert len(choose(many, _PREVIOUS, Bounds(8))) == 8
     assert bounds_fault(many[:9], Bounds(8)) == "block.too_many_entries"
     large = [
-        _entry(f"large {number}", author=f"author {number}", payload_bytes=15 * 1024 * 1024)
+        _entry(f"large {number}", author=f"author {number}", payload_bytes=15 * PAYLOAD_BYTES_MAX // 32)
         for number in range(3)
     ]
     assert len(choose(large, _PREVIOUS, _WIDE)) == 2

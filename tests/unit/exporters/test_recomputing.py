@@ -13,14 +13,15 @@ from p2pnode.consensus.rows import MemoryRows
 from p2pnode.consensus.trie import EMPTY_ROOT, prove, update
 from p2pnode.core import codec
 from p2pnode.core.errors import FormatError
-from p2pnode.economy import batch, event
+from p2pnode.economy import batch, event, importing
 from p2pnode.economy.journal import Line
 from p2pnode.economy.sharing import again, run_key, run_row, shares
+from p2pnode.economy.transvestment import INFLOW, INFLOW_TYPE, Inflow
 from p2pnode.exporters.distribution_export import RunExport, read_run, write_run
 from p2pnode.exporters.recomputing import Recomputed, recompute_run
 from p2pnode.governance.configuration import configuration_of
 from p2pnode.governance.genesis import genesis_rows
-from tests.unit.economy.market import ALICE, BOB, CAROL, IDS, PEOPLE
+from tests.unit.economy.market import ALICE, BOB, CAROL, IDS, PEOPLE, measure
 from tests.unit.economy.test_sharing import Cooperative
 from tests.unit.exporters.meeting import people_of
 from tests.vectors.cases.decided import Voters, header_of
@@ -50,13 +51,32 @@ def quarter() -> tuple[Cooperative, bytes]:
     return group, group.run()
 
 
-def export_of(proof: bytes | None = None) -> RunExport:
-    group, run_id = quarter()
+@cache
+def imported() -> tuple[Cooperative, bytes]:
+    """A quarter of which a time sheet was imported, and to which somebody outside lent."""
+    group = Cooperative()
+    hours = group.event("work", work="2 hour", provider=IDS[BOB], receiver=group.group, stream="commons")
+    row: dict[str, codec.Value] = {"event": event.value(hours), "key": bytes(32)}
+    group.write(BOB, batch.BATCH_TYPE, batch.encode(importing.IMPORT_TYPE, {}, [row]))
+    loan = Inflow(1200, group.now_ms, measure("1000 EUR"), "debt", provider=group.customer)
+    brought = group.write(ALICE, INFLOW_TYPE, INFLOW.encode(loan))
+    adopted = group.propose(ALICE, "commons", {"entry": brought})
+    group.end_block()
+    group.cast_all(adopted, "yes", "yes", "yes", "yes")
+    group.later(2)
+    group.end_block()
+    return group, group.run()
+
+
+def export_of(
+    proof: bytes | None = None, made: Callable[[], tuple[Cooperative, bytes]] = quarter
+) -> RunExport:
+    group, run_id = made()
     row = run_row(group.state, run_id)
     assert row is not None
     run = again(group.state, row)
     by_id = {bytes(entry.id): entry for entry in group.entries}
-    facts = {"event.record", "batch", "spec.define"}
+    facts = {"event.record", "batch", "spec.define", "inflow.record"}
     return RunExport(
         group.group,
         "Garden",
@@ -87,6 +107,16 @@ def test_w6_a_run_is_recomputed_from_a_file_and_agrees_to_the_last_digit() -> No
     assert found.text(shares_by_name[IDS[CAROL]]) == "75.00 EUR"
     assert sum(shares_by_name.values()) == 90_005
     assert shares_by_name[IDS[ALICE]] + shares_by_name[IDS[BOB]] == 90_005 - 2 * 7_500
+
+
+def test_w6_what_was_imported_or_lent_is_recomputed_too() -> None:
+    export = read_run(write_run(export_of(made=imported)))
+    found = recompute_run(export)
+    assert (found.faults, found.holds) == ((), True)
+    assert [(line.what, line.amount) for line in export.lines] == [
+        ("received", (1000, 0)),
+        ("commons", (2, 0)),
+    ]
 
 
 def _line(change: Callable[[Line], Line], number: int = 2) -> Callable[[RunExport], RunExport]:

@@ -15,6 +15,7 @@ from p2pnode.economy.promising import COMMITMENT, COMMITMENT_TYPE, INTENT, INTEN
 from p2pnode.governance.tables import speaker_of
 from p2pnode.service.economy_rules import ECONOMY_RULES
 from p2pnode.service.foreseeing import write_rules
+from p2pnode.service.provisional import Provisional
 from p2pnode.service.saying_twice import refuse_again
 from p2pnode.service.viewing import GroupView
 from tests.unit.node.council import Council
@@ -31,7 +32,7 @@ def _view(council: Council, name: str) -> GroupView:
     machine = council[name]
     log = machine.node.logs[council.group]
     describer = Describer(log.file, log.state, machine.key)
-    return GroupView(council.group, log.file, describer, machine.key, council.now_ms, with_facts=True)
+    return GroupView(council.group, log.file, describer, machine.key, council.now_ms, Provisional())
 
 
 def _take(council: Council, name: str, offer: bytes) -> bytes:
