@@ -17,6 +17,8 @@ from p2pnode.commands.terminal import remark, say
 from p2pnode.recipes import RECIPES, recipe
 from p2pnode.recipes.stage import Stage
 
+_USUALLY = ("software", "amap")
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
 _LINES_MAX = 14
 """What a person can take in of one answer."""
 
@@ -40,7 +42,7 @@ def demo(
       p2pnode demo tools circle
       p2pnode demo amap --keep
     """
-    names = recipes or ["amap"]
+    names = list(dict.fromkeys(recipes or _USUALLY))
     stories = [recipe(name) for name in names]
     folder = Path(tempfile.mkdtemp(prefix="p2pnode-demo-"))
     stages: list[Stage] = []
@@ -61,16 +63,28 @@ def demo(
         raise typer.Exit(130) from None
     finally:
         if not is_kept:
-            for stage in stages:
-                stage.stop()
-            shutil.rmtree(folder, ignore_errors=True)
+            _clear_away(stages, folder)
     _say_what_next(stages, folder)
+
+
+def _clear_away(stages: list[Stage], folder: Path) -> None:
+    """End every node and remove their folder; a second Ctrl-C does not stop that half-way."""
+    for number in (signal.SIGINT, *_ENDING):
+        signal.signal(number, signal.SIG_IGN)
+    for stage in stages:
+        stage.stop()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _say_what_next(stages: list[Stage], folder: Path) -> None:
     if not stages:
         say(
-            "", "That was all; its nodes are ended. `p2pnode demo --keep` leaves them running to look around."
+            "",
+            "That was all; its nodes are ended, and their folder is removed. What to look at next:",
+            "  p2pnode demo --keep           the same, and the nodes stay to look around in",
+            f"  p2pnode demo RECIPE           one of {', '.join(RECIPES)}",
+            "  p2pnode charter template amap its rules, to change and to found a group of your own with",
+            "  p2pnode up                    a node of your own",
         )
         return
     say("", "The nodes are still running. Look around:")
@@ -78,7 +92,7 @@ def _say_what_next(stages: list[Stage], folder: Path) -> None:
         for person in stage.people:
             say(f"  p2pnode --home {shlex.quote(str(person.path))} log     # {person.name}")
     homes = shlex.quote(str(folder)) + "/*/*/"
-    say("Try also: members, stock, balance, agree, feed, decisions, why ID.")
+    say("Try also: members, stock, balance, agree, feed, decisions, distribute list, figures, why ID.")
     say("When you are done:")
     say(f'  for home in {homes}; do p2pnode --home "$home" down; done; rm -r {shlex.quote(str(folder))}')
 
@@ -90,7 +104,7 @@ def _ended_in_good_order() -> Iterator[None]:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, interrupt) for number in _ENDING}
     try:
         yield
     finally:

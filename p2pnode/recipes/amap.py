@@ -17,18 +17,7 @@ def play(stage: Stage) -> None:
     )
     alice, bob, carol, dave, erin = stage.found("Valley boxes", TEMPLATE, NAMES)
 
-    stage.tells("They decide where the boxes are fetched. A proposal, and everybody's vote.")
-    alice.types("propose", "text", "Boxes are fetched on Thursdays from 17 to 19 h.", "--title", "Thursdays")
-    for person in (bob, carol, dave, erin):
-        stage.until_heard(person, "decisions")
-        person.types("vote", "Thursdays", "yes")
-    alice.types("vote", "Thursdays", "yes")
-    stage.until(
-        "the group has decided, on every node",
-        lambda: all(
-            any(row["state"] == "passed" for row in person.asks("decisions")) for person in stage.people
-        ),
-    )
+    _decide_where(stage)
 
     stage.tells(
         "The season: each eater gets a box a week and gives work or money. If the harvest fails, all bear "
@@ -46,10 +35,18 @@ def play(stage: Stage) -> None:
         stage.until_heard(person, "agree", "list")
         person.types("agree", "accept", "season")
     stage.until(
-        "the agreement is in force", lambda: alice.asks("agree", "show", "season")["status"] == "accepted"
+        "the agreement is in force",
+        lambda: all(one.asks("agree", "show", "season")["status"] == "accepted" for one in (alice, bob)),
     )
 
-    stage.tells("Weeks go by. A delivery names the promise that it fulfils, and needs no further signature.")
+    stage.tells("The deliveries go into Bob's calendar, in their rhythm.")
+    bob.types("export", "calendar", "-o", "season.ics")
+    calendar = (stage.folder / "season.ics").read_text(encoding="utf-8")
+    stage.expects("a delivery is in it every week", "INTERVAL=7" in calendar)
+
+    stage.tells("Weeks go by. Erin packs the boxes, which is care for all.")
+    erin.types("record", "work", "2h packing boxes", "--to", "group", "--stream", "care")
+    stage.tells("A delivery names the promise that it fulfils, and needs no further signature.")
     delivery = alice.records("record", "transfer", "3 kg vegetables", "--to", "Bob", "--fulfills", "season/1")
     alice.types("record", "transfer", "3 kg vegetables", "--to", "Carol", "--fulfills", "season/2")
     bob.types("record", "work", "4h field work", "--to", "Alice", "--fulfills", "season/3")
@@ -83,3 +80,24 @@ def play(stage: Stage) -> None:
     stage.until_final(delivery)
     alice.types("proof", "receipt", delivery, "-o", "box.proof")
     alice.types("proof", "verify", "box.proof")
+
+    stage.tells(
+        "How the scheme is doing: how many contribute, how evenly, what flows back. Nobody is ranked."
+    )
+    bob.types("figures")
+
+
+def _decide_where(stage: Stage) -> None:
+    alice, *others = stage.people
+    stage.tells("They decide where the boxes are fetched. A proposal, and everybody's vote.")
+    alice.types("propose", "text", "Boxes are fetched on Thursdays from 17 to 19 h.", "--title", "Thursdays")
+    for person in others:
+        stage.until_heard(person, "decisions")
+        person.types("vote", "Thursdays", "yes")
+    alice.types("vote", "Thursdays", "yes")
+    stage.until(
+        "the group has decided, on every node",
+        lambda: all(
+            any(row["state"] == "passed" for row in person.asks("decisions")) for person in stage.people
+        ),
+    )

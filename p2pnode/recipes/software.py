@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
+from p2pnode.core.errors import UsageError
 from p2pnode.recipes.stage import Person, Stage
 
 TITLE = "A software commons counts who gave what, and shares what comes in"
@@ -21,7 +23,12 @@ _COMMITS = (
 
 
 def play(stage: Stage) -> None:
-    """Claim a git history, have its authors sign, let in money from outside, license, share, and check."""
+    """Claim a git history, have its authors sign, license, share, check, and let in money from outside.
+
+    Errors: StoryStopped, UsageError demo.no_git.
+    """
+    if shutil.which("git") is None:
+        raise UsageError("demo.no_git", "This recipe needs git.", "Install git, or play another recipe.")
     stage.tells("Five people write a program together. They found their commons; each has a node and a vote.")
     people = stage.found("Seed counter", TEMPLATE, NAMES)
     alice, bob, carol, dave, erin = people
@@ -80,6 +87,12 @@ def play(stage: Stage) -> None:
     alice.types("sign", back, "--mandate", "till")
     alice.is_refused("transvest", "return", inflow, "1101 EUR")
     alice.types("transvest", "list")
+
+    stage.tells(
+        "How the commons is doing: how many contribute, how evenly, what flows back. Nobody is ranked."
+    )
+    erin.types("figures")
+    erin.types("figures", "--plot", "figures.svg")
 
 
 def _claim_the_history(stage: Stage, people: list[Person]) -> None:
