@@ -23,10 +23,11 @@ from p2pnode.economy import batch
 from p2pnode.economy.batch import BATCH_TYPE, Batch
 from p2pnode.economy.commoning import COMMONS_SUBJECT, adopt
 from p2pnode.economy.economy_types import BATCHED_TYPES, ECONOMY_TYPES, PATIENT_ECONOMY_TYPES
+from p2pnode.economy.giving_shares import carry_out_run
 from p2pnode.economy.judging import DISPUTE_SUBJECT, carry_out_dispute
 from p2pnode.economy.record import NOT_BATCHED_RULE
 from p2pnode.economy.settling import settle
-from p2pnode.economy.sharing import DISTRIBUTE_SUBJECT, carry_out_run, open_run
+from p2pnode.economy.sharing import DISTRIBUTE_SUBJECT, open_run
 from p2pnode.governance import end_of_block, epoch_key, executing, founding, sealed
 from p2pnode.governance.carrying_out import apply_decision
 from p2pnode.governance.deciding import close_due

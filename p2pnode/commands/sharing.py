@@ -180,6 +180,11 @@ def _show_run(run: dict[str, Any]) -> None:
     if run["totals"]:
         cells = [(one["member"], one["amount"], one["settled"]) for one in run["totals"]]
         print_table(("member", "share", "given"), cells, right=("share", "given"))
+    if run["returns"]:
+        cells = [(one["to"], one["amount"], short(one["claim"])) for one in run["returns"]]
+        print_table(("back to", "share", "inflow"), cells, right=("share",))
+        if run["status"] == "carried out" and run["gives"] == "claims":
+            say("To pay what flows back: p2pnode transvest return INFLOW AMOUNT")
     if run["id"]:
         say(f"Why: p2pnode why {short(run['id'])}/MEMBER")
 
@@ -217,7 +222,7 @@ def recompute(
 
 
 def _recomputed(export: RunExport, found: Recomputed) -> dict[str, Any]:
-    names = export.names
+    names, to = export.names, {one.claim: one.who for one in export.row.capped}
     return {
         "group": export.group.hex(),
         "name": export.name,
@@ -235,6 +240,14 @@ def _recomputed(export: RunExport, found: Recomputed) -> dict[str, Any]:
                 "amount": found.text(amount),
             }
             for who, amount in found.result.owed
+        ],
+        "returns": [
+            {
+                "claim": claim.hex(),
+                "name": names.get(to[claim], short(to[claim].hex())),
+                "amount": found.text(amount),
+            }
+            for claim, amount in found.result.returned
         ],
         "faults": [f"{rule} {what}" for rule, what in found.faults],
     }
@@ -264,3 +277,6 @@ def _show_recomputed(answer: dict[str, Any]) -> None:
     print_table(
         ("member", "share"), [(one["name"], one["amount"]) for one in answer["shares"]], right=("share",)
     )
+    if answer["returns"]:
+        cells = [(one["name"], one["amount"], short(one["claim"])) for one in answer["returns"]]
+        print_table(("back to", "share", "inflow"), cells, right=("share",))

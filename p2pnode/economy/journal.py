@@ -8,6 +8,7 @@
 A contribution counts from the block in which it stands. Taken back, struck, or disputed by as many as uphold
 it, it is counted down by a line of the block that brought this, and up again once that is settled. So a run
 over some blocks gives the same at any later time; what comes late is counted when it comes, nothing twice.
+What comes in as outside money is no income (D7): there is no line of it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from p2pnode.consensus.rows import Rows, State, row_key
 from p2pnode.core import codec
 from p2pnode.core.amount import Amount, add, negated
 from p2pnode.economy import event as events
-from p2pnode.economy import tables
+from p2pnode.economy import tables, transvestment
 from p2pnode.economy.actions import FLOWING
 from p2pnode.economy.event import Event
 from p2pnode.economy.form import Kind
@@ -57,18 +58,26 @@ def lines(rows: Rows, what: str, after: int, last: int) -> Iterator[Line]:
 
 
 def note_event(
-    state: State, group: bytes, height: int, record_id: bytes, row: EventRow, said: Event, flow: Measure
+    state: State,
+    group: bytes,
+    height: int,
+    record_id: bytes,
+    row: EventRow,
+    said: Event,
+    flow: Measure,
+    cost: Amount,
 ) -> None:
     """Write down what an event changes, which stands now or stands no more.
 
-    Shapes: the flow is below zero for what is taken back. Errors: FormatError amount.out_of_range.
+    Shapes: the flow is below zero for what is taken back; cost is the part of it that no run has shared out.
+    Errors: FormatError amount.out_of_range.
     """
     kind = _words(state, said.resource_conforms_to)
     is_flow = said.action in FLOWING and row.provider != row.receiver
-    if is_flow and row.receiver == group:
+    if is_flow and row.receiver == group and not _is_capital(state, record_id, said):
         _add(state, RECEIVED, height, record_id, row.provider, flow, kind)
     if is_flow and row.provider == group and not _pays_a_share(state, said):
-        _add(state, GIVEN, height, record_id, row.receiver, flow, kind)
+        _add(state, GIVEN, height, record_id, row.receiver, Measure(cost, flow.unit), kind)
     if (said.action != "consume" and said.stream is None) or members.member(state, row.provider) is None:
         return
     if said.action == "consume":
@@ -110,6 +119,12 @@ def settle_dispute(state: State, height: int, record_id: bytes) -> None:
     was_held_back = is_held_back(state, record_id)
     members.write(state, row_key("settled_dispute", record_id), None)
     note_judgement(state, height, record_id, was_held_back)
+
+
+def _is_capital(rows: Rows, record_id: bytes, said: Event) -> bool:
+    """Whether an event, or what it corrects, is outside money that the group has adopted."""
+    is_possible = said.action == "transfer" and said.stream is None
+    return is_possible and transvestment.inflow(rows, said.corrects or record_id) is not None
 
 
 def _pays_a_share(rows: Rows, said: Event) -> bool:

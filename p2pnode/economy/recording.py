@@ -115,7 +115,7 @@ def _void_rule(
     kinds = [agents.kind_of(rows, named, context) for named in (provider, receiver)]
     if None in kinds and said.corrects is not None:
         return _void_rule_of_late_correction(rows, record, said, provider, receiver)
-    if None in kinds:
+    if None in kinds and not _pays_who_left(rows, said, provider, receiver, context):
         return "event.no_such_agent"
     # Where nobody's name is used, any member may say what happened to the group's things.
     if set(kinds) == {agents.OUTSIDE}:
@@ -136,6 +136,15 @@ def _void_rule(
         if said.quantity.unit != claim.quantity.unit:
             return "claim.other_unit"
     return rule
+
+
+def _pays_who_left(rows: Rows, said: Event, provider: bytes, receiver: bytes, context: BlockContext) -> bool:
+    """Whether the group pays what somebody who is no member any more still has to get.
+
+    Shapes: nobody can sign for the receiver, so it has to be an action that needs the group's mandate.
+    """
+    is_from_group = provider == context.group and said.action in GIVING_AWAY
+    return is_from_group and said.settles is not None and agents.is_former(rows, receiver)
 
 
 def _void_rule_of_return(rows: Rows, said: Event) -> str | None:
@@ -429,7 +438,7 @@ def count(
 
     Errors: FormatError amount.out_of_range.
     """
-    agreement = said.realization_of
+    agreement, cost = said.realization_of, flow.amount
     if said.fulfills is not None:
         promise = tables.commitment(state, said.fulfills)
         assert promise is not None
@@ -438,6 +447,7 @@ def count(
     if said.settles is not None:
         promising.settle(state, said.settles, flow)
         transvestment.note_return(state, said.settles)
+        cost = transvestment.note_paid(state, said.settles, flow.amount)
     if said.action in FLOWING and row.provider != row.receiver:
         tables.add_flow(state, row.provider, row.receiver, flow)
         if agreement is not None:
@@ -449,7 +459,7 @@ def count(
     # Who left has still given it, and what is struck later comes off.
     if said.stream is not None and members.member(state, row.provider) is not None:
         tables.add_contribution(state, row.provider, said.stream, flow)
-    journal.note_event(state, context.group, context.height, record_id, row, said, flow)
+    journal.note_event(state, context.group, context.height, record_id, row, said, flow, cost)
     return None
 
 
@@ -482,6 +492,11 @@ def restore(state: State, context: BlockContext, record_id: bytes) -> str | None
     said = event.decode(row.payload)
     amount = row.effort_amount if said.effort_quantity is not None else row.resource_amount
     flow = Measure(amount or ZERO, said.quantity.unit)
+    # Others may have been paid back meanwhile: no decision lets more flow back than the cap.
+    if said.settles is not None:
+        rule = transvestment.void_rule_of_return(state, said.settles, flow, is_correction=False)
+        if rule is not None:
+            return rule
     count(state, context, record_id, row, said, flow, is_checked=False)
     standing.note_given(state, record_id, row, said, flow, is_new=False)
     transvestment.note_struck(state, record_id, is_struck=False)

@@ -1,8 +1,9 @@
 """Runs: sharing what flowed in, as the group decided by its charter.
 
 A run is a proposal. When it opens, every node applies the rule to the journal of some blocks; what the
-proposal says must be what comes out, or it is void. When it has passed, each share becomes a claim on the
-group, or is given at once, as the rule says.
+proposal says must be what comes out, or it is void. What follows when it has passed is the business of
+`giving_shares.py`. What may flow back to outside money then (`transvestment.py`) stands in the row of the
+run, for it changes with each payment.
 
 | table | key | value |
 |---|---|---|
@@ -10,7 +11,7 @@ group, or is given at once, as the rule says.
 | `share` | proposal id, number of the bucket in 1 byte | [name, kind, base, amount, [[of, who, amount]...]] |
 | `shared` | unit, zero, kind of thing or nothing | height up to which its flow is shared out |
 
-A claim, and an event of a transfer, has the id `share_id`.
+A claim, and an event of a transfer, has the id `share_id`; of what flows back, that of the claim it settles.
 """
 
 from __future__ import annotations
@@ -26,20 +27,18 @@ from p2pnode.core.codec import Value
 from p2pnode.core.crypto import HASH_BYTES, tagged_hash
 from p2pnode.core.errors import FormatError
 from p2pnode.core.fields import Fields
-from p2pnode.economy import event, journal, promising, tables
-from p2pnode.economy.distributing import Basis, Given, Result, distribute
-from p2pnode.economy.event import Event
+from p2pnode.economy import journal, transvestment
+from p2pnode.economy.distributing import Basis, Capped, Given, Result, distribute
 from p2pnode.economy.journal import CONSUMED, CONTRIBUTED, GIVEN, RECEIVED, Line
 from p2pnode.economy.measure import Measure
-from p2pnode.economy.promising import Claim
-from p2pnode.economy.tables import OPEN, STANDING, ZERO, ClaimRow, EventRow
+from p2pnode.economy.tables import ZERO
 from p2pnode.governance import tables as members
 from p2pnode.governance.distribution_rule import (
+    CAPPED,
     CONSUMPTION,
     CONTRIBUTIONS,
     NAME_CHARACTERS_MAX,
     SURPLUS,
-    TRANSFERS,
     DistributionRule,
     rule_of_value,
 )
@@ -47,6 +46,11 @@ from p2pnode.governance.distribution_rule import (
 DISTRIBUTE_SUBJECT = "distribute"
 PROPOSED, CARRIED_OUT = "proposed", "carried_out"
 OTHER_RESULT_RULE = "distribution.other_result"
+CAPPED_MAX = 500
+"""Claims to which one run gives back; those beyond, by their ids, wait until these are paid."""
+
+
+_CAPPED_COLUMNS = ("claim", "who", "left")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,8 @@ class Run:
     def hash(self) -> bytes:
         """What a proposal names the rule, the inputs and the result by."""
         said = [self.value, self.after, self.last, list(self.basis.flow), b"".join(self.basis.members)]
-        return tagged_hash("distribution", codec.encode([*said, self.digest, self.buckets]))
+        capped = _capped_value(self.basis.capped)
+        return tagged_hash("distribution", codec.encode([*said, self.digest, capped, self.buckets]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,7 @@ class RunRow:
     """A run as the group keeps it.
 
     Shapes: rule is the charter's value when it opened; members, one behind the other, had equal shares then;
-    inputs and result are hashes. Units: rest counts smallest shares.
+    capped is what might flow back then; inputs and result are hashes. Units: rest counts smallest shares.
     """
 
     status: str
@@ -119,6 +124,7 @@ class RunRow:
     last: int
     flow: Amount
     members: bytes
+    capped: tuple[Capped, ...]
     inputs: bytes
     result: bytes
     rest: int
@@ -169,13 +175,32 @@ def decode_run(data: bytes) -> RunRow:
     ids = checked.value("members")
     if type(ids) is not bytes or len(ids) % HASH_BYTES:
         raise checked.refuse("members", "not ids one behind the other")
-    return replace(RunRow(*value), flow=amount_of_value(checked.value("flow")))
+    capped = _capped_of_value(checked)
+    return replace(RunRow(*value), flow=amount_of_value(checked.value("flow")), capped=capped)
+
+
+def _capped_of_value(checked: Fields) -> tuple[Capped, ...]:
+    found: list[Capped] = []
+    for item in checked.items("capped", CAPPED_MAX):
+        if type(item) is not list or len(item) != len(_CAPPED_COLUMNS):
+            raise checked.refuse("capped", "not lists of three parts")
+        columns = Fields(dict(zip(_CAPPED_COLUMNS, item, strict=True)), "distribution", _CAPPED_COLUMNS)
+        left = amount_of_value(columns.value("left"))
+        found.append(Capped(columns.hash("claim"), columns.hash("who"), left))
+    if [one.claim for one in found] != sorted({one.claim for one in found}):
+        raise checked.refuse("capped", "claims ascend")
+    return tuple(found)
+
+
+def _capped_value(capped: tuple[Capped, ...]) -> Value:
+    return [[one.claim, one.who, list(one.left)] for one in capped]
 
 
 def encode_run(row: RunRow) -> bytes:
     """The value of the row of a run."""
-    written = [getattr(row, field.name) for field in fields(row)]
-    return codec.encode([list(item) if isinstance(item, tuple) else item for item in written])
+    written = {field.name: getattr(row, field.name) for field in fields(row)}
+    written |= {"flow": list(row.flow), "capped": _capped_value(row.capped)}
+    return codec.encode(list(written.values()))
 
 
 def runs(rows: Rows) -> Iterator[tuple[bytes, RunRow]]:
@@ -215,7 +240,16 @@ def apply_rule(rows: Rows, name: str, value: Value, after: int, last: int) -> Ru
     )
     present = tuple(who for who, row in members.members(rows) if row.status == "member")
     basis = basis_of(inputs, present)
+    if CAPPED in kinds:
+        basis = replace(basis, capped=_capped(rows, Measure(basis.flow, rule.unit)))
     return Run(name, value, after, last, basis, inputs, inputs_hash(inputs), distribute(rule, basis))
+
+
+def _capped(rows: Rows, flow: Measure) -> tuple[Capped, ...]:
+    """What of a flow may go back to outside money that came in its unit, ascending by claim."""
+    claims = transvestment.capped_claims(rows)
+    found = (Capped(one.claim, one.provider, transvestment.return_of(one, flow)) for one in claims)
+    return tuple(one for one in found if one.left != ZERO)[:CAPPED_MAX]
 
 
 def is_in_flow(rule: DistributionRule, line: Line) -> bool:
@@ -268,6 +302,7 @@ def open_run(state: State, context: BlockContext, run_id: bytes, author: bytes, 
         last,
         run.basis.flow,
         b"".join(run.basis.members),
+        run.basis.capped,
         run.digest,
         run.hash,
         run.result.rest,
@@ -282,84 +317,14 @@ def open_run(state: State, context: BlockContext, run_id: bytes, author: bytes, 
 def again(rows: Rows, row: RunRow) -> Run:
     """The rule of a run applied once more, to what the rows say of the same blocks.
 
-    Shapes: equal shares go to those who were members when it opened. Errors: FormatError
-    amount.out_of_range.
+    Shapes: equal shares go to those who were members when it opened, returns to what was left below the caps
+    then. Errors: FormatError amount.out_of_range.
     """
     run = apply_rule(rows, row.name, row.rule, row.after, row.last)
-    basis = replace(run.basis, members=ids_in(row.members))
+    basis = replace(run.basis, members=ids_in(row.members), capped=row.capped)
     return replace(run, basis=basis, result=distribute(run.rule, basis))
 
 
 def ids_in(data: bytes) -> tuple[bytes, ...]:
     """Ids that stand one behind the other."""
     return tuple(data[at : at + HASH_BYTES] for at in range(0, len(data), HASH_BYTES))
-
-
-# ---- carrying it out
-
-
-def carry_out_run(state: State, context: BlockContext, run_id: bytes) -> str | None:
-    """Let everybody have what the group decided. Errors: FormatError amount.out_of_range."""
-    row = run_row(state, run_id)
-    if row is None:
-        return "distribution.unknown"
-    rule = rule_of_value(row.rule)
-    if row.after < shared_up_to(state, rule):
-        return "distribution.shared_already"
-    run = again(state, row)
-    if run.hash != row.result:
-        return OTHER_RESULT_RULE
-    for item, (who, amount) in enumerate(run.result.owed):
-        share = Measure(run.result.amount(amount), rule.unit)
-        if rule.gives == TRANSFERS:
-            _transfer(state, context, row, run_id, item, who, share)
-        else:
-            _owe(state, context, run_id, who, share, rule.of_kind)
-    key = row_key("shared", f"{rule.unit}\0".encode(), (rule.of_kind or "").encode("utf-8"))
-    members.write(state, key, row.last)
-    state.put(run_key(run_id), encode_run(replace(row, status=CARRIED_OUT)))
-    return None
-
-
-def _owe(
-    state: State, context: BlockContext, run_id: bytes, who: bytes, share: Measure, kind: str | None
-) -> None:
-    """Let somebody ask the group for a share until it is paid."""
-    said = Claim(
-        "transfer",
-        provider=context.group,
-        triggered_by=run_id,
-        resource_conforms_to=kind,
-        resource_quantity=share,
-    )
-    row = ClaimRow(OPEN, context.group, who, run_id, share, ZERO, promising.CLAIM.encode(said))
-    tables.put(state, "claim", share_id(run_id, who), row)
-
-
-def _transfer(
-    state: State, context: BlockContext, run: RunRow, run_id: bytes, item: int, who: bytes, share: Measure
-) -> None:
-    """Give somebody a share at once; the group's decision stands for its signature."""
-    said = Event(
-        "transfer",
-        context.time_ms,
-        provider=context.group,
-        receiver=who,
-        resource_conforms_to=run.rule.get("of_kind"),
-        resource_quantity=share,
-    )
-    row = EventRow(
-        status=STANDING,
-        author=run.author,
-        provider=context.group,
-        receiver=who,
-        signers=(run.author,),
-        payload=event.encode(said),
-        entry=run_id,
-        item=item,
-        time_ms=context.time_ms,
-        resource_amount=share.amount,
-        effort_amount=None,
-    )
-    tables.put(state, "event", share_id(run_id, who), row)
-    tables.add_flow(state, context.group, who, share)

@@ -2,11 +2,13 @@
 
 What comes in counts once the group has adopted it. It becomes an event, and a claim of who brought it up to
 the cap. Each event that settles this claim is a return; at the cap the claim is extinguished for ever. Money
-buys nothing else: no vote, no role, no thing.
+buys nothing else: no vote, no role, no thing. A run may promise a return (`sharing.py`); what is paid goes
+towards such promises first, and beyond them it is a cost of the group.
 
 | table | key | value |
 |---|---|---|
 | `inflow` | entry id | `InflowRow` |
+| `returning` | entry id | `ReturningRow` |
 """
 
 from __future__ import annotations
@@ -70,10 +72,19 @@ class InflowRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ReturningRow:
+    """What runs have promised to a claim and is not paid yet, and what was paid that no run had promised."""
+
+    promised: Amount = ZERO
+    unshared: Amount = ZERO
+
+
+@dataclass(frozen=True, slots=True)
 class CappedClaim:
     """What may still flow back to somebody, for who shares a flow out.
 
-    Shapes: claim is the id that a return settles. Units: share_permille is of the flow, None without bound.
+    Shapes: claim is the id that a return settles; left is what neither was paid nor is promised. Units:
+    share_permille is of the flow, None without bound.
     """
 
     claim: bytes
@@ -216,14 +227,47 @@ def note_struck(state: State, event_id: bytes, is_struck: bool) -> None:
 
 
 def capped_claims(rows: Rows) -> tuple[CappedClaim, ...]:
-    """What may still flow back, to whom and how, ascending by id."""
+    """What may still flow back beside what runs have promised, to whom and how, ascending by id."""
     found = []
     for inflow_id, row in inflows(rows):
         claim = tables.claim(rows, inflow_id)
-        if claim is not None and claim.status == OPEN:
-            left = Measure(add(row.cap, negated(claim.settled)), row.quantity.unit)
-            found.append(CappedClaim(inflow_id, row.provider, row.returns, row.share_permille, left))
+        if claim is None or claim.status != OPEN:
+            continue
+        promised = returning(rows, inflow_id).promised
+        left = add(row.cap, negated(add(claim.settled, promised)))
+        # The single return of a claim that ends with it may be promised already.
+        if is_less(ZERO, left) and not (row.returns == ONCE and promised != ZERO):
+            measure = Measure(left, row.quantity.unit)
+            found.append(CappedClaim(inflow_id, row.provider, row.returns, row.share_permille, measure))
     return tuple(found)
+
+
+def returning(rows: Rows, claim_id: bytes) -> ReturningRow:
+    """What is promised to a claim, and was paid beside that."""
+    return tables.row(rows, ReturningRow, "returning", claim_id) or ReturningRow()
+
+
+def promise_return(state: State, claim_id: bytes, amount: Amount) -> None:
+    """Note what a run has shared out to a claim. Errors: FormatError amount.out_of_range."""
+    row = returning(state, claim_id)
+    tables.put(state, "returning", claim_id, replace(row, promised=add(row.promised, amount)))
+
+
+def note_paid(state: State, claim_id: bytes, flow: Amount) -> Amount:
+    """Count a return towards what runs have promised; the part of it that no run has shared out.
+
+    Shapes: of what is taken back, that part comes off first. Errors: FormatError amount.out_of_range.
+    """
+    if inflow(state, claim_id) is None:
+        return flow
+    row = returning(state, claim_id)
+    is_back = flow[0] < 0
+    mine, size = (row.unshared, negated(flow)) if is_back else (row.promised, flow)
+    first = size if is_less(size, mine) else mine
+    change = negated(first) if is_back else add(flow, negated(first))
+    promised = add(row.promised, add(change, negated(flow)))
+    tables.put(state, "returning", claim_id, ReturningRow(promised, unshared=add(row.unshared, change)))
+    return change
 
 
 def return_of(claim: CappedClaim, flow: Measure) -> Amount:

@@ -8,6 +8,7 @@
 | each line | the signed entry behind it: who, how much, of what |
 | each share | the rule applied to the lines, in whole numbers |
 
+What may flow back to outside money, and whose equal shares are, stands in the certified row alone.
 A line that counts down or up what members or the group judged rests on the certified hash, not on one entry.
 """
 
@@ -24,7 +25,7 @@ from p2pnode.core.amount import amount_text
 from p2pnode.core.crypto import sha256
 from p2pnode.core.entry import Entry, is_authentic_alone
 from p2pnode.core.errors import FormatError
-from p2pnode.economy import batch, claim, contribution, event, importing, things, transvestment
+from p2pnode.economy import batch, claim, contribution, event, importing, things
 from p2pnode.economy.distributing import Result, distribute
 from p2pnode.economy.event import Event
 from p2pnode.economy.journal import GIVEN, Line
@@ -103,7 +104,7 @@ def recompute_run(export: RunExport, trusted: bytes | None = None) -> Recomputed
         if fault:
             faults.append((fault, line.record.hex()))
     rule = rule_of_value(row.rule)
-    basis = replace(basis_of(export.lines, ()), members=ids_in(row.members))
+    basis = replace(basis_of(export.lines, ()), members=ids_in(row.members), capped=row.capped)
     result = distribute(rule, basis)
     run = Run(row.name, row.rule, row.after, row.last, basis, export.lines, digest, result)
     faults += _differences(export, run)
@@ -198,8 +199,6 @@ def _event(type_: str, payload: bytes, group: bytes) -> Event:
             return claim.as_event(claim.decode(payload))
         case importing.IMPORT_TYPE:
             return importing.decode(payload).event
-        case transvestment.INFLOW_TYPE:
-            return transvestment.as_event(transvestment.INFLOW.decode(payload), group)
     raise FormatError("recompute.no_event", type_)
 
 

@@ -7,7 +7,7 @@ from html import escape
 
 from p2pnode.exporters.statement import Item, Statement
 
-_STYLE = """
+STYLE = """
 :root { color-scheme: light dark; }
 body { font: 1rem/1.5 Georgia, "Times New Roman", serif; max-width: 42rem; margin: 2rem auto; padding: 1rem; }
 h1, h2, h3 { line-height: 1.25; }
@@ -23,8 +23,9 @@ td.number { text-align: right; font-variant-numeric: tabular-nums; }
 @page { margin: 2cm; }
 @media print { body { margin: 0; max-width: none; } }
 """.strip()
+"""How every statement looks, on a screen and on paper."""
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """Whatever somebody wrote into a proposal, nothing in the file runs or is fetched."""
 
 
@@ -37,9 +38,9 @@ def statement_html(statement: Statement) -> str:
         "<head>",
         '<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
         f"<title>{title}</title>",
-        f"<style>\n{_STYLE}\n</style>",
+        f"<style>\n{STYLE}\n</style>",
         "</head>",
         "<body>",
         "<main>",

@@ -6,7 +6,9 @@ What people wrote reaches the typesetter as data and never as markup.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 from p2pnode.exporters.statement import Statement
 
@@ -52,16 +54,21 @@ Group: #text(size: 8pt, statement.group_id)
 
 def statement_pdf(statement: Statement) -> bytes:
     """The whole file. The same statement gives the same bytes on one machine."""
+    shown = {**asdict(statement), "title": statement.title, "made": statement.made}
+    return typeset(_SOURCE, shown, statement.made_ms)
+
+
+def typeset(source: str, shown: Mapping[str, Any], made_ms: int) -> bytes:
+    """A file out of a source and the data that it prints. Units: made_ms in ms since 1970."""
     import typst
 
-    shown = {**asdict(statement), "title": statement.title, "made": statement.made}
     inputs = {"statement": json.dumps(shown)}
-    moment = statement.made_ms // 1000
+    moment = made_ms // 1000
     try:
         return typst.compile(
-            _SOURCE.encode(), format="pdf", sys_inputs=inputs, pdf_standards="ua-1", timestamp=moment
+            source.encode(), format="pdf", sys_inputs=inputs, pdf_standards="ua-1", timestamp=moment
         )
     except typst.TypstError:
         # A letter that no font here can draw must not keep anybody from printing: PDF/UA forbids the empty
         # box in its place, an ordinary tagged PDF shows it.
-        return typst.compile(_SOURCE.encode(), format="pdf", sys_inputs=inputs, timestamp=moment)
+        return typst.compile(source.encode(), format="pdf", sys_inputs=inputs, timestamp=moment)

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 # The API's schema is made from these types, and pydantic reads only this TypedDict before Python 3.12.
 from typing_extensions import TypedDict
 
+from p2pnode.local.account_shapes import Account
 from p2pnode.local.agreement_shapes import Document, ProofFile
 from p2pnode.local.figure_shapes import FiguresShown
 
@@ -120,6 +121,9 @@ class EconomyCalls(Protocol):
         self, group: str, commons: str | None, first: str | None, last: str | None
     ) -> FiguresShown:
         """Figures of a group, or of one commons by its label, from one month to another, both included."""
+
+    async def account(self, group: str, who: str | None, from_ms: int | None, to_ms: int | None) -> Account:
+        """What a member, or everybody, gave and received in a period, agreements and shares, in words."""
 
     async def loops_found(self, group: str, claims: bool, any_kind: bool) -> list[EconomyRow]:
         """What could be set off now, what relieves most before the rest: `id`, `amount`, `relieved`."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, cast
 from fastapi import APIRouter, Query
 from pydantic import Field
 
+from p2pnode.local.account_shapes import Account
 from p2pnode.local.agreement_shapes import Document, ProofFile
 from p2pnode.local.economy_calls import About, EconomyRow, FeedFilter, FeedPage, Recorded
 from p2pnode.local.figure_shapes import FiguresShown
@@ -128,6 +129,18 @@ class FiguresRequest(Request):
 @economy_routes.post("/figures", responses=answers(FiguresShown))
 async def figures(service: Service, request: FiguresRequest) -> Any:
     return await service.figures(request.group, request.commons, request.first, request.last)
+
+
+class AccountRequest(Request):
+    group: Word
+    who: Word | None = None
+    from_ms: Annotated[int | None, Field(ge=0, lt=2**53)] = None
+    to_ms: Annotated[int | None, Field(ge=0, lt=2**53)] = None
+
+
+@economy_routes.post("/account", responses=answers(Account))
+async def account(service: Service, request: AccountRequest) -> Any:
+    return await service.account(request.group, request.who, request.from_ms, request.to_ms)
 
 
 @economy_routes.get("/loops/found", responses=answers(list[EconomyRow]))

@@ -91,7 +91,6 @@ def play(stage: Stage) -> None:
     stage.tells(
         "How the commons is doing: how many contribute, how evenly, what flows back. Nobody is ranked."
     )
-    erin.types("figures")
     erin.types("figures", "--plot", "figures.svg")
 
 

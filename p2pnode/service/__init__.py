@@ -4,6 +4,7 @@ each method means).
 
 from __future__ import annotations
 
+from p2pnode.service.account import AccountService
 from p2pnode.service.context import Context
 from p2pnode.service.devices import DevicesService
 from p2pnode.service.economy import EconomyService
@@ -21,6 +22,7 @@ __all__ = ["Context", "LiveService"]
 
 
 class LiveService(
+    AccountService,
     EconomyService,
     ExchangeService,
     FiguresService,

@@ -183,6 +183,7 @@ def inflow_shown(view: GroupView, key: bytes, row: transvestment.InflowRow) -> E
         "cap": amount(row.cap, unit),
         "returned": amount(settled, unit),
         "left": amount(left, unit),
+        "promised": amount(transvestment.returning(view.rows, key).promised, unit),
         "time_ms": row.time_ms,
     }
 

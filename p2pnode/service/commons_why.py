@@ -73,6 +73,9 @@ def _inflow_lines(view: GroupView, inflow_id: bytes, row: transvestment.InflowRo
         lines.append("the claim is extinguished; whatever more flows back is void (inflow.extinguished)")
     elif shown["status"] == "open":
         lines.append(f"{shown['left']} may still flow back")
+        if transvestment.returning(view.rows, inflow_id).promised != tables.ZERO:
+            pay = f"p2pnode transvest return {inflow_id.hex()[:8]}"
+            lines.append(f"of that, runs have promised {shown['promised']}, not paid yet: {pay} AMOUNT")
     return lines
 
 

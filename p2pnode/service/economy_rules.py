@@ -132,6 +132,10 @@ ECONOMY_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "what the proposal says is not what the rule gives here",
             "p2pnode distribute preview shows what it gives; vote no, and propose it again",
         ),
+        "distribution.beyond_cap": (
+            "less may flow back to outside money than when the run was proposed",
+            "p2pnode transvest list shows what is left; propose the run again",
+        ),
         "distribution.not_final": (
             "no block has ordered that run yet",
             "leave the node running until voters are reachable: p2pnode peers",

@@ -24,6 +24,7 @@ from p2pnode.local.agreement_shapes import Document
 from p2pnode.local.economy_calls import EconomyRow
 from p2pnode.local.naming import Named, choose
 from p2pnode.service.context import Context
+from p2pnode.service.economy_names import agent_name
 from p2pnode.service.evidence import people_of, row_proof
 from p2pnode.service.history import History
 from p2pnode.service.rules import refusal
@@ -181,7 +182,7 @@ def status_of(view: GroupView, run_id: bytes, row: RunRow) -> str:
 
 def run_shown(view: GroupView, run: Run, run_id: bytes | None, row: RunRow | None) -> EconomyRow:
     """A run with all its shares. Shapes: `agrees` says whether this node comes to what the group keeps."""
-    rule = run.rule
+    rule, to = run.rule, {one.claim: one.who for one in run.basis.capped}
     shown = _heading(view, rule, row, run_id) if row is not None and run_id is not None else _proposed(run)
     return {
         **shown,
@@ -196,7 +197,7 @@ def run_shown(view: GroupView, run: Run, run_id: bytes | None, row: RunRow | Non
                 "amount": share_text(run, bucket.amount),
                 "of": share_text(run, bucket.base),
                 "shares": [
-                    {"member": view.name(share.who), "amount": share_text(run, share.amount)}
+                    {"member": agent_name(view, share.who), "amount": share_text(run, share.amount)}
                     for share in bucket.shares
                 ],
             }
@@ -210,6 +211,10 @@ def run_shown(view: GroupView, run: Run, run_id: bytes | None, row: RunRow | Non
                 "settled": _settled(view, run, run_id, who, amount),
             }
             for who, amount in run.result.owed
+        ],
+        "returns": [
+            {"claim": claim.hex(), "to": agent_name(view, to[claim]), "amount": share_text(run, amount)}
+            for claim, amount in run.result.returned
         ],
     }
 
@@ -282,7 +287,7 @@ def exported_run(view: GroupView, run_id: bytes) -> RunExport:
         run.inputs,
         tuple(entries.values()),
         people,
-        {member_id: view.name(member_id) for member_id in sorted(named)},
+        {agent_id: agent_name(view, agent_id) for agent_id in sorted(named)},
     )
 
 

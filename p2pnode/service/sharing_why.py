@@ -34,6 +34,9 @@ def run_lines(view: GroupView, run_id: bytes) -> list[str]:
     found = [f"{status_of(view, run_id, row)}; {agrees}", *_flow_lines(view, run)]
     for bucket, rule in zip(run.result.buckets, run.rule.buckets, strict=True):
         found.append(_bucket_line(run, bucket, rule))
+        # Who brought outside money need not be a member, for whom each share is explained.
+        if bucket.kind == CAPPED:
+            found += [_share_line(view, run, bucket, share) for share in bucket.shares]
     found.append(f"{share_text(run, run.result.rest)} stay with the group: no bucket takes them")
     start = run_id.hex()[:8]
     return [*found, f"each share down to the entries behind it: p2pnode why {start}/MEMBER"]
@@ -85,12 +88,15 @@ def _bucket_line(run: Run, bucket: BucketResult, rule: Bucket) -> str:
 
 def _share_line(view: GroupView, run: Run, bucket: BucketResult, share: Share) -> str:
     points = sum(one.points for one in bucket.shares)
-    name, amount = view.name(share.who), share_text(run, share.amount)
+    name, amount = agent_name(view, share.who), share_text(run, share.amount)
     rounded = ", rounded up: a largest remainder" if share.is_rounded_up else ""
     if bucket.kind == EQUAL:
         return f"  {name} is one of {len(bucket.shares)} members: {amount}{rounded}"
-    if bucket.kind in (CAPPED, CONSUMPTION):
-        mine, all_ = share_text(run, share.points), share_text(run, points)
+    mine, all_ = share_text(run, share.points), share_text(run, points)
+    if bucket.kind == CAPPED:
+        claim = share.of.hex()[:8]
+        return f"  {name} for {mine} of {all_} that may flow back, by the claim {claim}: {amount}{rounded}"
+    if bucket.kind == CONSUMPTION:
         return f"  {name} for {mine} of {all_}: {amount}{rounded}"
     return f"  {name} has {share.points} of {points} points: {amount}{rounded}"
 

@@ -116,6 +116,13 @@ class ChainQueries:
         row = self._connection.execute("SELECT rule FROM void WHERE position=?", (position,)).fetchone()
         return None if row is None else str(row[0])
 
+    def void_entries(self, limit: int) -> list[tuple[int, str]]:
+        """Positions of final entries that a rule refused, with the rule: so many at the most."""
+        rows = self._connection.execute(
+            "SELECT position, rule FROM void ORDER BY position DESC LIMIT ?", (limit,)
+        )
+        return [(int(position), str(rule)) for position, rule in rows]
+
     def late_outcomes(self, height: int) -> list[tuple[bytes, str]]:
         """What a block decided about entries of later rules that it ran after all, in order of execution."""
         rows = self._connection.execute(

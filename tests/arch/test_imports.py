@@ -146,7 +146,13 @@ _ROOMS = {
     ),
     "p2pnode.exporters": Room(
         # An export is checked by the rules themselves, on a machine that has neither network nor database.
-        own=(*_PURE, "p2pnode.exporters", "p2pnode.local.figure_shapes", "p2pnode.local.shapes"),
+        own=(
+            *_PURE,
+            "p2pnode.exporters",
+            "p2pnode.local.account_shapes",
+            "p2pnode.local.figure_shapes",
+            "p2pnode.local.shapes",
+        ),
         others=("icalendar", "matplotlib", "pyarrow", "typst"),
         never=frozenset({"sqlite3"}),
     ),
@@ -161,6 +167,7 @@ _ROOMS = {
             "p2pnode.exporters",
             "p2pnode.importers",
             "p2pnode.local.client",
+            "p2pnode.local.account_shapes",
             "p2pnode.local.figure_shapes",
             "p2pnode.local.shapes",
             "p2pnode.logs",

@@ -7,11 +7,12 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.integration.nodes import ROOT, environment
+from tests.integration.nodes import ROOT, SOON_S, environment
 
 _CLI = ROOT / "cli.py"
 _PLAYED_S = 600.0
@@ -55,7 +56,7 @@ def test_a_demo_leaves_its_nodes_when_asked_to_and_says_how_to_stop_them(
     assert len(nodes) == 3
     subprocess.run(stop, shell=True, env=surroundings, timeout=_PLAYED_S, check=True)
     assert list(temporary.iterdir()) == []
-    assert not _alive(nodes)
+    _wait_until_ended(nodes)
 
 
 def test_ctrl_c_ends_a_demo_with_all_its_nodes(surroundings: dict[str, str]) -> None:
@@ -74,7 +75,7 @@ def test_ctrl_c_ends_a_demo_with_all_its_nodes(surroundings: dict[str, str]) -> 
     assert demo.returncode == 130
     assert "are ended" in said
     assert list(temporary.iterdir()) == []
-    assert not _alive(nodes)
+    _wait_until_ended(nodes)
 
 
 def _nodes(temporary: Path) -> list[int]:
@@ -85,3 +86,11 @@ def _nodes(temporary: Path) -> list[int]:
 def _alive(processes: list[int]) -> list[int]:
     """Those that still run; one that has ended and that nobody has asked about has no command line."""
     return [one for one in processes if (path := Path(f"/proc/{one}/cmdline")).exists() and path.read_bytes()]
+
+
+def _wait_until_ended(processes: list[int]) -> None:
+    """A node says that it has stopped a moment before its process ends."""
+    deadline = time.monotonic() + SOON_S
+    while still := _alive(processes):
+        assert time.monotonic() < deadline, still
+        time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""D5, D18: what a rule shares agrees with a slow model in fractions, conserves, and knows no order."""
+"""D5, D7, D18: what a rule shares agrees with a slow model in fractions, conserves, and knows no order."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from p2pnode.core.amount import Amount, amount_of
+from p2pnode.economy import recording, transvestment
 from p2pnode.economy.distributing import Basis, Capped, Given, distribute
+from p2pnode.economy.journal import GIVEN, lines
 from p2pnode.governance.distribution_rule import rule_of_value
 from tests.reference.distribution import Facts, shared
+from tests.sim.commons_sums import lost_commons_sum
+from tests.unit.economy.market import BOB
+from tests.unit.economy.test_giving_back import OUTSIDE, Borrowers
 
 PEOPLE = [bytes([number]) * 32 for number in range(1, 6)]
 _amounts = st.tuples(st.integers(1, 10**6), st.integers(-4, 0)).map(lambda pair: amount_of(*pair))
@@ -143,3 +148,43 @@ def test_d18_equal_shares_come_first_and_differ_by_one_smallest_share_at_most(
     # Whatever was contributed, everybody has at least the equal share.
     owed = dict(result.owed)
     assert all(owed.get(who, 0) >= alike[index] for index, who in enumerate(sorted(members)))
+
+
+_steps = st.one_of(
+    st.tuples(st.just("earn"), st.integers(1, 4000)),
+    st.tuples(st.just("pay"), st.integers(1, 900)),
+    st.tuples(st.sampled_from(["share", "strike", "restore"]), st.just(0)),
+)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 2000), st.sampled_from([None, 50, 400]), st.lists(_steps, min_size=4, max_size=14))
+def test_d7_over_several_runs_no_cap_is_exceeded_and_nothing_counts_twice(
+    cap_permille: int, share_permille: int | None, steps: list[tuple[str, int]]
+) -> None:
+    group = Borrowers(surplus={"unit": "EUR", "decimals": 1, "buckets": [{**OUTSIDE, "permille": 700}]})
+    returns = "debt" if share_permille is None else "equity"
+    lent = group.borrow("1000.25 EUR", cap_permille, returns, share_permille=share_permille)
+    group.borrow("30 EUR", 1000)
+    cap = Fraction("1000.25") * cap_permille / 1000
+    given_back, paid = Fraction(0), [group.earn("0.1 EUR")]
+    for step, much in steps:
+        if step == "earn":
+            group.earn(f"{much} EUR")
+        if step == "share" and Fraction(group.flow()) >= Fraction(1, 10):
+            given_back += Fraction(group.returns(group.share()).get(lent, 0), 10)
+        if step == "pay":
+            rule, event_id = group.pay_back(BOB, lent, f"{much} EUR", group.bank)
+            paid += [event_id] if rule is None else []
+        if step in ("strike", "restore"):
+            getattr(recording, step)(group.state, group.context, paid[-1])
+        row = transvestment.returning(group.state, lent)
+        claim = group.claim_row(lent)
+        settled, promised, unshared = (_fraction(one) for one in (claim.settled, row.promised, row.unshared))
+        assert min(promised, unshared, settled) >= 0
+        assert settled + promised <= cap
+        # Whatever was or will be paid was either shared out by a run or is a cost: once.
+        assert given_back + unshared == settled + promised
+        costs = (line for line in lines(group.state, GIVEN, 0, group.height) if line.who == group.bank)
+        assert sum((_fraction(line.amount) for line in costs), Fraction(0)) == unshared
+    assert lost_commons_sum(group.state) is None

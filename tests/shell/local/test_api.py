@@ -211,6 +211,7 @@ CALLS: list[tuple[str, str, Any, str, tuple[Any, ...]]] = [
         ("g", {"unit": "EUR"}),
     ),
     ("GET", "/distribution?group=g&run=ab", None, "run", ("g", "ab")),
+    ("POST", "/account", {"group": "g", "who": "me", "to_ms": 9}, "account", ("g", "me", None, 9)),
     (
         "POST",
         "/figures",

@@ -90,6 +90,7 @@ def _row() -> Document:
         41,
         [10001, -2],
         _ALICE + _BOB,
+        [],
         sha256(b"inputs"),
         sha256(b"result"),
         7,
@@ -97,12 +98,19 @@ def _row() -> Document:
     ]
     file.accept("proposed", codec.encode(row))
     file.accept("carried out", codec.encode(["carried_out", *row[1:]]))
+    one, two = sorted([sha256(b"one"), sha256(b"two")])
+    back = [[one, _BOB, [305, -1]], [two, _CAROL, [5, 0]]]
+    file.accept("giving back to outside money", codec.encode([*row[:8], back, *row[9:]]))
     for name, changed in (
         ("no row", {}),
         ("one column less", row[:-1]),
         ("a state of its own", ["perhaps", *row[1:]]),
         ("a short author", ["proposed", b"", *row[2:]]),
         ("half a member", [*row[:7], _ALICE[:16], *row[8:]]),
+        ("claims that do not ascend", [*row[:8], back[::-1], *row[9:]]),
+        ("one claim twice", [*row[:8], [back[0], back[0]], *row[9:]]),
+        ("a claim without what is left", [*row[:8], [[one, _BOB]], *row[9:]]),
+        ("a claim of nobody", [*row[:8], [[one, b"", [5, 0]]], *row[9:]]),
         ("a height below zero", [*row[:4], -1, *row[5:]]),
     ):
         file.reject(name, codec.encode(changed), "distribution.bad_field")
