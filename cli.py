@@ -31,7 +31,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "delegate": ("voting", "delegate"),
     "codes": ("voting", "codes"),
     "contribute": ("entries", "contribute"),
-    "sign": ("economy", "sign"),
+    "sign": ("signing", "sign"),
     "attest": ("economy", "attest"),
     "stock": ("economy", "stock"),
     "balance": ("economy", "balance"),

@@ -1,4 +1,4 @@
-"""`p2pnode record`, `sign`, `attest`, `stock`, `balance`: what was given and taken, and what there is."""
+"""`p2pnode record`, `attest`, `stock`, `balance`: what was given and taken, and what there is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from p2pnode.commands.amounts import amount_and_rest, date_ms, is_time
 from p2pnode.commands.invocation import GroupOption, Invocation, invocation_of
-from p2pnode.commands.terminal import counted, local_time, print_table, say, short
+from p2pnode.commands.terminal import local_time, print_table, say, short
 
 record = typer.Typer(
     help="Record what was given, taken, made or moved; alone, the newest records.", no_args_is_help=True
@@ -232,74 +232,6 @@ def correct(
     """
     number, unit, _ = amount_and_rest([amount])
     say_it(context, group, "correction", {"corrects": event, "difference": f"{number} {unit}"}, note)
-
-
-def sign(
-    context: typer.Context,
-    event: Annotated[str | None, typer.Argument(metavar="RECORD", help="The start of its id.")] = None,
-    decline: Annotated[bool, typer.Option("--decline", help="It is not right.")] = False,
-    mandate: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Sign for the group, by a mandate you hold.")
-    ] = None,
-    commits: Annotated[
-        bool, typer.Option("--commits", help="Sign every imported commit that carries your name.")
-    ] = False,
-    group: GroupOption = None,
-    note: NoteOption = "",
-) -> None:
-    """Show what waits for your signature, or sign it: what others recorded with your name in it.
-
-    \b
-    Examples:
-      p2pnode sign
-      p2pnode sign 3f0a99c2
-      p2pnode sign 3f0a99c2 --decline
-      p2pnode sign --commits
-    """
-    if event is None:
-        waiting = rows(context, group, "to-sign", None)
-        if commits:
-            _sign_commits(context, group, [one["id"] for one in waiting if "message" in one])
-        else:
-            invocation_of(context).answer(waiting, _show_waiting)
-        return
-    say_it(context, group, "signature", {"event": event, "agrees": not decline, "mandate": mandate}, note)
-
-
-def _sign_commits(context: typer.Context, group: str | None, claims: list[str]) -> None:
-    """Say of each that it is one's own."""
-    invocation = invocation_of(context)
-    word = invocation.group(group)
-    for claim in claims:
-        said = {"event": claim, "agrees": True}
-        invocation.client.post("/economy", {"group": word, "what": "signature", "said": said, "note": ""})
-    done = {"signed": len(claims)}
-    invocation.answer(done, lambda _: say(f"{counted(len(claims), 'commit')} of yours signed."))
-
-
-def _show_waiting(waiting: list[dict[str, Any]]) -> None:
-    if not waiting:
-        say("Nothing waits for your signature.")
-        return
-    events = [one for one in waiting if "action" in one]
-    if events:
-        show_events(events)
-        say("Sign one with `p2pnode sign RECORD`, or say that it is wrong with --decline.")
-    for one in waiting:
-        if "clauses" in one:
-            say(f"The agreement {one['name']} waits for your yes or no: p2pnode agree show {one['name']}")
-        if "relieved" in one:
-            say(
-                f"The loop {short(one['id'])} waits for your yes or no: p2pnode loops show {short(one['id'])}"
-            )
-    written = [one for one in waiting if "message" in one]
-    if written:
-        cells = [
-            (short(one["id"]), local_time(one["performed_ms"]), one["imported_by"], one["message"])
-            for one in written
-        ]
-        print_table(("commit", "date", "imported by", "what"), cells)
-        say("Is it yours? `p2pnode sign COMMIT` signs one, `p2pnode sign --commits` all of them.")
 
 
 def attest(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -15,6 +16,7 @@ from p2pnode.commands.terminal import Progress, counted, progress, say
 from p2pnode.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from p2pnode.importers.authors import Authors
     from p2pnode.importers.valueflows import Said
     from p2pnode.local.shapes import GitClaim
 
@@ -22,6 +24,7 @@ importing = typer.Typer(help="Bring in what you already have.", no_args_is_help=
 
 _IDS_AT_ONCE = 10_000
 _CLAIMS_AT_ONCE = 500
+_AUTHORS_SHOWN = 20
 _MESSAGE_BYTES_AT_ONCE = 1024 * 1024
 """Keeps a request below what the API takes, however its characters are written in JSON."""
 
@@ -50,23 +53,37 @@ def git(
         str,
         typer.Option("--revision", metavar="NAME", help="Import what this branch, tag or commit reaches."),
     ] = "HEAD",
+    author: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--author", metavar="MAIL=MEMBER", help="Who wrote it: mail or name of the author, and a member."
+        ),
+    ] = None,
+    authors: Annotated[
+        str | None,
+        typer.Option("--authors", metavar="FILE", help="The same, a line for each: MAIL = MEMBER."),
+    ] = None,
 ) -> None:
     """Claim each commit of a repository as a contribution of knowledge by its author.
 
     A claim names the commit, its date, the files and lines it changed; author, co-authors and message go into
     an annex that can be erased. Commits that the group knows are left out: importing again is safe, and an
-    interrupted import goes on where it stopped.
+    interrupted import goes on where it stopped. What names a member, that member alone can sign.
 
     \b
     Examples:
       p2pnode import git ~/src/project
       p2pnode import git . -g software --revision main
+      p2pnode import git . --author carol@example.org=Carol --author "Dave Example=me"
+      p2pnode import git . --authors authors.txt     # lines such as: carol@example.org = Carol
     """
+    from p2pnode.importers.authors import mail_of
     from p2pnode.importers.git import read_commits
 
     invocation = invocation_of(context)
     group_word = invocation.group(group)
     folder = Path(repository).expanduser()
+    named = _authors(invocation, group_word, author or [], authors)
     commits = read_commits(folder, revision)
     by_root: dict[str, list[str]] = {}
     for commit in commits:
@@ -74,14 +91,42 @@ def git(
     result = {"group": group_word, "commits": len(commits), "written": 0, "known": 0, "entries": 0}
     with progress("import", len(commits), quiet=invocation.as_json) as bar:
         for root_id, ids in by_root.items():
-            _import_root(invocation, folder, (group_word, root_id), ids, bar, result)
+            target = _Target(folder, group_word, root_id, named)
+            _import_root(invocation, target, ids, bar, result)
+    result["unmatched"] = [
+        {"author": one, "mail": mail_of(one), "commits": count}
+        for one, count in sorted(named.unmatched.items(), key=lambda item: (-item[1], item[0]))
+    ]
     invocation.answer(result, _show_result)
+
+
+class _Target(NamedTuple):
+    """Where claims come from and where they go."""
+
+    folder: Path
+    group: str
+    root: str
+    authors: Authors
+
+
+def _authors(invocation: Invocation, group: str, given: list[str], file: str | None) -> Authors:
+    """Whom to name for whom; nobody has to be named."""
+    from p2pnode.commands.files import read_text
+    from p2pnode.importers.authors import Authors, read_authors
+
+    text = "" if file is None else read_text(Path(file).expanduser())
+    named = read_authors(given, text)
+    if not named:
+        return Authors({}, {})
+    rows = invocation.client.get("/members", group=group)
+    present = {one["id"]: one["name"] for one in rows if one["status"] in ("member", "provisional")}
+    own = [one["id"] for one in rows if one["is_self"] and one["id"] in present]
+    return Authors(present, {name: own[0] if word == "me" and own else word for name, word in named.items()})
 
 
 def _import_root(
     invocation: Invocation,
-    folder: Path,
-    target: tuple[str, str],
+    target: _Target,
     ids: list[str],
     bar: Progress,
     result: dict[str, Any],
@@ -89,7 +134,7 @@ def _import_root(
     """Import the commits of one root, counting into result."""
     from p2pnode.importers.git import read_claims
 
-    group, root_id = target
+    folder, group, root_id, authors = target
     for start in range(0, len(ids), _IDS_AT_ONCE):
         asked = ids[start : start + _IDS_AT_ONCE]
         body = {"group": group, "root": root_id, "commits": asked}
@@ -98,6 +143,8 @@ def _import_root(
         bar.advance(len(known))
         missing = [commit for commit in asked if commit not in known]
         for claims in _bundled(read_claims(folder, missing)) if missing else ():
+            for claim in claims:
+                claim["provider"] = authors.provider_of(claim["author"])
             bundle = {"group": group, "root": root_id, "claims": claims}
             answer = invocation.client.post("/claims", bundle, timeout_s=_TIMEOUT_S)
             for name in ("written", "known", "entries"):
@@ -131,6 +178,19 @@ def _show_result(result: dict[str, Any]) -> None:
     )
     if result["written"]:
         say("Each one counts once its author counter-signs it, or the group decides.")
+    if result["unmatched"]:
+        _show_unmatched(result["unmatched"])
+
+
+def _show_unmatched(unmatched: list[dict[str, Any]]) -> None:
+    say("Nobody is named as the author of:")
+    for one in unmatched[:_AUTHORS_SHOWN]:
+        say(f"  {one['author']}  {counted(one['commits'], 'commit')}")
+    if len(unmatched) > _AUTHORS_SHOWN:
+        say(f"  and {counted(len(unmatched) - _AUTHORS_SHOWN, 'other')}; --json lists all.")
+    first = shlex.quote(unmatched[0]["mail"])
+    say(f"They sign them with: p2pnode sign --author {first}")
+    say(f"To name a member from now on, repeat with: --author {first}=MEMBER")
 
 
 @importing.command()

@@ -53,6 +53,7 @@ _BATCHED: dict[str, Run] = {
     EVENT_TYPE: recording.record_event,
     importing.IMPORT_TYPE: importing.record_import,
     ATTESTATION_TYPE: judging.attest,
+    recording.COUNTERSIGN_TYPE: recording.countersign,
 }
 
 BATCHED_TYPES = frozenset(_BATCHED)

@@ -290,7 +290,7 @@ def _has_group_signed(rows: Rows, row: EventRow, said: Event) -> bool:
 
 def countersign(state: State, record: Record, context: BlockContext) -> str | None:
     """Add a signature to an event, or decline it; who recorded it may take it back."""
-    said = COUNTERSIGN.decode(record.payload)
+    said = record.read(COUNTERSIGN)
     row = tables.event(state, said.event)
     if row is None:
         return _countersign_claim(state, record, context, said)

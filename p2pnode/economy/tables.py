@@ -16,7 +16,7 @@
 | `taken` | receiver, provider, unit | the same amount, to be found from the other side |
 | `contributed` | member id, stream, zero, unit | amount |
 | `attestation` | record id, member id | `AttestationRow` |
-| `git_claim` | record id | [author, provider or nil, annex] |
+| `git_claim` | record id | [importer, provider or nil, event, entry, item, time_ms] |
 | `git_commit` | hash of root and commit | record id of the claim that stands |
 | `void_record` | entry id, number in 2 bytes | the rule that makes a record of a batch void |
 

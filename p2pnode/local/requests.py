@@ -257,6 +257,7 @@ class GitClaimBody(Request):
     author: Annotated[str, Field(max_length=1024)]
     co_authors: Annotated[list[Annotated[str, Field(max_length=1024)]], Field(max_length=64)]
     message: Annotated[str, Field(max_length=TEXT_CHARACTERS_MAX)]
+    provider: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 
 
 class ClaimsRequest(Request):

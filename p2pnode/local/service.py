@@ -53,9 +53,10 @@ from p2pnode.local.shapes import (
     Waiting,
     Written,
 )
+from p2pnode.local.signing_calls import SigningCalls
 
 
-class Service(EconomyCalls, ExchangeCalls, Protocol):
+class Service(EconomyCalls, ExchangeCalls, SigningCalls, Protocol):
     """One running node. The daemon implements it; the HTTP API calls it and nothing else."""
 
     async def status(self) -> Status: ...

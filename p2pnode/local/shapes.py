@@ -267,7 +267,9 @@ class ContributionBody(TypedDict):
 
 
 class GitClaim(TypedDict):
-    """One commit as its importer claims it (J27); the last three fields go into the annex."""
+    """One commit as its importer claims it (J27); author, co_authors and message go into the annex. provider
+    is the id of the member who wrote it, where the importer knows.
+    """
 
     commit: str
     authored_ms: int
@@ -277,6 +279,7 @@ class GitClaim(TypedDict):
     author: str
     co_authors: list[str]
     message: str
+    provider: NotRequired[str | None]
 
 
 class Imported(TypedDict):

@@ -104,7 +104,7 @@ def _claim_the_history(stage: Stage, people: list[Person]) -> None:
     alice.types("sign")
     for author in (alice, bob, carol):
         stage.until_heard(author, "sign")
-        author.types("sign", "--commits")
+        author.types("sign", "--all", "--yes")
     stage.until(
         "their commits are contributions",
         lambda: (

@@ -16,6 +16,7 @@ from p2pnode.service.mandates import MandatesService
 from p2pnode.service.peers import PeersService
 from p2pnode.service.proofs import ProofsService
 from p2pnode.service.sharing import SharingService
+from p2pnode.service.signing import SigningService
 
 __all__ = ["Context", "LiveService"]
 
@@ -32,5 +33,6 @@ class LiveService(
     ProofsService,
     MandatesService,
     SharingService,
+    SigningService,
 ):
     """One running node."""

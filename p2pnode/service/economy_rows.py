@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import islice
 
 from p2pnode.core.amount import add, is_less, negated
 from p2pnode.economy import agreeing, event, promising, recording, tables
@@ -23,10 +24,10 @@ from p2pnode.economy.event import Event
 from p2pnode.economy.labels import measure_text
 from p2pnode.governance.tables import members, scan
 from p2pnode.local.economy_calls import EconomyRow
-from p2pnode.service.commits import commits_to_sign
 from p2pnode.service.economy_feed import intent_shown
 from p2pnode.service.economy_loops import loop_shown, loops_listed, loops_to_sign
 from p2pnode.service.economy_names import agent_name, amount, kind_name, place_text
+from p2pnode.service.imported_claims import claims_to_sign
 from p2pnode.service.meters import meters_shown, months_shown
 from p2pnode.service.paging import ROWS_MAX, Page, listed_rows
 from p2pnode.service.sharing import run_rows
@@ -71,11 +72,12 @@ def _to_sign(view: GroupView, who: bytes | None) -> list[EconomyRow]:
     rows = [(key, agreement(view.rows, key)) for key in asked]
     open_ones = [key for key, row in rows if row is not None and member_id in missing_answers(view, row)]
     rings = loops_to_sign(view, member_id)
+    claims = islice(claims_to_sign(view, member_id), ROWS_MAX)
     return (
         events
+        + [row for _, row in claims]
         + [agreement_shown(view, key) for key in open_ones]
         + [loop_shown(view, key, row) for key, row in rings]
-        + commits_to_sign(view, member_id)
     )
 
 

@@ -22,6 +22,7 @@ from p2pnode.local import shapes
 from p2pnode.port import HeldGroup
 from p2pnode.service.context import Context
 from p2pnode.service.foreseeing import foresee
+from p2pnode.service.rules import refusal
 
 _CLAIMS_MAX = 500
 _BATCH_CLAIMS = 250
@@ -85,6 +86,10 @@ class EntriesService:
         held = self.context.held(group)
         known = set(await self.claims_known(group, root, [claim["commit"] for claim in claims_]))
         fresh = {claim["commit"]: claim for claim in claims_ if claim["commit"] not in known}
+        named = {one for one in (claim.get("provider") for claim in claims_) if one}
+        strangers = [one for one in sorted(named) if bytes.fromhex(one) not in held.state.members]
+        if strangers:
+            raise refusal("claim.no_such_agent")
         try:
             items = tuple(_claim_items(root, list(fresh.values())))
         except FormatError as error:
@@ -179,6 +184,7 @@ def _claim_annex(claim: shapes.GitClaim) -> bytes:
 
 
 def _claim(root: str, claim: shapes.GitClaim, annex: bytes) -> claims.Claim:
+    provider = claim.get("provider")
     made = claims.Claim(
         bytes.fromhex(root),
         bytes.fromhex(claim["commit"]),
@@ -187,6 +193,7 @@ def _claim(root: str, claim: shapes.GitClaim, annex: bytes) -> claims.Claim:
         claim["lines_added"],
         claim["lines_removed"],
         annex_hash(annex),
+        bytes.fromhex(provider) if provider else None,
     )
     claims.encode(made)
     return made

@@ -6,6 +6,7 @@ same rules as blocks are (J37).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from p2pnode.consensus.execution import BlockContext
@@ -70,6 +71,14 @@ class GroupView:
 
     def void_rule_of(self, type_: str, payload: bytes) -> str | None:
         """The rule by which an entry of this device would be void, were it ordered now, or None."""
+        return self.void_rules_of(type_, (payload,))[0]
+
+    def void_rules_of(self, type_: str, payloads: Sequence[bytes]) -> list[str | None]:
+        """The same for entries one after the other: each is judged after those before it."""
+        rows = self.rows.overlay()
+        return [execute_entry(rows, self._own_entry(type_, payload), self._above) for payload in payloads]
+
+    def _own_entry(self, type_: str, payload: bytes) -> Entry:
         header = Header(
             VERSION,
             GroupId(self.group),
@@ -83,8 +92,7 @@ class GroupView:
             type_,
             *payload_fields(payload),
         )
-        entry = read_entry(encode_header(header), None, payload)
-        return execute_entry(self.rows.overlay(), entry, self._above)
+        return read_entry(encode_header(header), None, payload)
 
     @property
     def context(self) -> BlockContext:

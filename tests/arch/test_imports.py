@@ -134,7 +134,13 @@ _ROOMS = {
         never=frozenset({"asyncio", "random", "sqlite3"}),
     ),
     "p2pnode.importers": Room(
-        own=("p2pnode.core", "p2pnode.importers", "p2pnode.local.shapes"),
+        own=(
+            "p2pnode.core",
+            "p2pnode.importers",
+            "p2pnode.local.author_names",
+            "p2pnode.local.naming",
+            "p2pnode.local.shapes",
+        ),
         others=("rdflib",),
         never=frozenset({"sqlite3"}),
     ),

@@ -21,6 +21,7 @@ CLAIM = {
     "author": "Alice",
     "co_authors": [],
     "message": "",
+    "provider": None,
 }
 OFFER = {"format": "p2pnode/offer/1", "inception_hex": "aa", "annex_hex": "", "addresses": ["/ip4/x"]}
 DRAFT = {
@@ -182,6 +183,14 @@ CALLS: list[tuple[str, str, Any, str, tuple[Any, ...]]] = [
         "feed",
         ("g", {"purpose": "offer", "near": "here"}, None, 7),
     ),
+    (
+        "GET",
+        f"/signatures?group=g&recorded_by=Bob&git_author=c%40d&after={'ab' * 32}",
+        None,
+        "to_sign",
+        ("g", "Bob", "c@d", "ab" * 32),
+    ),
+    ("POST", "/signatures", {"group": "g", "records": ["ab" * 32]}, "sign_records", ("g", ["ab" * 32])),
     ("GET", "/economy/export?group=g", None, "export_economy", ("g",)),
     ("GET", "/receipt?group=g&record=ab", None, "receipt", ("g", "ab")),
     ("GET", "/agreement?group=g&agreement=boxes", None, "agreement", ("g", "boxes")),
@@ -323,9 +332,13 @@ async def test_large_chunked_body_is_refused(caller, service) -> None:
         ("/invitations", {"group": "g", "uses": 1001, "expires_ms": 1}),
         ("/claims", {"group": "g", "root": "A" * 40, "claims": []}),
         ("/claims", {"group": "g", "root": GIT_ID, "claims": [CLAIM] * 501}),
+        ("/claims", {"group": "g", "root": GIT_ID, "claims": [{**CLAIM, "provider": "carol"}]}),
+        ("/signatures", {"group": "g", "records": []}),
+        ("/signatures", {"group": "g", "records": ["ab"]}),
+        ("/signatures", {"group": "g", "records": ["ab" * 32] * 501}),
         ("/queries", {"peer": "p", "question": {"name": "secrets"}}),
     ],
-    ids=range(14),
+    ids=range(18),
 )
 async def test_bad_body_is_told_what_is_wrong(caller, service, path, body) -> None:
     status, _, answer = await caller.ask("POST", path, body)

@@ -466,13 +466,52 @@ def test_import_asks_what_is_known_and_sends_the_rest(
     node.answers["claims_known"] = [first]
     node.answers["import_claims"] = {"group": GROUP, "written": 1, "known": 0, "entries": 1}
     shown = run("import", "git", str(repository.path), "-g", "x", "--json")
-    assert shown.json == {"group": GROUP, "commits": 2, "written": 1, "known": 1, "entries": 1}
+    unmatched = [{"author": "Alice <alice@example.org>", "mail": "alice@example.org", "commits": 1}]
+    assert shown.json == {
+        "group": GROUP,
+        "commits": 2,
+        "written": 1,
+        "known": 1,
+        "entries": 1,
+        "unmatched": unmatched,
+    }
     assert node.asked[0] == ("claims_known", ("x", first, [first, second]))
     name, (group, root, claims) = node.asked[1]
     assert (name, group, root) == ("import_claims", "x", first)
     assert [claim["commit"] for claim in claims] == [second]
     assert (claims[0]["lines_added"], claims[0]["message"]) == (1, "two")
     assert "1 claimed now, 1 known already" in run("import", "git", str(repository.path), "-g", "x").out
+
+
+def test_j27_import_names_the_authors_that_are_said(
+    run: CommandLine, node: RecordingService, tmp_path: Path
+) -> None:
+    from .test_git import Repository
+
+    repository = Repository(tmp_path / "repository")
+    repository.commit("one")
+    repository.commit("two", GIT_AUTHOR_NAME="Carol", GIT_AUTHOR_EMAIL="c@d.example")
+    repository.commit("three", GIT_AUTHOR_NAME="Dave", GIT_AUTHOR_EMAIL="d@d.example")
+    node.answers["claims_known"] = []
+    node.answers["import_claims"] = {"group": GROUP, "written": 3, "known": 0, "entries": 1}
+    node.answers["members"] = [
+        {"id": "ab" * 32, "name": "Alice", "status": "member", "is_self": True},
+        {"id": "cd" * 32, "name": "Carol", "status": "member", "is_self": False},
+        {"id": "ef" * 32, "name": "Dave", "status": "petitioner", "is_self": False},
+    ]
+    words = ("import", "git", str(repository.path), "-g", "x")
+    shown = run(*words, "--author", "c@d.example=Carol", "--author", "alice=me")
+    (sent,) = [arguments[2] for name, arguments in node.asked if name == "import_claims"]
+    assert [claim["provider"] for claim in sent] == ["ab" * 32, "cd" * 32, None]
+    assert "  Dave <d@d.example>  1 commit\n" in shown.out
+    assert "--author d@d.example=MEMBER" in shown.out
+    assert "Alice" not in shown.out
+
+    node.asked.clear()
+    refused = run(*words, "--author", "d@d.example=Dave")
+    assert refused.status == 2
+    assert "no member 'Dave'" in refused.err
+    assert {name for name, _ in node.asked} == {"members"}
 
 
 def test_large_messages_travel_in_several_requests(

@@ -265,3 +265,35 @@ def test_j27_a_claim_becomes_a_contribution_by_its_author(market: Market) -> Non
     assert market.sign_event(BOB, named) == "countersign.not_asked"
     assert market.sign_event(ALICE, named) is None
     assert dict(tables.contributions(market.state, IDS[ALICE])) == {"commons": Measure((1, 0), "one")}
+
+
+def test_j27_many_signatures_travel_together_and_hold_one_by_one(market: Market) -> None:
+    flour = market.record(ALICE, "produce", much="3 kilogram", creates="flour")
+    given = [
+        market.record(
+            ALICE,
+            "transfer",
+            much="2 kilogram",
+            receiver=IDS[BOB],
+            resource_inventoried_as=flour,
+            creates="f",
+        )
+        for _ in range(2)
+    ]
+    said = Claim(bytes(20), b"\x01" * 20, 0, 1, 2, 3, REASON, IDS[BOB])
+    claimed = market.write(ALICE, "contribution.claim", claim.encode(said))
+    foreign = market.record(ALICE, "deliverService", much="1 one", receiver=IDS[CAROL])
+    records = [{"event": one} for one in (*given, claimed, foreign, claimed)]
+    entry = market.write(BOB, "batch", batch.encode("event.countersign", {"agrees": True}, records))
+    rules = [
+        read(market.state, row_key("void_record", entry, item.to_bytes(2, "big")))
+        for item in range(len(records))
+    ]
+    assert rules == [None, "resource.too_little", None, "countersign.not_asked", "countersign.not_waiting"]
+    assert [market.status(one) for one in (*given, claimed, foreign)] == [
+        "standing",
+        "waiting",
+        "standing",
+        "waiting",
+    ]
+    assert waiting_for(market, BOB) == [given[1]]
