@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from p2pnode.chain import branches
 from p2pnode.consensus.certificate import check_final, configuration_of_value, final_of_value
 from p2pnode.consensus.format import VOTE_TYPE, Vote, decode_header, encode_votes, sign_vote
 from p2pnode.core import codec
@@ -108,6 +109,8 @@ def test_j17_a_branch_that_a_quorum_acknowledged_is_not_sealed_away(tmp_path: Pa
     for name in four:
         council.hand(name, left)
     write_after(council, four, left.id)
+    council.meet(*four)  # who votes before it heard of all acknowledgements may seal the branch away
+    assert [council.tip(name) for name in four] == [0] * 4
     for name in four:
         council.prove(name, left, right)
     council.meet(*four)
@@ -165,6 +168,51 @@ def test_j17_who_acknowledged_more_of_a_branch_counts_for_less_of_it_too(tmp_pat
     assert council.tip("alice") == 1
     lane = council["alice"].node.logs[council.group].lane(council["dave"].key, 0)
     assert lane.decided == 0
+    close(council)
+
+
+def test_j17_a_branch_that_a_final_block_leaves_out_is_awaited_no_longer(tmp_path: Path) -> None:
+    """Bob hears that a quorum acknowledged a branch, and only then of the block that was decided before."""
+    council = Council(tmp_path, (*FIVE, "frank"))
+    four = ("alice", "carol", "dave", "frank")
+    left, right = (council.sign("erin", text, at="alice") for text in (b"left", b"right"))
+    council.hand("carol", left)
+    first = council["carol"].write(council.group, "of carol", council.now_ms)
+    assert left.id in first.header.acks
+    for name in ("alice", "bob", "dave", "frank"):
+        council.hand(name, right)
+    for name in (*four, "bob"):
+        council.prove(name, left, right)
+    council.meet(*four)
+    assert council.tip("alice") == 1
+    row = tables.device(council["alice"].node.logs[council.group].file.chain, council["erin"].key)
+    assert row is not None
+    assert (row.status, row.kept(0)) == ("sealed", -1)
+    council.hand("bob", first)
+    for name in ("alice", "dave", "frank"):
+        entry = council[name].write(council.group, f"of {name}", council.now_ms)
+        assert first.id in entry.header.acks
+        council.hand("bob", entry)
+    council.meet("bob")
+    lane = council["bob"].node.logs[council.group].lane(council["erin"].key, 0)
+    assert (council.tip("bob"), lane.seq, lane.ended_at, lane.ended_id) == (0, -1, 1, left.id)
+    source, log = (council[name].node.logs[council.group] for name in ("alice", "bob"))
+    block = source.file.chain.block(1)
+    assert block is not None
+    header = decode_header(block.header)
+    log.chain.blocks.put_to_vote(header)
+    assert log.chain.blocks.named_beyond(header.id) is None
+    with log.change() as change:
+        change.transaction.put_annex(header.body_hash, source.file.annexes([header.body_hash])[0])
+    assert log.chain.blocks.named_beyond(header.id) == ((), ((council["erin"].key, 0),))
+    assert log.lane(council["carol"].key, 0).delivered == -1
+    with log.change() as change:
+        branches.leave(change, council["erin"].key, 0)
+    assert log.chain.blocks.named_beyond(header.id) == ((), ())
+    assert log.lane(council["carol"].key, 0).delivered == 0
+    council.meet(*four, "bob")
+    assert council.tip("bob") >= 1
+    agree(council, *four, "bob")
     close(council)
 
 
