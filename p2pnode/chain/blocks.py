@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from p2pnode.chain.acknowledged import Place, acknowledged
-from p2pnode.chain.branches import first_open
+from p2pnode.chain.branches import awaits_more_than_final, first_open
 from p2pnode.chain.candidates import LANES_ORDERED
 from p2pnode.chain.judging import Judging, Made, Proposed
 from p2pnode.chain.reasons import Reasons
@@ -179,13 +179,26 @@ class Blocks:
         self._judging.show_again()
         self._reasons.forget_entries()
 
-    def beyond_forks(self, block: bytes) -> tuple[CutEntry, ...]:
-        """Where a block names branches beyond forks that this node knows, as far as it does not follow them
-        already."""
+    def named_beyond(self, block: bytes) -> tuple[tuple[CutEntry, ...], tuple[Place, ...]] | None:
+        """Where a block names branches beyond forks that are not followed here already, and the lanes in
+        which a branch is awaited here that it does not name; None while it cannot be read.
+
+        It may leave out a branch that a quorum acknowledged only after its voters had their say (J17): the
+        acknowledgements of that branch lie beyond its cut, and who waited for it would never judge the block.
+        """
         body = self._body_of(block)
         if body is None:
-            return ()
-        return tuple(place for place in body.cut if self._is_beyond(place))
+            return None
+        log = self._log
+        named = {(place.key, place.lane, place.seq + 1, place.id) for place in body.cut}
+        left = [
+            key
+            for key, fork_seq in sorted(log.fork_seqs.items())
+            if (lane := log.lane(*key)) is not None
+            and awaits_more_than_final(lane, fork_seq)
+            and (*key, lane.ended_at, lane.ended_id) not in named
+        ]
+        return tuple(place for place in body.cut if self._is_beyond(place)), tuple(left)
 
     @property
     def acknowledged(self) -> dict[Place, CutEntry]:

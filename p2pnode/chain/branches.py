@@ -47,6 +47,11 @@ def is_on_the_way(lane: LaneState, fork_seq: int | None) -> bool:
     )
 
 
+def awaits_more_than_final(lane: LaneState, fork_seq: int) -> bool:
+    """Whether a branch of a lane is on its way that no final block names yet: it may still be given up."""
+    return is_on_the_way(lane, fork_seq) and lane.ended_at is not None and lane.ended_at > lane.decided + 1
+
+
 def last_orderable(lane: LaneState, fork_seq: int | None) -> int:
     """The last seq of a lane that a block made here may order: beyond a fork others could not judge it."""
     if fork_seq is None:
@@ -88,6 +93,13 @@ def follow(change: Change, place: CutEntry) -> None:
     lane.ended_at, lane.ended_id, lane.ended_rule = place.seq + 1, place.id, FORK_RULE
     change.note_regrouped()
     change.walk_again()
+
+
+def leave(change: Change, author: bytes, number: int) -> None:
+    """Await no branch of a forked lane any longer: it ends where the last final block leaves it."""
+    if _settle_end(change, change.lane_for_writing(author, number)):
+        change.note_regrouped()
+        change.walk_again()
 
 
 def settle_ends(change: Change) -> None:

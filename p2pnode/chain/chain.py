@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from p2pnode.chain.acknowledged import Place
 from p2pnode.chain.blocks import Blocks
 from p2pnode.chain.bodies import Bodies
 from p2pnode.chain.company import Company
@@ -328,23 +329,26 @@ class Chain:
         step.wake_at_ms = self.wake_at_ms = min(times, default=None)
         step.proofs = self.blocks.take_proofs()
         if not step.proofs:
-            step.follow = self._named_beyond()
+            step.follow, step.leave = self._named_beyond()
         if step.votes:
             step.items.append(self._own_words.votes(step.votes))
 
-    def _named_beyond(self) -> tuple[CutEntry, ...]:
-        """The branches to follow: of the first block with a quorum behind it, or else those that a quorum
-        acknowledged (E3, E4). Whoever could judge that block shows them to those who cannot yet."""
+    def _named_beyond(self) -> tuple[tuple[CutEntry, ...], tuple[Place, ...]]:
+        """The branches to follow, and the lanes whose branch is to be awaited no longer.
+
+        As the first block with a quorum behind it says, or else of those that a quorum acknowledged (E3, E4).
+        Whoever could judge that block shows its branches to those who cannot yet.
+        """
         if not self._log.fork_seqs:
-            return ()
+            return (), ()
         certified = [certificate.block for certificate in self.bodies.certified(self.tip)]
         for block in [*certified, *self.height.backed]:
-            places = self.blocks.beyond_forks(block)
-            if places or self.blocks.made(block) is not None:
-                return places
+            named = self.blocks.named_beyond(block)
+            if named is not None:
+                return named
         # Only who votes and proposes by it: acknowledgements may turn out to lie beyond forks themselves.
         is_voter = self._is_signing and self._log.key.public in self._members
-        return self.blocks.acknowledged_beyond() if is_voter else ()
+        return (self.blocks.acknowledged_beyond() if is_voter else ()), ()
 
     def _stopped(self, *, may_sign: bool) -> Step:
         """Nothing is ordered any more; it is told once, to those at this node and to the other members."""

@@ -59,7 +59,7 @@ def decide(node: Node, log: GroupLog, now_ms: int) -> list[Effect]:
             with log.change(durable=False) as change:
                 change.commit(step.final)
             effects += node.effects_of(log, change)
-        has_learned = bool(step.proofs or step.follow)
+        has_learned = bool(step.proofs or step.follow or step.leave)
         if has_learned or step.headers or step.schism is not None:
             effects += _learn(node, log, step)
         effects += _told(log, step)
@@ -97,6 +97,8 @@ def _learn(node: Node, log: GroupLog, step: Step) -> list[Effect]:
             proof = check_fork_proof(encoded)
             if change.seal(encoded, proof):
                 found.append(ForkFound(log.group, proof.author, encoded))
+        for author, number in step.leave:
+            branches.leave(change, author, number)
         for place in step.follow:
             branches.follow(change, place)
         for header_id in step.headers:

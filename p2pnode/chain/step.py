@@ -32,7 +32,8 @@ class Step:
     """What follows now: entries for lane 1, or a final block; and when to look again.
 
     Shapes: proofs are of forks that a block shows; follow are the branches beyond forks that a block with a
-    quorum behind it names; headers are hashes of headers and bodies of blocks to ask for; `suspension` is to
+    quorum behind it names, leave the lanes (author and number) of which it names none though one is awaited;
+    headers are hashes of headers and bodies of blocks to ask for; `suspension` is to
     be written before what `Chain.propose` gives for `fresh`.
     """
 
@@ -44,6 +45,7 @@ class Step:
     schism: SchismFound | None = None
     proofs: tuple[bytes, ...] = ()
     follow: tuple[CutEntry, ...] = ()
+    leave: tuple[tuple[bytes, int], ...] = ()
     headers: tuple[bytes, ...] = ()
     suspension: Item | None = None
     fresh: Propose | None = None

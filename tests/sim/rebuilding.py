@@ -193,11 +193,13 @@ def _follow(log: GroupLog, source: GroupLog) -> bool:
         if row is not None:
             log.chain.blocks.put_to_vote(decode_block(row.header))
         step = log.chain.step(_FAR_MS, (), may_sign=False)
-        if step.final is None and not step.follow:
+        if step.final is None and not step.follow and not step.leave:
             if log.chain.blocks.is_busy:
                 continue
             return is_moving
         with log.change() as change:
+            for author, number in step.leave:
+                branches.leave(change, author, number)
             for place in step.follow:
                 branches.follow(change, place)
             if step.final is not None:

@@ -178,7 +178,7 @@ def _missing_entries(voter: LyingVoter) -> None:
     """A cut names entries that there are not, or another entry than there is."""
     key = voter.log.key.public
     lane = voter.log.lane(key, 0)
-    seq = 7 if lane is None else lane.seq
+    seq = 7 if lane is None or lane.seq < 0 else lane.seq
     voter.propose(*voter.block([CutEntry(key, 0, seq + voter.liar.number % 2, voter.liar.chance.bytes(32))]))
 
 
