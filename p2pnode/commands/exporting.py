@@ -169,7 +169,7 @@ def _write_journal(context: typer.Context, output: str | None, group: str | None
 
 @exporting.command()
 def calendar(context: typer.Context, output: OutputFile = None, group: GroupOption = None) -> None:
-    """Write deliveries as an iCalendar: agreed ones in their rhythm, and promises with a date.
+    """Write deliveries and bookings as an iCalendar: agreed ones in their rhythm, promises with a date.
 
     Import it again later: dates change, and none is doubled.
 
@@ -180,8 +180,9 @@ def calendar(context: typer.Context, output: OutputFile = None, group: GroupOpti
     from p2pnode.exporters.calendar import write_calendar
 
     invocation = invocation_of(context)
-    agents, clauses, commitments = _tables(invocation, group, ("agents", "clauses", "commitments"))
-    data = write_calendar(agents, clauses, commitments, clauses.time_ms)
+    names = ("agents", "clauses", "commitments", "bookings")
+    agents, clauses, commitments, bookings = _tables(invocation, group, names)
+    data = write_calendar(agents, clauses, commitments, bookings, clauses.time_ms)
     _write_one(invocation, output, data, {"provisional": 0})
 
 

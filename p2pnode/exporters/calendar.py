@@ -1,4 +1,4 @@
-"""Deliveries as an iCalendar: clauses of agreements in their rhythm, and promises with a date.
+"""Deliveries and bookings as an iCalendar: clauses in their rhythm, promises with a date, things lent.
 
 A date keeps its name for ever, and its number rises with every block: a calendar that reads a later export
 changes what it has and doubles nothing.
@@ -21,7 +21,7 @@ _STATUS = {"accepted": "CONFIRMED", "open": "CONFIRMED", "fulfilled": "CONFIRMED
 """What is neither in force nor proposed is cancelled."""
 
 
-def write_calendar(agents: Table, clauses: Table, commitments: Table, time_ms: int) -> bytes:
+def write_calendar(agents: Table, clauses: Table, commitments: Table, bookings: Table, time_ms: int) -> bytes:
     """The calendar as a file. Units: time_ms is when this was known, the same in every export of a block."""
     from icalendar import Calendar
 
@@ -32,6 +32,8 @@ def write_calendar(agents: Table, clauses: Table, commitments: Table, time_ms: i
     calendar.add("x-wr-calname", clauses.group_name)
     for row in _dated(clauses, commitments):
         calendar.add_component(_event(row, names, clauses, time_ms))
+    for row in bookings.dicts():
+        calendar.add_component(_booking(row, names, bookings, time_ms))
     return bytes(calendar.to_ical())
 
 
@@ -61,6 +63,23 @@ def _event(row: Mapping[str, Any], names: Mapping[str, str], table: Table, time_
     made.add("description", "\n".join(word for word in words if word))
     if row["every_days"] and row["times"] > 1:
         made.add("rrule", {"freq": "daily", "interval": row["every_days"], "count": row["times"]})
+    return made
+
+
+def _booking(row: Mapping[str, Any], names: Mapping[str, str], table: Table, time_ms: int) -> Event:
+    from icalendar import Event
+
+    owner = names.get(row["owner"], "")
+    made = Event()
+    made.add("uid", f"{row['id']}@{table.group}")
+    made.add("dtstamp", _moment(time_ms))
+    made.add("sequence", table.height)
+    made.add("dtstart", _moment(row["begin"]))
+    made.add("dtend", _moment(row["end"]))
+    made.add("summary", f"{names.get(row['booker'], '')}: {row['thing']}{f' of {owner}' if owner else ''}")
+    made.add("status", "CANCELLED" if row["status"] == "cancelled" else "CONFIRMED")
+    amount = " ".join(word for word in (row["amount"], row["unit"]) if word)
+    made.add("description", f"{amount}, {row['action']}, {row['status']}, {row['finality']}")
     return made
 
 

@@ -21,6 +21,7 @@ NAMES = (
     "agents",
     "agreements",
     "balances",
+    "bookings",
     "claims",
     "clauses",
     "commitments",

@@ -13,13 +13,14 @@ from p2pnode.consensus.rows import row_key
 from p2pnode.core.amount import amount_text
 from p2pnode.core.crypto import HASH_BYTES
 from p2pnode.core.errors import UsageError
-from p2pnode.economy import event, metering, promising, tables
+from p2pnode.economy import booking, event, metering, promising, tables
 from p2pnode.economy.actions import FLOWING
 from p2pnode.economy.agreement import agreements, clause_id, status_at
 from p2pnode.economy.event import Event
 from p2pnode.economy.measure import Measure
 from p2pnode.governance.tables import members, scan
 from p2pnode.local.exchange_calls import ExportPage
+from p2pnode.service.commons_rows import thing_name
 from p2pnode.service.economy_names import agent_name, kind_name, place_text
 from p2pnode.service.viewing import GroupView
 
@@ -218,6 +219,13 @@ def _contributions(view: GroupView, start: bytes) -> _Rows:
             yield key, [key[:HASH_BYTES].hex(), stream, given, unit]
 
 
+def _bookings(view: GroupView, start: bytes) -> _Rows:
+    for key, row in _behind(view, booking.BookingRow, "booking", start):
+        whose = [row.booker.hex(), row.owner.hex(), row.resource.hex(), thing_name(view, row.resource)]
+        times = [row.begin_ms, row.end_ms, row.out_ms, row.back_ms]
+        yield key, [key.hex(), row.status, row.action, *whose, *_amount(row.quantity), *times]
+
+
 def _meters(view: GroupView, start: bytes) -> _Rows:
     for key, row in _behind(view, metering.MeterRow, "meter", start):
         whose = [row.holder.hex(), _hex(row.reader), row.action, row.in_scope_of or ""]
@@ -260,6 +268,11 @@ TABLES: Mapping[
         _agreements,
     ),
     "balances": (_columns("provider receiver amount:a unit"), "given", _balances),
+    "bookings": (
+        _columns("id status action booker owner resource thing amount:a unit begin:t end:t out:t back:t"),
+        "booking",
+        _bookings,
+    ),
     "claims": (
         _columns("id status action provider receiver triggered_by kind amount:a unit settled:a due:t"),
         "claim",

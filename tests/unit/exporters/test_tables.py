@@ -128,8 +128,9 @@ def test_d12_a_calendar_updates_and_doubles_nothing() -> None:
         return Table("clauses", "cc" * 32, "bakery", height, 0, columns, [row, late])
 
     promises = Table("commitments", "cc" * 32, "bakery", 3, 0, (), [])
+    no_bookings = Table("bookings", "cc" * 32, "bakery", 3, 0, (), [])
     first, second = (
-        Calendar.from_ical(write_calendar(agents, clauses(height, status), promises, 1000))
+        Calendar.from_ical(write_calendar(agents, clauses(height, status), promises, no_bookings, 1000))
         for height, status in ((3, "accepted"), (4, "closed"))
     )
     (before,), (after,) = first.walk("VEVENT"), second.walk("VEVENT")
@@ -137,3 +138,38 @@ def test_d12_a_calendar_updates_and_doubles_nothing() -> None:
     assert (before["sequence"], after["sequence"]) == (3, 4)
     assert (before["status"], after["status"]) == ("CONFIRMED", "CANCELLED")
     assert before["rrule"].to_ical() == b"FREQ=DAILY;COUNT=40;INTERVAL=7"
+
+
+def test_d14_bookings_stand_in_the_calendar_and_are_cancelled_there() -> None:
+    from icalendar import Calendar
+
+    def empty(name: str) -> Table:
+        return Table(name, "cc" * 32, "bakery", 3, 0, (), [])
+
+    agents = Table(
+        "agents",
+        "cc" * 32,
+        "bakery",
+        3,
+        0,
+        (("id", "text"), ("name", "text")),
+        [["aa", "Alice"], ["bb", "Bob"]],
+    )
+    names = "id status action booker owner resource thing amount unit begin end finality"
+    columns = tuple((name, "text") for name in names.split())
+
+    def booked(height: int, status: str) -> Table:
+        row = ["01", status, "use", "bb", "aa", "dd", "drill", "1", "one", 0, 7_200_000, "final"]
+        return Table("bookings", "cc" * 32, "bakery", height, 0, columns, [row])
+
+    (before,), (after,) = (
+        Calendar.from_ical(
+            write_calendar(agents, empty("clauses"), empty("commitments"), booked(height, status), 1000)
+        ).walk("VEVENT")
+        for height, status in ((3, "booked"), (4, "cancelled"))
+    )
+    assert before["uid"] == after["uid"] == f"01@{'cc' * 32}"
+    assert (before["sequence"], after["sequence"]) == (3, 4)
+    assert (before["status"], after["status"]) == ("CONFIRMED", "CANCELLED")
+    assert before["summary"] == "Bob: drill of Alice"
+    assert before["dtend"].dt.timestamp() - before["dtstart"].dt.timestamp() == 7200
