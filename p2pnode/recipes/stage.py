@@ -29,7 +29,8 @@ _COMMAND_S = 300.0
 _SOON_S = 600.0
 """Longer than anything takes on a slow and busy machine; whoever watches may end it at any time."""
 _STOP_S = 30.0
-_STEP_S = 0.2
+_STEP_S = 0.7
+"""A look is often a process of its own, which costs more than the wait."""
 _RECORDED = re.compile(r"\b(?:as|event) ([0-9a-f]{8})\b")
 _QUICK = "delta_seconds = 2\nballot_grace_hours = 0\n"
 """Everybody is on one machine: messages take no time, and no ballot is on its way when a vote closes."""
