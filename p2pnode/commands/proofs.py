@@ -8,11 +8,23 @@ from typing import Annotated, Any
 import typer
 
 from p2pnode.commands.files import Trusted, id_of, read_bytes, write_bytes
-from p2pnode.commands.invocation import GroupOption, invocation_of
+from p2pnode.commands.invocation import GroupOption, Invocation, invocation_of
 from p2pnode.commands.terminal import EXIT_NO, local_time, print_json, print_table, say, short, size_text
 from p2pnode.core.errors import FormatError
 
 proof = typer.Typer(help="Proofs that something is final, as files.", no_args_is_help=True)
+
+
+def _hand_out(invocation: Invocation, data: bytes, output: str | None) -> None:
+    """Say what a proof shows, and write it where that is wanted."""
+    from p2pnode.proof_summary import summary_of
+
+    summary = {**summary_of(data, None), "path": None}
+    if output is not None:
+        path = Path(output).expanduser()
+        write_bytes(path, data)
+        summary["path"] = str(path)
+    invocation.answer(summary, _show_proof)
 
 
 @proof.command()
@@ -33,17 +45,10 @@ def show(
       p2pnode proof show 3f0a99c2 -o receipt.proof
       p2pnode proof show 3f0a99c2 --decision -o decision.proof
     """
-    from p2pnode.proof_summary import summary_of
 
     invocation = invocation_of(context)
     answer = invocation.client.get("/proof", entry=entry, decision="true" if decision else None)
-    data = bytes.fromhex(answer["proof_hex"])
-    summary = {**summary_of(data, None), "path": None}
-    if output is not None:
-        path = Path(output).expanduser()
-        write_bytes(path, data)
-        summary["path"] = str(path)
-    invocation.answer(summary, _show_proof)
+    _hand_out(invocation, bytes.fromhex(answer["proof_hex"]), output)
 
 
 @proof.command()
@@ -63,17 +68,10 @@ def receipt(
     Example:
       p2pnode proof receipt 3f0a99c2 -o gardening.proof
     """
-    from p2pnode.proof_summary import summary_of
 
     invocation = invocation_of(context)
     answer = invocation.client.get("/receipt", group=invocation.group(group), record=record)
-    data = bytes.fromhex(answer["proof_hex"])
-    summary = {**summary_of(data, None), "path": None}
-    if output is not None:
-        path = Path(output).expanduser()
-        write_bytes(path, data)
-        summary["path"] = str(path)
-    invocation.answer(summary, _show_proof)
+    _hand_out(invocation, bytes.fromhex(answer["proof_hex"]), output)
 
 
 @proof.command()

@@ -24,15 +24,13 @@ from p2pnode.core.crypto import HASH_BYTES
 from p2pnode.core.entry import Entry
 from p2pnode.core.errors import FormatError
 from p2pnode.core.limits import ANNEX_BYTES_MAX, MEMBERS_MAX
-from p2pnode.exporters.json_parts import bytes_of, entry_json, entry_of, items_of, list_of
+from p2pnode.exporters.json_parts import bytes_of, document_of, entry_json, entry_of, items_of, list_of
 from p2pnode.governance.configuration import configuration_of
 from p2pnode.governance.decision import decision_key, decode_decision, encode_decision
 from p2pnode.governance.genesis import genesis_rows
 from p2pnode.governance.recount import Evidence, Person, Recount, recount
 
 FORMAT = "p2pnode/decisions/1"
-EXPORT_BYTES_MAX = 256 * 1024 * 1024
-"""A thousand members who vote on a hundred proposals fit."""
 
 _DECISIONS_MAX = 10_000
 _ENTRIES_MAX = 50 * MEMBERS_MAX
@@ -134,14 +132,7 @@ def read_export(text: str) -> Export:
     Errors: FormatError export.too_large, export.not_json, export.unknown_format, export.bad_field, and those
     of entries and rows.
     """
-    if len(text) > EXPORT_BYTES_MAX:
-        raise FormatError("export.too_large", f"at most {EXPORT_BYTES_MAX} characters")
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise FormatError("export.not_json", "the file is no export, or only a part of one") from error
-    if type(document) is not dict or document.get("format") != FORMAT:
-        raise FormatError("export.unknown_format", f"not of the format {FORMAT}: update this program")
+    document = document_of(text, FORMAT)
     group = bytes_of(document, "group", HASH_BYTES, HASH_BYTES)
     name = document.get("name")
     if type(name) is not str:

@@ -29,13 +29,19 @@ from p2pnode.core.fields import Fields
 from p2pnode.core.limits import MEMBERS_MAX
 from p2pnode.economy.journal import CONSUMED, CONTRIBUTED, GIVEN, RECEIVED, Line
 from p2pnode.economy.sharing import RunRow, decode_run, encode_run
-from p2pnode.exporters.json_parts import bytes_of, entry_json, entry_of, hex_of, items_of, list_of
+from p2pnode.exporters.json_parts import (
+    bytes_of,
+    document_of,
+    entry_json,
+    entry_of,
+    hex_of,
+    items_of,
+    list_of,
+)
 from p2pnode.governance.distribution_rule import BUCKETS_MAX
 from p2pnode.governance.recount import Person
 
 FORMAT = "p2pnode/distribution/1"
-EXPORT_CHARACTERS_MAX = 256 * 1024 * 1024
-"""A run over two hundred thousand contributions fits."""
 
 _LINES_MAX = 1_000_000
 _DEVICES_MAX = 64
@@ -97,14 +103,7 @@ def read_run(text: str) -> RunExport:
     Errors: FormatError export.too_large, export.not_json, export.unknown_format, export.bad_field, and those
     of entries and rows.
     """
-    if len(text) > EXPORT_CHARACTERS_MAX:
-        raise FormatError("export.too_large", f"at most {EXPORT_CHARACTERS_MAX} characters")
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise FormatError("export.not_json", "the file is no export, or only a part of one") from error
-    if type(document) is not dict or document.get("format") != FORMAT:
-        raise FormatError("export.unknown_format", f"not of the format {FORMAT}: update this program")
+    document = document_of(text, FORMAT)
     name = document.get("name")
     if type(name) is not str:
         raise FormatError("export.bad_field", "name: no text")

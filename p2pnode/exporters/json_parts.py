@@ -5,12 +5,31 @@ Errors: everything that reads raises FormatError export.bad_field, whose detail 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from p2pnode.core.entry import Entry, read_entry
 from p2pnode.core.errors import FormatError
 from p2pnode.core.limits import HEADER_BYTES_MAX, PAYLOAD_BYTES_MAX
+
+EXPORT_CHARACTERS_MAX = 256 * 1024 * 1024
+"""A thousand members who vote on a hundred proposals fit, and a run over 200,000 contributions."""
+
+
+def document_of(text: str, format_: str) -> dict[str, Any]:
+    """The object in an export of that format. Errors: FormatError export.too_large, export.not_json,
+    export.unknown_format.
+    """
+    if len(text) > EXPORT_CHARACTERS_MAX:
+        raise FormatError("export.too_large", f"at most {EXPORT_CHARACTERS_MAX} characters")
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FormatError("export.not_json", "the file is no export, or only a part of one") from error
+    if type(document) is not dict or document.get("format") != format_:
+        raise FormatError("export.unknown_format", f"not of the format {format_}: update this program")
+    return document
 
 
 def entry_json(entry: Entry) -> dict[str, str]:
