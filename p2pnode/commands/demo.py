@@ -18,7 +18,7 @@ from p2pnode.recipes import RECIPES, recipe
 from p2pnode.recipes.stage import Stage
 
 _USUALLY = ("software", "amap")
-_ENDING = (signal.SIGTERM, signal.SIGHUP)
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LINES_MAX = 14
 """What a person can take in of one answer."""
 
@@ -69,7 +69,7 @@ def demo(
 
 def _clear_away(stages: list[Stage], folder: Path) -> None:
     """End every node and remove their folder; a second Ctrl-C does not stop that half-way."""
-    for number in (signal.SIGINT, *_ENDING):
+    for number in _ENDING:
         signal.signal(number, signal.SIG_IGN)
     for stage in stages:
         stage.stop()
@@ -99,7 +99,7 @@ def _say_what_next(stages: list[Stage], folder: Path) -> None:
 
 @contextmanager
 def _ended_in_good_order() -> Iterator[None]:
-    """Treat a closed terminal and a request to end as Ctrl-C."""
+    """Treat a closed terminal and a request to end as Ctrl-C, which is heard in the background too."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
