@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from p2pnode.core.crypto import ZERO_HASH, is_signed, sha256
 from p2pnode.core.entry import ENTRY_TAG, Header, check_payload, decode_header
 from p2pnode.core.errors import FormatError
-from p2pnode.core.limits import AUTHENTIC_STEPS_MAX, SEQ_MAX
+from p2pnode.core.limits import AUTHENTIC_STEPS_MAX
 from p2pnode.local.shapes import Damage
 from p2pnode.replication.lane import LaneState
 from p2pnode.replication.run import StoredEntry
@@ -51,7 +51,8 @@ def _verify_lane(
     seq = vouched_from = lane.pruned + 1
     prev = _id_before(queries, lane, seq)
     while seq <= lane.seq and not is_stopped():
-        entries = queries.entries(lane.number, seq, min(seq + _SLICE_ENTRIES - 1, SEQ_MAX))
+        # Not beyond the end that was read: entries arrive while a lane is checked.
+        entries = queries.entries(lane.number, seq, min(seq + _SLICE_ENTRIES - 1, lane.seq))
         if not entries:
             break
         for stored in entries:

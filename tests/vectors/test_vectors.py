@@ -21,6 +21,8 @@ _FILES = {path.name.removesuffix(".json"): path for path in sorted(_FOLDER.glob(
 # Rules that no vector can show, each with its reason.
 _WITHOUT_VECTOR = {
     "measure.bad_unit": "is for people who type a unit",
+    "figures.bad_month": "is for people who ask for figures, which no two nodes have to agree on",
+    "figures.too_many": "the same",
     "group.full": "needs a thousand members: tests/unit/governance/test_state.py",
     "vector.not_an_entry": "belongs to the vectors themselves",
     "vector.not_typed": "belongs to the vectors themselves",
