@@ -26,12 +26,13 @@ def world_of(
     end_ms: int = 60_000,
     settings: Mapping[str, Any] = SETTINGS,
     has_phrases: bool = False,
+    salt: str = "scenario",
     **more: Any,
 ) -> World:
     first = list(NAMES[:founders])
     founding = [100, "found", first, LABEL, settings, int(has_phrases)]
     steps = sorted([founding, *steps], key=lambda step: step[0])
-    return World(Case("scenario", (*first, *others), tuple(liars), tuple(steps), end_ms, **more))
+    return World(Case(salt, (*first, *others), tuple(liars), tuple(steps), end_ms, **more))
 
 
 def motions(at_ms: int, *names: str) -> list[Step]:
