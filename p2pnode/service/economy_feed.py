@@ -54,7 +54,10 @@ def feed_page(view: GroupView, wanted: Wanted, after: str | None, limit: int) ->
     found: list[EconomyRow] = []
     while rows := listed_rows(view, "intent", wanted.who, page):
         for key, row in rows:
-            if not _passes(view, wanted, row) or not (near is None or _is_near(near, wanted.within_km, row)):
+            said = INTENT.decode(row.payload)
+            if not _passes(view, wanted, row, said):
+                continue
+            if near is not None and not _is_near(near, wanted.within_km, said):
                 continue
             shown = intent_shown(view, key, row)
             if _has_words(shown, wanted.words):
@@ -98,11 +101,10 @@ def _status(view: GroupView, row: tables.IntentRow, said: Intent) -> str:
     return "past" if is_past else row.status
 
 
-def _passes(view: GroupView, wanted: Wanted, row: tables.IntentRow) -> bool:
+def _passes(view: GroupView, wanted: Wanted, row: tables.IntentRow, said: Intent) -> bool:
     """Whether what costs nothing to look at lets a row through."""
     if row.time_ms < wanted.since_ms:
         return False
-    said = INTENT.decode(row.payload)
     if wanted.purpose not in (None, said.purpose):
         return False
     return wanted.is_all or _status(view, row, said) == tables.OPEN
@@ -113,9 +115,8 @@ def _has_words(shown: EconomyRow, words: str) -> bool:
     return all(word in text for word in words.casefold().split())
 
 
-def _is_near(near: Place, within_km: int | None, row: tables.IntentRow) -> bool:
+def _is_near(near: Place, within_km: int | None, said: Intent) -> bool:
     """Whether a place is where the reader looks, or the offer says that it reaches there."""
-    said = INTENT.decode(row.payload)
     place = said.eligible_location
     if isinstance(near, str) or isinstance(place, str) or place is None:
         return isinstance(near, str) and isinstance(place, str) and near.casefold() in place.casefold()
