@@ -89,9 +89,6 @@ def _between(name: str, others: tuple[str, ...]) -> list[tuple[str, str]]:
     return [pair for other in others for pair in ((name, other), (other, name))]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="who restarts forgets, until the next block, that it waits for later rules"
-)
 def test_25_rules_that_nobody_has_stop_the_order_and_no_node() -> None:
     """All go on writing and passing on; once their programs know the rules they decide what has waited."""
     steps: list[Step] = [
