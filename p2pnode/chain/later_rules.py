@@ -1,4 +1,4 @@
-"""What a node keeps of rules that it lacks, so that it knows after a start why its group decides nothing (J6).
+"""What a node keeps of rules that it lacks, so that it knows after a start what its group waits for (J6).
 
 Which rules the next block will follow is learned by making or judging that block. A voter that is started in
 a view that others lead does neither for long; its person is to hear the reason all the same.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from p2pnode.chain.levelling import BEHIND_BLOCKS_MIN
 from p2pnode.chain.report import report_of
 from p2pnode.governance import tables
