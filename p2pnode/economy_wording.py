@@ -116,8 +116,9 @@ def _brought_in(body: object, names: Names) -> str | None:
 
 def _flow(body: Event, names: Names) -> str:
     thing = body.resource_inventoried_as
-    of = "" if thing is None or body.resource_conforms_to is not None else f" of {names.thing_name(thing)}"
-    return f"{body.action} {_what(body, names)}{of}{_between(body, names)}"
+    word = "on" if body.action == "work" else "of"
+    which = "" if thing is None or body.resource_conforms_to else f" {word} {names.thing_name(thing)}"
+    return f"{body.action} {_what(body, names)}{which}{_between(body, names)}"
 
 
 def _between(body: Event | Commitment, names: Names) -> str:
