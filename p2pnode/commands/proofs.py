@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from p2pnode.commands.files import Trusted, id_of, read_bytes, write_bytes
+from p2pnode.commands.files import OutputFile, Trusted, id_of, read_bytes, write_bytes
 from p2pnode.commands.invocation import GroupOption, Invocation, invocation_of
 from p2pnode.commands.terminal import EXIT_NO, local_time, print_json, print_table, say, short, size_text
 from p2pnode.core.errors import FormatError
@@ -23,9 +23,6 @@ FromPeer = Annotated[
         help="Ask this peer instead of the own node; what it shows is verified here.",
         show_default=False,
     ),
-]
-_OutputFile = Annotated[
-    str | None, typer.Option("-o", "--output", metavar="FILE", help="Write the proof into a file.")
 ]
 
 
@@ -46,7 +43,7 @@ def _hand_out(invocation: Invocation, answer: dict[str, Any], output: str | None
 def show(
     context: typer.Context,
     entry: Annotated[str, typer.Argument(metavar="ENTRY", help="An entry or proposal, by its id.")],
-    output: _OutputFile = None,
+    output: OutputFile = None,
     decision: Annotated[
         bool, typer.Option("--decision", help="Prove the result of a proposal, not that it was opened.")
     ] = False,
@@ -79,7 +76,7 @@ def show(
 def final(
     context: typer.Context,
     height: Annotated[int, typer.Argument(metavar="HEIGHT", min=0, help="A block; 0 is the last one.")] = 0,
-    output: _OutputFile = None,
+    output: OutputFile = None,
     peer: FromPeer = None,
     group: GroupOption = None,
 ) -> None:
@@ -101,7 +98,7 @@ def final(
 
 @proof.command()
 def membership(
-    context: typer.Context, output: _OutputFile = None, peer: FromPeer = None, group: GroupOption = None
+    context: typer.Context, output: OutputFile = None, peer: FromPeer = None, group: GroupOption = None
 ) -> None:
     """Show how you stand in a group, as its last final block says: as a member, or as one who is gone.
 
@@ -119,9 +116,7 @@ def membership(
 def receipt(
     context: typer.Context,
     record: Annotated[str, typer.Argument(metavar="RECORD", help="What was given, by the start of its id.")],
-    output: Annotated[
-        str | None, typer.Option("-o", "--output", metavar="FILE", help="Write the receipt into a file.")
-    ] = None,
+    output: OutputFile = None,
     group: GroupOption = None,
 ) -> None:
     """Write a receipt of what you gave: how much, with its corrections, who signed it, whether it stands.
