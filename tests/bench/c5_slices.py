@@ -34,7 +34,7 @@ from tests.bench.market_home import MarketHome
 
 _ROWS = 1_000_000
 _EVENTS = 5000
-_SEEDED_AT_ONCE = 20_000
+_SEEDED_AT_ONCE = 100_000
 _SETTINGS = {"block_entries_max": 4 * (_EVENTS + 1), "checkpoint_entries": _EVENTS}
 
 
