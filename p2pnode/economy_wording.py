@@ -127,7 +127,10 @@ def _clause(clause: Clause, names: Names) -> str:
 def _what(body: Event | Commitment | Intent | Claim | Clause) -> str:
     measures: tuple[Measure | None, ...] = (body.effort_quantity, body.resource_quantity)
     amounts = [measure_text(measure) for measure in measures if measure is not None]
-    return " ".join([body.action, *amounts, *_kind(body.resource_conforms_to)])
+    # Intents, claims and clauses say nothing of lessons.
+    lesson = body.lesson if isinstance(body, Event) and body.lesson else ""
+    words = " ".join([body.action, *amounts, *_kind(body.resource_conforms_to)])
+    return f"{words}, {lesson}" if lesson else words
 
 
 def _kind(kind: Kind | None) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from p2pnode.local.guard import Guard, error_body
 from p2pnode.local.routes import routes
 from p2pnode.local.service import Service
 from p2pnode.local.signing_routes import signing_routes
+from p2pnode.local.skill_routes import skill_routes
 from p2pnode.logs import Log
 
 _log = Log("local")
@@ -35,6 +36,7 @@ def build_application(service: Service, *, token: str, version: str) -> ASGIApp:
     application.include_router(economy_routes)
     application.include_router(exchange_routes)
     application.include_router(signing_routes)
+    application.include_router(skill_routes)
     application.add_exception_handler(NodeError, _on_node_error)
     application.add_exception_handler(RequestValidationError, _on_bad_request)
     application.add_exception_handler(HTTPException, _on_http_error)

@@ -135,6 +135,7 @@ def _events(view: GroupView, start: bytes) -> _Rows:
                 *map(_hex, (said.input_of, said.output_of, said.resource_inventoried_as)),
                 _hex(said.to_resource_inventoried_as),
                 view.text(said.annex, "note"),
+                said.lesson or "",
             ],
         )
 
@@ -299,7 +300,7 @@ TABLES: Mapping[
             "id entry item:i status action provider receiver author performed:t recorded:t kind"
             " resource_amount:a resource_unit effort_amount:a effort_unit counted_amount:a counted_unit"
             " stream commons corrects fulfills settles realization_of input_of output_of resource to_resource"
-            " note"
+            " note lesson"
         ),
         "event",
         _events,
