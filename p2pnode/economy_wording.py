@@ -104,7 +104,10 @@ def _brought_in(body: object, names: Names) -> str | None:
         case Import():
             return _flow(body.event, names) + ", brought in" + _note(body.event.annex, names)
         case Meter():
-            return f"installs the meter {body.name}: what is {body.action}d, in {label_of_unit(body.unit)}"
+            to = "" if body.receiver is None else " for the group"
+            return (
+                f"installs the meter {body.name}: what is {body.action}d{to}, in {label_of_unit(body.unit)}"
+            )
         case Reading():
             return f"reads {len(body.readings)} intervals of the meter {_short(body.meter)}"
         case Close():

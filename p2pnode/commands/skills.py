@@ -65,7 +65,7 @@ def _export(invocation: Invocation, path: Path, group: str | None) -> None:
     invocation.answer(
         answer,
         lambda answer: say(
-            f"Written to {answer['path']}: {counted(answer['records'], 'record')}, your name, and who attests "
+            f"Written to {answer['path']}: {counted(answer['records'], 'record')}, your name, who attests "
             "what. Give it to whom you like; they look into it: p2pnode skills --verify FILE"
         ),
     )

@@ -45,6 +45,14 @@ ECONOMY_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "record some, or wait for the next block: p2pnode status tells what it waits for",
         ),
         "import.duplicate": ("the same row was brought in before", "nothing: it is recorded"),
+        "meter.other_receiver": (
+            "what a meter produces goes to the group or to nobody: anybody else would have to sign each time",
+            "leave it out, or write --to group",
+        ),
+        "meter.bad_receiver": (
+            "only what is produced goes to somebody",
+            "leave out --to, or install it as produce",
+        ),
         "meter.unknown": ("there is no such meter", _METERS),
         "meter.known": ("you have a meter of that name", "give this one another name, or close that one"),
         "meter.too_many": ("a hundred meters of yours are open", "close some: p2pnode meter close NAME"),

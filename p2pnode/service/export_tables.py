@@ -240,7 +240,8 @@ def _readings(view: GroupView, start: bytes) -> _Rows:
         held = metering.meter(view.rows, meter_id)
         assert held is not None, "only meters are read"
         times = [row.first_ms, row.last_ms, row.count]
-        yield key, [meter_id.hex(), row.entry.hex(), *times, amount_text(row.total), held.unit]
+        sides = [held.action, held.holder.hex(), _hex(held.receiver)]
+        yield key, [meter_id.hex(), row.entry.hex(), *times, amount_text(row.total), held.unit, *sides]
 
 
 def _metered(view: GroupView, start: bytes) -> _Rows:
@@ -318,7 +319,11 @@ TABLES: Mapping[
         _meters,
     ),
     "processes": (_columns("id name based_on commons author finished:f"), "process", _processes),
-    "readings": (_columns("meter entry first:t last:t count:i amount:a unit"), "meter_run", _readings),
+    "readings": (
+        _columns("meter entry first:t last:t count:i amount:a unit action provider receiver"),
+        "meter_run",
+        _readings,
+    ),
     "resources": (
         _columns(
             "id name kind accounting:a onhand:a unit accountable custodian place contained_in stage state"
