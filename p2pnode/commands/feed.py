@@ -70,6 +70,9 @@ def _side(offers: bool, needs: bool) -> Literal["offer", "request"] | None:
 
 
 def _show(page: dict[str, Any]) -> None:
+    if not page["rows"] and page["next"] is not None:
+        say(f"Nothing of that among the newest; to look further: p2pnode feed --after {page['next']}")
+        return
     if not page["rows"]:
         say("Nothing is offered or needed here. `p2pnode offer 5 kg apples` begins.")
         return

@@ -176,4 +176,5 @@ FORM: Form[Event] = Form(
 )
 encode = FORM.encode
 decode = FORM.decode
+decode_own = FORM.decode_own
 value = FORM.value

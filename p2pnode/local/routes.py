@@ -8,11 +8,12 @@ from fastapi import APIRouter, BackgroundTasks, Depends, Query, Request, Respons
 
 from p2pnode.local import requests as body
 from p2pnode.local import shapes as shape
+from p2pnode.local.answer import Answer
 from p2pnode.local.events import EventStream
 from p2pnode.local.requests import LOG_ROWS_MAX, Word
 from p2pnode.local.service import Service as NodeService
 
-routes = APIRouter()
+routes = APIRouter(default_response_class=Answer)
 
 
 async def _service(request: Request) -> NodeService:
