@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from p2pnode.commands.amounts import amount_of, date_ms
+from p2pnode.commands.amounts import amount_of, date_ms, time_unit
 from p2pnode.commands.invocation import GroupOption, Invocation, invocation_of
 from p2pnode.commands.keeping import verify
 from p2pnode.commands.terminal import clean, local_time, print_json, print_table, remark, say, sentence, short
@@ -195,7 +195,8 @@ def contribute(
         "performed_ms": None if when is None else date_ms(when),
     }
     if effort is not None:
-        body["effort"], body["effort_unit"] = amount_of(effort)
+        number, unit = amount_of(effort)
+        body["effort"], body["effort_unit"] = number, time_unit(unit, number)
     if quantity is not None:
         body["quantity"], body["quantity_unit"] = amount_of(quantity)
     fields = {name: value for name, value in body.items() if value is not None}

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from p2pnode.commands.files import Trusted, id_of, read_bytes, write_bytes
+from p2pnode.commands.files import OutputFile, Trusted, id_of, read_bytes, write_bytes
 from p2pnode.commands.invocation import GroupOption, Invocation, invocation_of
 from p2pnode.commands.terminal import EXIT_NO, local_time, print_json, print_table, say, short, size_text
 from p2pnode.core.errors import FormatError
@@ -31,9 +31,7 @@ def _hand_out(invocation: Invocation, data: bytes, output: str | None) -> None:
 def show(
     context: typer.Context,
     entry: Annotated[str, typer.Argument(metavar="ENTRY", help="An entry or proposal, by its id.")],
-    output: Annotated[
-        str | None, typer.Option("-o", "--output", metavar="FILE", help="Write the proof into a file.")
-    ] = None,
+    output: OutputFile = None,
     decision: Annotated[
         bool, typer.Option("--decision", help="Prove the result of a proposal, not that it was opened.")
     ] = False,
@@ -55,9 +53,7 @@ def show(
 def receipt(
     context: typer.Context,
     record: Annotated[str, typer.Argument(metavar="RECORD", help="What was given, by the start of its id.")],
-    output: Annotated[
-        str | None, typer.Option("-o", "--output", metavar="FILE", help="Write the receipt into a file.")
-    ] = None,
+    output: OutputFile = None,
     group: GroupOption = None,
 ) -> None:
     """Write a receipt of what you gave: how much, with its corrections, who signed it, whether it stands.

@@ -92,7 +92,7 @@ def check_quantities(
     rule = f"{prefix}.bad_quantity"
     amounts: list[Amount] = [measure.amount for measure in (resource, effort) if measure is not None]
     if any(amount[0] == 0 or (amount[0] < 0 and not signed) for amount in amounts):
-        raise FormatError(rule, "greater than zero: only a correction takes away")
+        raise FormatError(rule, "an amount is greater than zero, and only a correction takes away")
     needed = ACTIONS[action].quantity
     if needed == "effort" and effort is None:
         raise FormatError(rule, f"{action} needs an effort, such as 2 hour")

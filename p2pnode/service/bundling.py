@@ -82,10 +82,9 @@ def _records(view: GroupView, who: bytes | None) -> Iterator[tuple[bytes, EventR
         yield from tables.rows_of(view.final, EventRow, "event")
         return
     after: tuple[int, bytes] | None = None
-    while ids := view.final.lists.ids("event", who, after, _ROWS_AT_ONCE):
-        for record_id in ids:
-            row = tables.event(view.final, record_id)
-            assert row is not None, "the index lists rows"
+    while found := view.final.lists.rows("event", who, after, _ROWS_AT_ONCE):
+        for record_id, value in found:
+            row = tables.row_of(EventRow, value)
             after = (row.time_ms, record_id)
             # Somebody whose id begins alike may stand in the same list.
             if who in (row.provider, row.receiver):

@@ -158,7 +158,7 @@ ECONOMY_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "agreement.unknown": ("there is no such agreement", _AGREE),
         "agreement.no_such_member": ("a party is no member", "p2pnode members"),
-        "agreement.not_a_party": ("that is no party of the agreement", _AGREE),
+        "agreement.not_a_party": ("only its parties do that, and all of them are members", _AGREE),
         "agreement.not_yours": ("only who wrote it does that", _AGREE),
         "agreement.past_end": ("its end is in the past", "propose it with a later end, or with none"),
         "agreement.one_sided": (

@@ -51,7 +51,7 @@ def intent_lines(view: GroupView, key: bytes) -> list[str]:
     row = tables.intent(view.rows, key)
     if row is None:
         return []
-    shown = intent_shown(view, key, row)
+    shown = intent_shown(view, key, row, promising.INTENT.decode(row.payload))
     lines = [f"{shown['status']}; left: {shown['left'] or 'nothing'}"]
     taken = (
         (promise_id, promise)

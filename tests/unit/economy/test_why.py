@@ -27,7 +27,7 @@ def view_of(market: Market, who: int = ALICE) -> Any:
 
     return SimpleNamespace(
         rows=market.state,
-        final=SimpleNamespace(lists=SimpleNamespace(ids=lambda *_: [])),
+        final=SimpleNamespace(lists=SimpleNamespace(rows=lambda *_: [])),
         group=market.group,
         describer=SimpleNamespace(group_name="bakery"),
         own_key=PEOPLE[who].public,
