@@ -145,14 +145,10 @@ def _planned(body: Commitment | Intent | Claim | Clause, names: Names) -> str:
 def _what(body: Event | Commitment | Intent | Claim | Clause, names: Names) -> str:
     measures: tuple[Measure | None, ...] = (body.effort_quantity, body.resource_quantity)
     amounts = [measure_text(measure) for measure in measures if measure is not None]
-<<<<<<< HEAD
     # Intents, claims and clauses say nothing of lessons.
     lesson = body.lesson if isinstance(body, Event) and body.lesson else ""
-    words = " ".join([body.action, *amounts, *_kind(body.resource_conforms_to)])
+    words = " ".join([*amounts, *_kind(body.resource_conforms_to, names)])
     return f"{words}, {lesson}" if lesson else words
-=======
-    return " ".join([*amounts, *_kind(body.resource_conforms_to, names)])
->>>>>>> main
 
 
 def _kind(kind: Kind | None, names: Names) -> tuple[str, ...]:
