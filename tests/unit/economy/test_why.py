@@ -27,7 +27,8 @@ def view_of(market: Market, who: int = ALICE) -> Any:
 
     return SimpleNamespace(
         rows=market.state,
-        final=SimpleNamespace(lists=SimpleNamespace(rows=lambda *_: [])),
+        final=SimpleNamespace(lists=SimpleNamespace(rows=lambda *_: []), scan_each=lambda _: []),
+        agent_names={},
         group=market.group,
         describer=SimpleNamespace(group_name="bakery"),
         own_key=PEOPLE[who].public,
