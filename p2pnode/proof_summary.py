@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from p2pnode.bundle import is_bundle, verify_bundle
@@ -25,8 +27,19 @@ def summary_of(data: bytes, trusted: bytes | None) -> dict[str, Any]:
     if not is_bundle(data):
         return _summary(verify_proof(data, trusted), len(data))
     bundle, proven = verify_bundle(data, trusted)
+    judged, kinds = bundle.judged(), bundle.kinds()
     return _summary(proven, len(data)) | {
-        "records": [_record(record.id, record.value) for record in bundle.records]
+        "records": [
+            _record(record.id, record.value, kinds)
+            | {
+                "attestations": [
+                    {"member": who.hex(), "verdict": row.verdict, "competence": row.competence}
+                    for who, row in judged.get(record.id, ())
+                ]
+            }
+            for record in bundle.records
+        ],
+        "people": {person.member_id.hex(): person.name for person in bundle.people},
     }
 
 
@@ -99,7 +112,9 @@ def _standing(key: bytes, value: bytes) -> dict[str, Any]:
     return {"device": {"device": did_of(of), "member": device.member.hex(), "status": device.status}}
 
 
-def _record(record_id: bytes, value: bytes) -> dict[str, Any]:
+def _record(
+    record_id: bytes, value: bytes, kinds: Mapping[bytes, str] = MappingProxyType({})
+) -> dict[str, Any]:
     from p2pnode.economy import event
     from p2pnode.economy.labels import measure_text
     from p2pnode.economy.tables import event_of_value
@@ -117,7 +132,7 @@ def _record(record_id: bytes, value: bytes) -> dict[str, Any]:
             for measure, amount in amounts
             if measure is not None and amount is not None
         ),
-        "kind": kind.hex() if isinstance(kind, bytes) else kind,
+        "kind": kinds.get(kind, kind.hex()) if isinstance(kind, bytes) else kind,
         "provider": row.provider.hex(),
         "receiver": row.receiver.hex(),
         "signers": [signer.hex() for signer in row.signers],

@@ -224,7 +224,7 @@ def _show_proof(answer: dict[str, Any]) -> None:
 def _show_records(records: list[dict[str, Any]]) -> None:
     say(f"records   {len(records):,}, each signed and final in this block")
     print_table(
-        ("record", "date", "what", "from", "to", "state"),
+        ("record", "date", "what", "from", "to", "state", "attested by"),
         [
             (
                 short(one["record"]),
@@ -233,7 +233,17 @@ def _show_records(records: list[dict[str, Any]]) -> None:
                 short(one["provider"]),
                 short(one["receiver"]),
                 one["status"],
+                _judged(one["attestations"]),
             )
             for one in records
         ],
+    )
+
+
+def _judged(attestations: list[dict[str, Any]]) -> str:
+    """Who judged a record, and how."""
+    return ", ".join(
+        f"{'disputed by ' if one['verdict'] == 'dispute' else ''}{short(one['member'])}"
+        + (f" ({one['competence']})" if one["competence"] else "")
+        for one in attestations
     )

@@ -54,9 +54,10 @@ from p2pnode.local.shapes import (
     Written,
 )
 from p2pnode.local.signing_calls import SigningCalls
+from p2pnode.local.skill_calls import SkillCalls
 
 
-class Service(EconomyCalls, ExchangeCalls, SigningCalls, Protocol):
+class Service(EconomyCalls, ExchangeCalls, SigningCalls, SkillCalls, Protocol):
     """One running node. The daemon implements it; the HTTP API calls it and nothing else."""
 
     async def status(self) -> Status: ...

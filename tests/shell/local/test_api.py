@@ -194,6 +194,8 @@ CALLS: list[tuple[str, str, Any, str, tuple[Any, ...]]] = [
         ("g", "Bob", "c@d", "ab" * 32),
     ),
     ("POST", "/signatures", {"group": "g", "records": ["ab" * 32]}, "sign_records", ("g", ["ab" * 32])),
+    ("GET", "/skills?group=g", None, "skills", ("g", "me", None)),
+    ("GET", "/skills/bundle?group=g", None, "export_skills", ("g",)),
     ("GET", "/economy/export?group=g", None, "export_economy", ("g",)),
     ("GET", "/receipt?group=g&record=ab", None, "receipt", ("g", "ab")),
     ("GET", "/agreement?group=g&agreement=boxes", None, "agreement", ("g", "boxes")),
