@@ -18,7 +18,7 @@ _PLACES = {
 
 
 def territory() -> Market:
-    """Bread of Amsterdam, apples of Haarlem, welding of Rotterdam that reaches 70 km, plans that reach all."""
+    """Bread of Amsterdam, apples of Haarlem, welding of Rotterdam with a reach, and plans that reach all."""
     market = Market()
 
     def publish(who: int, purpose: str, action: str, kind: str, place: str, **said: Any) -> None:
