@@ -114,6 +114,7 @@ def _event_shown(
         "author": agent_name(view, row.author),
         "performed_ms": said.performed_ms,
         "stream": said.stream or "",
+        "lesson": said.lesson or "",
         "in_scope_of": said.in_scope_of or "",
         "corrects": "" if said.corrects is None else said.corrects.hex(),
         "fulfills": "" if said.fulfills is None else said.fulfills.hex(),
