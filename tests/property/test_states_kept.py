@@ -30,7 +30,7 @@ def _read(file: GroupFile, root: bytes) -> dict[bytes, bytes]:
 
 @settings(max_examples=25, deadline=None)
 @given(blocks=_BLOCKS, kept=st.integers(0, 6))
-def test_j09_a_state_is_kept_whole_until_it_is_forgotten(
+def test_j9_a_state_is_kept_whole_until_it_is_forgotten(
     blocks: list[dict[bytes, bytes | None]], kept: int
 ) -> None:
     rows: dict[bytes, bytes] = {}

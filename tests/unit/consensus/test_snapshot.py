@@ -37,7 +37,7 @@ def refused(rule: str, start: bytes | None, data: bytes, root: bytes = BUILT.roo
     assert caught.value.rule == rule
 
 
-def test_j09_chunks_follow_each_other_to_the_end() -> None:
+def test_j9_chunks_follow_each_other_to_the_end() -> None:
     reader = SnapshotReader(BUILT.root)
     rows: list[tuple[bytes, bytes]] = []
     nodes: dict[bytes, bytes] = {}
