@@ -61,7 +61,7 @@ from p2pnode.core.events import (
 )
 from p2pnode.core.ids import Lane
 from p2pnode.core.limits import ANNEX_BYTES_MAX
-from p2pnode.governance import leaving
+from p2pnode.governance import leaving, tables
 from p2pnode.governance.clock import may_sign
 from p2pnode.governance.member_types import NEWCOMER_TYPES, OPEN_TYPES
 from p2pnode.governance.state import PETITION_RULES, may_admit
@@ -400,7 +400,7 @@ class Node:
         fault = opening.handed_in_fault(event.group, event.peer, entries)
         if fault is not None:
             return [Reply(event.request, Admission("void", fault, packed))]
-        rules = [may_admit(log.state, entry) for entry in entries if entry.header.type in NEWCOMER_TYPES]
+        rules = [self._asked(log, entry) for entry in entries if entry.header.type in NEWCOMER_TYPES]
         is_known = bool(entries) and log.state.standing(entries[0].author) in ("member", "provisional")
         rule = None if is_known or None in rules else rules[-1] if rules else "join.no_join"
         if rule is not None and rule not in PETITION_RULES:
@@ -417,6 +417,14 @@ class Node:
         state = "admitted" if rule is None else "petition"
         effects.append(Reply(event.request, Admission(state, rule, packed)))
         return [*effects, *self.effects_of(log, change)]
+
+    def _asked(self, log: GroupLog, entry: Entry) -> str | None:
+        """What a newcomer's entry waits for, or why it is refused; None when it lets in.
+
+        Shapes: one that a block has ordered already is not judged again: it has used its invitation itself.
+        """
+        waits = tables.petition(log.state.rows, entry.id)
+        return may_admit(log.state, entry) if waits is None else waits.rule
 
     def _take_fork(self, event: ForkShown) -> list[Effect]:
         log = self.logs.get(event.group)

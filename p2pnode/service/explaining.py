@@ -25,6 +25,7 @@ from p2pnode.service.foreseeing import foresee, foreseen
 from p2pnode.service.mandates import said_by_mandates
 from p2pnode.service.naming_subjects import petition_of
 from p2pnode.service.parted import as_of
+from p2pnode.service.pending import explain_pending
 from p2pnode.service.rules import RULES
 from p2pnode.service.sharing_why import share_lines
 from p2pnode.service.viewing import GroupView
@@ -39,6 +40,9 @@ async def explain(context: Context, word: str) -> Explanation:
     held = _group(context, word)
     if held is not None:
         return await _explain_group(context, held)
+    waits = [one for one in context.pending_joins.values() if one.name.casefold() == word.casefold()]
+    if waits:
+        return explain_pending(waits[0])
     row = await _entry(context, word)
     if row is not None:
         return await _explain_entry(context, row)

@@ -72,6 +72,10 @@ RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "the charter asks for sponsors: members have to speak for the newcomer",
             "members run: p2pnode members sponsor NAME",
         ),
+        "join.inviter_away": (
+            "the inviter has not been reached since; this node keeps trying",
+            "leave the node running, and ask the inviter to run theirs, or another member for a new link",
+        ),
         "join.needs_decision": (
             "the charter asks for a decision about each newcomer",
             "a member runs: p2pnode propose admit NAME",
