@@ -116,7 +116,7 @@ class Describer:
             return None
 
     def page(self, wanted: Filter, limit: int, before: int | None) -> LogPage:
-        """Entries by falling time; `next` continues where this page ends."""
+        """Entries that are kept (J18) by falling time; `next` continues where this page ends."""
         rows: list[EntryRow] = []
         for scanned, (lane, seq, stored) in enumerate(self._newest_first(wanted, before)):
             if len(rows) >= limit or scanned >= SCANNED_MAX:
@@ -134,14 +134,14 @@ class Describer:
             if wanted.author not in (None, lane.author) or wanted.lane not in (None, lane.lane):
                 continue
             seq = lane.seq if before is None else self._last_before(lane, before)
-            if seq >= 0:
+            if seq > lane.pruned:
                 heap.append((-self._cursor(lane.number, seq), lane.number, seq))
         heapq.heapify(heap)
         while heap:
             _, number, seq = heapq.heappop(heap)
             stored = self._stored(number, seq)
             yield self._lanes[number], seq, stored
-            if seq > 0:
+            if seq - 1 > self._lanes[number].pruned:
                 heapq.heappush(heap, (-self._cursor(number, seq - 1), number, seq - 1))
 
     def _stored(self, number: int, seq: int) -> StoredEntry:
@@ -155,7 +155,7 @@ class Describer:
 
     def _last_before(self, lane: LaneState, before: int) -> int:
         """The last seq whose cursor is smaller; cursors rise along a lane."""
-        low, high = 0, lane.seq + 1
+        low, high = lane.pruned + 1, lane.seq + 1
         while low < high:
             middle = (low + high) // 2
             if self._cursor(lane.number, middle) < before:

@@ -34,7 +34,7 @@ def upgrade(monkeypatch: pytest.MonkeyPatch) -> None:
     """The program knows the second version of the rules, which brings the type `later`."""
     later = EntryType("later", frozenset({0}), lambda payload: None, execute=refuse_long, since=2)
     monkeypatch.setattr(vocabulary, "TYPES", MappingProxyType({**vocabulary.TYPES, "later": later}))
-    monkeypatch.setattr(executing.check_rules, "__defaults__", (2,))
+    monkeypatch.setattr(executing.check_version, "__defaults__", (2,))
 
 
 def write(council: Council, name: str, type_: str, payload: bytes) -> bytes:
