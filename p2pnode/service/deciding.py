@@ -30,7 +30,7 @@ from p2pnode.governance.proposal import (
 )
 from p2pnode.governance.subjects import concerned_by, void_rule_at_opening
 from p2pnode.local import shapes
-from p2pnode.local.naming import Named, choose
+from p2pnode.local.naming import Named, choose, is_called
 from p2pnode.port import HeldGroup
 from p2pnode.service.decided import detail_of, summaries, title_of
 from p2pnode.service.entries import EntriesService, written
@@ -196,15 +196,21 @@ class DecidingService(EntriesService):
         return shapes.Document(name=held.name, text=text)
 
     async def _find_proposal(self, group: str | None, word: str) -> _Found:
-        """The proposal that a person means, in one group or in any. Errors: UsageError proposal.*."""
+        """The proposal that a person means, in one group or in any. Errors: UsageError proposal.*.
+
+        Shapes: of several of one title, the one that is open is meant.
+        """
         helds = [self.context.held(group)] if group else list(self.context.port.groups().values())
         places: dict[str, HeldGroup] = {}
         candidates: list[Named] = []
+        opened: list[str] = []
         for held in helds:
-            for named in await self.context.view(held, _known):
+            for named, is_open in await self.context.view(held, _known):
                 places[named.id] = held
                 candidates.append(named)
-        chosen = choose("proposal", word, candidates, where="p2pnode decisions")
+                opened += [named.id] if is_open and is_called(named, word) else []
+        meant = opened[0] if len(opened) == 1 else word
+        chosen = choose("proposal", meant, candidates, where="p2pnode decisions")
         return _Found(places[chosen], bytes.fromhex(chosen))
 
     async def write(
@@ -213,10 +219,14 @@ class DecidingService(EntriesService):
         return written(await self.context.say(held, type_, payload, annex))
 
 
-def _known(view: GroupView) -> list[Named]:
-    """All proposals of a group with their titles."""
-    ids = [*open_proposals(view.rows), *(proposal_id for proposal_id, _ in closed_decisions(view.final))]
-    return [Named(proposal_id.hex(), title_of(view, proposal_id)) for proposal_id in dict.fromkeys(ids)]
+def _known(view: GroupView) -> list[tuple[Named, bool]]:
+    """All proposals of a group with their titles, and whether they are open."""
+    opened = list(open_proposals(view.rows))
+    ids = [*opened, *(proposal_id for proposal_id, _ in closed_decisions(view.final))]
+    return [
+        (Named(proposal_id.hex(), title_of(view, proposal_id)), proposal_id in opened)
+        for proposal_id in dict.fromkeys(ids)
+    ]
 
 
 def _void_rule_of_ballot(view: GroupView, cast: Ballot) -> str | None:
