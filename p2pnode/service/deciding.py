@@ -92,7 +92,7 @@ class DecidingService(EntriesService):
             )
             rule = _void_rule_of_ballot(view, cast)
             if rule is not None:
-                raise refusal(rule)
+                raise _of_oneself(view, cast) or refusal(rule)
             return ballots.encode_cast(cast)
 
         payload = await self.context.view(found.held, prepare)
@@ -254,6 +254,18 @@ def _void_rule_of_place(view: GroupView, proposal_id: bytes, voter: bytes) -> st
     if voter not in electorate(rows, row.electorate):
         return "ballot.not_entitled"
     return "ballot.late" if view.now_ms > course(rows, proposal_id).deadline_ms else None
+
+
+def _of_oneself(view: GroupView, cast: Ballot) -> UsageError | None:
+    """What to say to whom a proposal is about, who is heard instead of voting."""
+    row = open_proposal(view.rows, cast.proposal)
+    if row is None or cast.member is not None or concerned_by(row.subject, row.body) != view.me[0]:
+        return None
+    return UsageError(
+        "ballot.not_entitled",
+        "this proposal is about you: the others vote, and you are heard",
+        f'p2pnode propose answer {cast.proposal.hex()[:8]} "what you have to say"',
+    )
 
 
 def _code_text(code: bytes) -> str:
