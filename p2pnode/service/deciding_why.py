@@ -68,6 +68,7 @@ def _open_lines(found: DecisionDetail, now_ms: int) -> Iterator[str]:
     yield f"the rule: {row['rule']}"
     if row["state"] == "provisional":
         yield "not opened yet: the next block opens it"
+        return
     until = _time(row["deadline_ms"])
     if now_ms <= row["deadline_ms"]:
         yield f"ballots count until {until}; as it stands, {_SO_FAR.get(found['result'], found['result'])}"
