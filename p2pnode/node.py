@@ -86,6 +86,11 @@ CHECK_SLICE_ENTRIES = 64
 CHECK_PAUSE_MS = 500
 """Signatures that a run vouched for are checked one by one in spare time, at under one per cent of a core."""
 
+_CLOCK_FAULTS = {
+    "clock.ahead": "this machine's clock is more than ten minutes ahead of its peers",
+    "clock.unconfirmed": "nobody was heard for thirty days and the clock moved far beyond the last entry",
+}
+
 HEADER_PAUSE_MS = 10 * 60 * 1000
 HEADERS_ASKED_MAX = 4096
 
@@ -298,8 +303,9 @@ class Node:
             return None
         return UsageError(
             rule,
-            "this machine's clock does not fit",
-            "set the clock, or start once with P2PNODE_SIGN_CONFIRM=true if it is right",
+            _CLOCK_FAULTS[rule],
+            "set the clock, then run p2pnode down and p2pnode up; if the clock is right, start once by "
+            "P2PNODE_SIGN_CONFIRM=true p2pnode up",
         )
 
     def promise(self, log: GroupLog, entries: Sequence[Entry], annexes: Sequence[bytes]) -> None:

@@ -65,7 +65,9 @@ def test_j21_who_waits_for_people_may_ask_again_and_is_told_the_same(machine: Ma
     assert (first.state, first.rule) == ("petition", "join.needs_sponsors")
     join_id = check_alone(*prepared.entries[-1]).id
     assert founder.node.logs[group].chain.tip.height == 1
-    assert tables.petition(founder.node.logs[group].state.final, join_id), "a block has used the invitation up"
+    assert tables.petition(founder.node.logs[group].state.final, join_id), (
+        "a block has used the invitation up"
+    )
     again = newcomer.knock(founder, newcomer.prepare(encode_link(prepared.link)), NOW_MS + 30 * DAY_MS)
     assert (again.state, again.rule) == ("petition", "join.needs_sponsors")
 
