@@ -10,8 +10,8 @@ from p2pnode.core.errors import UsageError
 
 _ID_CHARACTERS_MIN = 4
 _SHOWN_MAX = 8
-_START_CHARACTERS = 8
-_HEXADECIMAL = frozenset("0123456789abcdef")
+_DIGITS_MAX = 16
+"""Of a hash so many are shown; whoever types an id types fewer."""
 
 
 class Named(NamedTuple):
@@ -36,11 +36,7 @@ def choose(kind: str, word: str, candidates: Sequence[Named], *, where: str) -> 
         if len(found) == 1:
             return found[0].id
         if found:
-            shown = _told_apart([item.id for item in found[:_SHOWN_MAX]])
-            listed = ", ".join(
-                f"{start} ({item.name})" if item.name else start
-                for start, item in zip(shown, found, strict=False)
-            )
+            listed = ", ".join(map(_listed, found[:_SHOWN_MAX]))
             raise UsageError(
                 f"{kind}.ambiguous",
                 f"'{word}' may mean {listed}.",
@@ -51,19 +47,14 @@ def choose(kind: str, word: str, candidates: Sequence[Named], *, where: str) -> 
     )
 
 
-def _told_apart(ids: Sequence[str]) -> list[str]:
-    """As much of each id as tells it from the others; of names of devices, which begin alike, all."""
-    if not all(set(identifier) <= _HEXADECIMAL for identifier in ids):
-        return list(ids)
-    size = _START_CHARACTERS
-    while len({identifier[:size] for identifier in ids}) < len(set(ids)):
-        size += 1
-    return [identifier[:size] for identifier in ids]
-
-
 def is_called(item: Named, word: str) -> bool:
     """Whether a word is the whole name of something."""
     return bool(item.name) and _folded(item.name) == _folded(word)
+
+
+def _listed(item: Named) -> str:
+    shown = item.id[:_DIGITS_MAX] if len(item.id) == 64 else item.id
+    return f"{shown} ({item.name})" if item.name else shown
 
 
 def _folded(name: str) -> str:
