@@ -61,8 +61,8 @@ from p2pnode.core.events import (
 )
 from p2pnode.core.ids import Lane
 from p2pnode.core.limits import ANNEX_BYTES_MAX
-from p2pnode.governance import leaving, tables
-from p2pnode.governance.clock import may_sign
+from p2pnode.governance import leaving
+from p2pnode.governance.clock import FAULTS, may_sign
 from p2pnode.governance.member_types import NEWCOMER_TYPES, OPEN_TYPES
 from p2pnode.governance.state import PETITION_RULES, may_admit
 from p2pnode.group_change import Change
@@ -85,11 +85,6 @@ SPARE_SLICE_ENTRIES = 64
 CHECK_SLICE_ENTRIES = 64
 CHECK_PAUSE_MS = 500
 """Signatures that a run vouched for are checked one by one in spare time, at under one per cent of a core."""
-
-_CLOCK_FAULTS = {
-    "clock.ahead": "this machine's clock is more than ten minutes ahead of its peers",
-    "clock.unconfirmed": "nobody was heard for thirty days and the clock moved far beyond the last entry",
-}
 
 HEADER_PAUSE_MS = 10 * 60 * 1000
 HEADERS_ASKED_MAX = 4096
@@ -303,7 +298,7 @@ class Node:
             return None
         return UsageError(
             rule,
-            _CLOCK_FAULTS[rule],
+            FAULTS[rule],
             "set the clock, then run p2pnode down and p2pnode up; if the clock is right, start once by "
             "P2PNODE_SIGN_CONFIRM=true p2pnode up",
         )
@@ -406,7 +401,7 @@ class Node:
         fault = opening.handed_in_fault(event.group, event.peer, entries)
         if fault is not None:
             return [Reply(event.request, Admission("void", fault, packed))]
-        rules = [self._asked(log, entry) for entry in entries if entry.header.type in NEWCOMER_TYPES]
+        rules = [may_admit(log.state, entry) for entry in entries if entry.header.type in NEWCOMER_TYPES]
         is_known = bool(entries) and log.state.standing(entries[0].author) in ("member", "provisional")
         rule = None if is_known or None in rules else rules[-1] if rules else "join.no_join"
         if rule is not None and rule not in PETITION_RULES:
@@ -423,14 +418,6 @@ class Node:
         state = "admitted" if rule is None else "petition"
         effects.append(Reply(event.request, Admission(state, rule, packed)))
         return [*effects, *self.effects_of(log, change)]
-
-    def _asked(self, log: GroupLog, entry: Entry) -> str | None:
-        """What a newcomer's entry waits for, or why it is refused; None when it lets in.
-
-        Shapes: one that a block has ordered already is not judged again: it has used its invitation itself.
-        """
-        waits = tables.petition(log.state.rows, entry.id)
-        return may_admit(log.state, entry) if waits is None else waits.rule
 
     def _take_fork(self, event: ForkShown) -> list[Effect]:
         log = self.logs.get(event.group)
