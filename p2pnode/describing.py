@@ -26,7 +26,7 @@ from p2pnode.replication.lane import LaneState
 from p2pnode.replication.run import StoredEntry
 from p2pnode.store.group_file import GroupQueries, number_and_seq, position_of
 from p2pnode.vocabulary import records_of
-from p2pnode.wording import sentence_of
+from p2pnode.wording import name_given, sentence_of
 
 SCANNED_MAX = 50_000
 """Entries looked at for one page, when few of them fit what is asked for."""
@@ -37,11 +37,12 @@ _TEXT_CHARACTERS_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which entries a page shows."""
+    """Which entries a page shows. Shapes: votes says whether those on blocks are among them."""
 
     author: bytes | None = None
     lane: int | None = None
     type: str | None = None
+    votes: bool = True
 
 
 class Describer:
@@ -83,7 +84,7 @@ class Describer:
         return frozenset(sha256(header) for _, (header, _, _) in tables.scan(self._queries.chain, "parked"))
 
     def member_name(self, member_id: bytes) -> str:
-        """The name of a member or of the group, or the start of the id."""
+        """The name of a member, of the group or of an agent outside it, or the start of the id."""
         if member_id == self._state.group:
             return self._state.name
         if member_id not in self._member_names:
@@ -91,8 +92,13 @@ class Describer:
             annex = None if member is None else member.inception.annex
             content = None if annex is None else self.annex(annex)
             name = str(content.get("name", "")) if content else ""
-            self._member_names[member_id] = name or member_id.hex()[:8]
+            self._member_names[member_id] = name or self.thing_name(member_id)
         return self._member_names[member_id]
+
+    def thing_name(self, entry_id: bytes) -> str:
+        """What an entry gave a name to, such as a thing, an agreement or an agent; or the start of the id."""
+        entry = self.entry_of(entry_id)
+        return (None if entry is None else name_given(entry, self)) or entry_id.hex()[:8]
 
     def member_of(self, device_key: bytes) -> bytes | None:
         """The id of the member that a device speaks or spoke for."""
@@ -120,7 +126,8 @@ class Describer:
         rows: list[EntryRow] = []
         for scanned, (lane, seq, stored) in enumerate(self._newest_first(wanted, before)):
             if len(rows) >= limit or scanned >= SCANNED_MAX:
-                return LogPage(rows=rows, next=rows[-1]["cursor"] if rows else None)
+                # What was looked at and not meant is not looked at again.
+                return LogPage(rows=rows, next=self._cursor(lane.number, seq) + 1)
             entry = read_entry(stored.header, stored.signature, stored.payload)
             if wanted.type is None or entry.header.type == wanted.type:
                 rows.append(self.row(lane, seq, entry))
@@ -132,6 +139,8 @@ class Describer:
         heap: list[tuple[int, int, int]] = []
         for lane in self._lanes.values():
             if wanted.author not in (None, lane.author) or wanted.lane not in (None, lane.lane):
+                continue
+            if lane.lane == Lane.VOTES and not wanted.votes:
                 continue
             seq = lane.seq if before is None else self._last_before(lane, before)
             if seq > lane.pruned:
