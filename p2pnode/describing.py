@@ -26,7 +26,7 @@ from p2pnode.replication.lane import LaneState
 from p2pnode.replication.run import StoredEntry
 from p2pnode.store.group_file import GroupQueries, number_and_seq, position_of
 from p2pnode.vocabulary import records_of
-from p2pnode.wording import sentence_of
+from p2pnode.wording import name_given, sentence_of
 
 SCANNED_MAX = 50_000
 """Entries looked at for one page, when few of them fit what is asked for."""
@@ -83,7 +83,7 @@ class Describer:
         return frozenset(sha256(header) for _, (header, _, _) in tables.scan(self._queries.chain, "parked"))
 
     def member_name(self, member_id: bytes) -> str:
-        """The name of a member or of the group, or the start of the id."""
+        """The name of a member, of the group or of an agent outside it, or the start of the id."""
         if member_id == self._state.group:
             return self._state.name
         if member_id not in self._member_names:
@@ -91,8 +91,13 @@ class Describer:
             annex = None if member is None else member.inception.annex
             content = None if annex is None else self.annex(annex)
             name = str(content.get("name", "")) if content else ""
-            self._member_names[member_id] = name or member_id.hex()[:8]
+            self._member_names[member_id] = name or self.thing_name(member_id)
         return self._member_names[member_id]
+
+    def thing_name(self, entry_id: bytes) -> str:
+        """What an entry gave a name to, such as a thing, an agreement or an agent; or the start of the id."""
+        entry = self.entry_of(entry_id)
+        return (None if entry is None else name_given(entry, self)) or entry_id.hex()[:8]
 
     def member_of(self, device_key: bytes) -> bytes | None:
         """The id of the member that a device speaks or spoke for."""

@@ -83,12 +83,10 @@ def propose(
 def _clause(sentence: str) -> dict[str, Any]:
     match = _CLAUSE.fullmatch(sentence.strip())
     if match is None:
-        raise UsageError(
-            "agreement.bad_clause",
-            f"'{sentence}' is no clause.",
-            "Write 'Alice gives Bob 2 kg bread', and if wanted ', 10 times, every 7 days, from 2026-12-01'.",
-        )
+        raise _no_clause(f"'{sentence}' is no clause.")
     number, unit, what = amount_and_rest([match["amount"]])
+    if "," in what:
+        raise _no_clause(f"'{what.rpartition(',')[2].strip()}' is no part of a clause.")
     is_effort = is_time(unit)
     said = {
         "action": "work" if is_effort else "transfer",
@@ -101,6 +99,14 @@ def _clause(sentence: str) -> dict[str, Any]:
         **quantities(number, unit, is_effort=is_effort),
     }
     return {name: value for name, value in said.items() if value is not None}
+
+
+def _no_clause(why: str) -> UsageError:
+    return UsageError(
+        "agreement.bad_clause",
+        why,
+        "Write 'Alice gives Bob 2 kg bread', and if wanted ', 10 times, every 7 days, from 2026-12-01'.",
+    )
 
 
 def _first_date(date: str | None, days: str | None) -> int | None:
@@ -250,11 +256,11 @@ def reduce(
     context: typer.Context,
     agreement: _Agreement,
     clause: Annotated[int, typer.Argument(metavar="CLAUSE", min=1, help="Its number in `agree show`.")],
-    amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="What is left of it in all: '60 kg'.")],
+    amount: Annotated[list[str], typer.Argument(metavar="AMOUNT", help="What is left of it in all: 60 kg.")],
     group: GroupOption = None,
     note: NoteOption = "",
 ) -> None:
     """Say how much a failed harvest left of your clause, where the parties share the risk."""
-    number, unit, _ = amount_and_rest([amount])
+    number, unit, _ = amount_and_rest(amount)
     said = {"agreement": agreement, "clause": clause - 1, "quantity": f"{number} {unit}"}
     say_it(context, group, "agreement-reduction", said, note)

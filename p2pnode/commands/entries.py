@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from p2pnode.commands.amounts import amount_of, date_ms
+from p2pnode.commands.amounts import amount_of, date_ms, time_unit
 from p2pnode.commands.invocation import GroupOption, Invocation, invocation_of
 from p2pnode.commands.keeping import verify
 from p2pnode.commands.terminal import clean, local_time, print_json, print_table, remark, say, sentence, short
@@ -195,7 +195,8 @@ def contribute(
         "performed_ms": None if when is None else date_ms(when),
     }
     if effort is not None:
-        body["effort"], body["effort_unit"] = amount_of(effort)
+        number, unit = amount_of(effort)
+        body["effort"], body["effort_unit"] = number, time_unit(unit, number)
     if quantity is not None:
         body["quantity"], body["quantity_unit"] = amount_of(quantity)
     fields = {name: value for name, value in body.items() if value is not None}
@@ -209,7 +210,7 @@ def contribute(
 
 def why(
     context: typer.Context,
-    word: Annotated[str, typer.Argument(metavar="WORD", help="An entry, group, peer, member or rule id.")],
+    word: Annotated[str, typer.Argument(metavar="WORD", help="Whatever has an id or a name.")],
 ) -> None:
     """Explain why something is as it is, and what would change it.
 
@@ -217,6 +218,9 @@ def why(
     Examples:
       p2pnode why 3f0a99c2          why is this entry not final?
       p2pnode why repaircafe        what is my standing in this group?
+      p2pnode why Alice/Bob         why this balance between the two?
+      p2pnode why 7ebfd984/Alice    why this share of what was distributed?
+      p2pnode why "bread of Monday" whose is this thing, where, and since when?
       p2pnode why w3Xy89Ab          why is this peer not connected?
       p2pnode why invite.expired    what does this rule mean?
     """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from p2pnode.commands.amounts import amount_of
+from p2pnode.commands.amounts import measure
 from p2pnode.commands.invocation import GroupOption, Invocation, invocation_of
 from p2pnode.commands.sheets import meters, sheet
 from p2pnode.commands.terminal import Progress, counted, progress, say
@@ -296,9 +296,16 @@ class _Document:
 def _intent_key(one: dict[str, Any]) -> tuple[str, ...]:
     """What makes two offers or needs of one member the same."""
     said = one.get("quantity") or one.get("effort_quantity") or one.get("resource_quantity")
-    quantity = " ".join(amount_of(said)) if said else ""
+    quantity = _normal(said) if said else ""
     kind = one.get("kind") or one.get("resource_conforms_to") or ""
     return one["purpose"], one["action"], quantity, kind, one.get("note") or ""
+
+
+def _normal(said: str) -> str:
+    try:
+        return measure(said)
+    except UsageError:
+        return said  # counted in a unit of others, which nobody types here
 
 
 def _show_said(result: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from p2pnode.commands.amounts import date_ms
+from p2pnode.commands.amounts import date_ms, unit_of
 from p2pnode.commands.files import Trusted, id_of, read_text
 from p2pnode.commands.invocation import GroupOption, invocation_of
 from p2pnode.commands.terminal import EXIT_NO, counted, print_table, say, sentence, short
@@ -35,7 +35,7 @@ Run = Annotated[str, typer.Argument(metavar="RUN", help="The start of its id, or
 
 
 def _said(flow: str, rule: str | None, since: str | None, until: str | None) -> dict[str, Any]:
-    said: dict[str, Any] = {"unit": flow}
+    said: dict[str, Any] = {"unit": unit_of(flow)}
     if rule is not None:
         said["rule"] = rule
     if since is not None:

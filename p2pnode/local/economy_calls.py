@@ -44,7 +44,10 @@ EconomyRow = dict[str, Any]
 
 
 class FeedPage(TypedDict):
-    """A page of the feed. next: what to ask for to get the page after it; none after the last."""
+    """A page of the feed. next: what to ask for to get the page after it; none after the last.
+
+    A page may have few rows, or none, and yet a next one: so much was looked at for it.
+    """
 
     rows: list[EconomyRow]
     next: str | None

@@ -10,6 +10,8 @@ from p2pnode.core.errors import UsageError
 
 _ID_CHARACTERS_MIN = 4
 _SHOWN_MAX = 8
+_DIGITS_MAX = 16
+"""Of a hash so many are shown; whoever types an id types fewer."""
 
 
 class Named(NamedTuple):
@@ -34,15 +36,18 @@ def choose(kind: str, word: str, candidates: Sequence[Named], *, where: str) -> 
         if len(found) == 1:
             return found[0].id
         if found:
-            listed = ", ".join(
-                f"{item.id} ({item.name})" if item.name else item.id for item in found[:_SHOWN_MAX]
-            )
+            listed = ", ".join(map(_listed, found[:_SHOWN_MAX]))
             raise UsageError(
                 f"{kind}.ambiguous", f"'{word}' may mean {listed}.", f"Give more of the {kind}'s id."
             )
     raise UsageError(
         f"{kind}.unknown", f"There is no {kind} '{word}' here.", _nearest(word, candidates, where)
     )
+
+
+def _listed(item: Named) -> str:
+    shown = item.id[:_DIGITS_MAX] if len(item.id) == 64 else item.id
+    return f"{shown} ({item.name})" if item.name else shown
 
 
 def _folded(name: str) -> str:

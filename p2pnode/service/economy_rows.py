@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 
 from p2pnode.core.amount import add, is_less, negated
@@ -29,7 +29,7 @@ from p2pnode.service.economy_loops import loop_shown, loops_listed, loops_to_sig
 from p2pnode.service.economy_names import agent_name, amount, kind_name, place_text
 from p2pnode.service.imported_claims import claims_to_sign
 from p2pnode.service.meters import meters_shown, months_shown
-from p2pnode.service.paging import ROWS_MAX, Page, listed_rows
+from p2pnode.service.paging import ROWS_MAX, Page, listed_rows, rows_below
 from p2pnode.service.sharing import run_rows
 from p2pnode.service.viewing import GroupView
 
@@ -60,14 +60,14 @@ def _resources(view: GroupView, who: bytes | None, page: Page) -> list[EconomyRo
 
 
 def _events(view: GroupView, who: bytes | None, page: Page) -> list[EconomyRow]:
-    return [event_shown(view, key, row) for key, row in listed_rows(view, "event", who, page)]
+    return events_shown(view, listed_rows(view, "event", who, page))
 
 
 def _to_sign(view: GroupView, who: bytes | None) -> list[EconomyRow]:
     member_id = view.me[0] if who is None else who
     ids = [key for key, _ in scan(view.rows, "to_sign", member_id)]
     found = [(key, tables.event(view.rows, key)) for key in ids[:ROWS_MAX]]
-    events = [event_shown(view, key, row) for key, row in found if row is not None]
+    events = events_shown(view, [(key, row) for key, row in found if row is not None])
     asked = [key for key, _ in scan(view.rows, "agreement_of", member_id)]
     rows = [(key, agreement(view.rows, key)) for key in asked]
     open_ones = [key for key, row in rows if row is not None and member_id in missing_answers(view, row)]
@@ -83,11 +83,24 @@ def _to_sign(view: GroupView, who: bytes | None) -> list[EconomyRow]:
 
 def event_shown(view: GroupView, record_id: bytes, row: tables.EventRow) -> EconomyRow:
     """One event with what became of it and how it was judged."""
-    said = event.decode(row.payload)
+    (shown,) = events_shown(view, [(record_id, row)])
+    return shown
+
+
+def events_shown(view: GroupView, found: Sequence[tuple[bytes, tables.EventRow]]) -> list[EconomyRow]:
+    """The same for a page of events."""
+    judged = rows_below(view, "attestation", [record_id for record_id, _ in found])
+    return [_event_shown(view, record_id, row, judged.get(record_id, ())) for record_id, row in found]
+
+
+def _event_shown(
+    view: GroupView, record_id: bytes, row: tables.EventRow, judged: Sequence[tuple[bytes, bytes]]
+) -> EconomyRow:
+    said = event.decode_own(row.payload)
     missing = (
         recording.missing_signers(view.rows, row, said, view.context) if row.status == tables.WAITING else ()
     )
-    judged = tables.rows_of(view.rows, tables.AttestationRow, "attestation", record_id)
+    judgements = [(member_id, tables.row_of(tables.AttestationRow, data)) for member_id, data in judged]
     return {
         "id": record_id.hex(),
         "entry": row.entry.hex() if row.entry == record_id else f"{row.entry.hex()}#{row.item}",
@@ -101,6 +114,7 @@ def event_shown(view: GroupView, record_id: bytes, row: tables.EventRow) -> Econ
         "author": agent_name(view, row.author),
         "performed_ms": said.performed_ms,
         "stream": said.stream or "",
+        "lesson": said.lesson or "",
         "in_scope_of": said.in_scope_of or "",
         "corrects": "" if said.corrects is None else said.corrects.hex(),
         "fulfills": "" if said.fulfills is None else said.fulfills.hex(),
@@ -112,13 +126,16 @@ def event_shown(view: GroupView, record_id: bytes, row: tables.EventRow) -> Econ
                 "competence": judgement.competence or "",
                 "reason": view.text(judgement.annex, "note"),
             }
-            for member_id, judgement in judged
+            for member_id, judgement in judgements
         ],
     }
 
 
 def _intents(view: GroupView, who: bytes | None, page: Page) -> list[EconomyRow]:
-    return [intent_shown(view, key, row) for key, row in listed_rows(view, "intent", who, page)]
+    return [
+        intent_shown(view, key, row, promising.INTENT.decode_own(row.payload))
+        for key, row in listed_rows(view, "intent", who, page)
+    ]
 
 
 def _promises(view: GroupView, who: bytes | None, page: Page) -> list[EconomyRow]:

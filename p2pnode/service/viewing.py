@@ -30,7 +30,8 @@ from p2pnode.vocabulary import execute_entry
 @dataclass(slots=True)
 class GroupView:
     """Shapes: final are the rows of the last block, rows those with provisional entries on top; provisional
-    gives for each such entry the rule by which it would be void, or nothing. Entries that call for no order
+    gives for each such entry the rule by which it would be void, or nothing; agent_names are those that
+    were looked up. Entries that call for no order
     are on top only where what was executed of them is kept (`facts`), since there may be many.
     """
 
@@ -43,6 +44,7 @@ class GroupView:
     final: ChainQueries = field(init=False)
     rows: State = field(init=False)
     provisional: dict[bytes, str] = field(init=False)
+    agent_names: dict[bytes, str] = field(init=False, default_factory=dict)
     _above: BlockContext = field(init=False)
 
     def __post_init__(self) -> None:

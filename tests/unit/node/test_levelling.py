@@ -162,7 +162,8 @@ def small_chunk(machine: Machine, group: bytes, wanted: ChunkWanted) -> Value:
     """A chunk with few rows, so that a state has many."""
     with reading(machine, group) as queries:
         states = queries.states
-        return {"chunk": make_chunk(wanted.root, wanted.after, states.node_at, states.row_at, 400)}
+        root, after, until = wanted
+        return {"chunk": make_chunk(root, after, states.node_at, states.row_at, 400, until)}
 
 
 def test_a_bad_chunk_is_refused_and_the_next_peer_is_asked(machine: MachineOf) -> None:
