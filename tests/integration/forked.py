@@ -84,6 +84,10 @@ def _run(
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
-    flags = () if ready is None else ("--ready-fd", str(ready.fileno()))
+    flags: tuple[str, ...] = ()
+    if ready is not None:
+        # The program closes its descriptor itself.
+        flags = ("--ready-fd", str(os.dup(ready.fileno())))
+        ready.close()
     sys.argv = ["p2pnode", *words, *flags]
     cli.main()
