@@ -31,9 +31,6 @@ from tests.integration.deciding import (
 )
 from tests.integration.nodes import SOON_S, Running, converge, eventually, nodes_in, run_command
 
-pytestmark = pytest.mark.xdist_group("five founders")
-"""One group plays all scenes, one after the other, whatever else runs beside them."""
-
 _NAMES = ("alice", "bob", "carol", "dave", "erin")
 _CHARTER = (
     QUICK
