@@ -68,6 +68,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "distribute": ("sharing", "distribute"),
     "recompute": ("sharing", "recompute"),
     "figures": ("figures", "figures"),
+    "skills": ("skills", "skills"),
     "statement": ("account", "statement"),
     "loops": ("looping", "loops"),
     "kind": ("planning", "kind"),

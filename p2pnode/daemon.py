@@ -36,6 +36,7 @@ from p2pnode.node import Node
 from p2pnode.peerbook import PeerBook, split_address
 from p2pnode.port import LivePort
 from p2pnode.service import Context, LiveService, answers
+from p2pnode.service.proof_answers import Prover
 from p2pnode.store.database import reported
 from p2pnode.store.node_file import NodeFile
 from p2pnode.store.shelf import FolderShelf
@@ -196,6 +197,7 @@ class Daemon:
         self.port.on_entry_wanted = self._want_entry
         self.port.on_closed = self.leveller.lanes_closed
         self.port.answer_by = answers.Answerer(self.context).answer
+        self.port.prove_by = Prover(self.port).prove
 
     def stop(self) -> None:
         self.stopping.set()

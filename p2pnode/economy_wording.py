@@ -106,7 +106,10 @@ def _brought_in(body: object, names: Names) -> str | None:
         case Import():
             return _flow(body.event, names) + ", brought in" + _note(body.event.annex, names)
         case Meter():
-            return f"installs the meter {body.name}: what is {body.action}d, in {label_of_unit(body.unit)}"
+            to = "" if body.receiver is None else " for the group"
+            return (
+                f"installs the meter {body.name}: what is {body.action}d{to}, in {label_of_unit(body.unit)}"
+            )
         case Reading():
             return f"reads {len(body.readings)} intervals of the meter {names.thing_name(body.meter)}"
         case Close():
@@ -142,7 +145,10 @@ def _planned(body: Commitment | Intent | Claim | Clause, names: Names) -> str:
 def _what(body: Event | Commitment | Intent | Claim | Clause, names: Names) -> str:
     measures: tuple[Measure | None, ...] = (body.effort_quantity, body.resource_quantity)
     amounts = [measure_text(measure) for measure in measures if measure is not None]
-    return " ".join([*amounts, *_kind(body.resource_conforms_to, names)])
+    # Intents, claims and clauses say nothing of lessons.
+    lesson = body.lesson if isinstance(body, Event) and body.lesson else ""
+    words = " ".join([*amounts, *_kind(body.resource_conforms_to, names)])
+    return f"{words}, {lesson}" if lesson else words
 
 
 def _kind(kind: Kind | None, names: Names) -> tuple[str, ...]:

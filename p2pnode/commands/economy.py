@@ -105,6 +105,9 @@ def _command(action: str, side: str, about: str, example: str) -> Callable[..., 
         stream: Annotated[
             str | None, typer.Option(metavar="NAME", help="livelihood, commons or care: a contribution.")
         ] = None,
+        lesson: Annotated[
+            str | None, typer.Option(metavar="taught|learned", help="Of work: it was teaching, or learning.")
+        ] = None,
         commons: Annotated[str | None, typer.Option(metavar="LABEL", help="The commons or project.")] = None,
         at: Annotated[str | None, typer.Option("--at", metavar="PLACE", help="A name, or 52.37,4.9.")] = None,
         state: Annotated[str | None, typer.Option(metavar="WORD", help="The state of the thing.")] = None,
@@ -128,6 +131,7 @@ def _command(action: str, side: str, about: str, example: str) -> Callable[..., 
             "settles": settles,
             "realization_of": agreement,
             "stream": stream,
+            "lesson": lesson,
             "in_scope_of": commons,
             "to_location": at,
             "state": state,
@@ -200,7 +204,8 @@ def show_events(events: list[dict[str, Any]]) -> None:
             (
                 short(one["id"]),
                 local_time(one["performed_ms"]),
-                " ".join(part for part in (one["action"], one["quantity"], one["kind"]) if part),
+                " ".join(part for part in (one["action"], one["quantity"], one["kind"]) if part)
+                + (f", {one['lesson']}" if one["lesson"] else ""),
                 one["provider"],
                 one["receiver"],
                 f"waits for {', '.join(one['waits_for'])}" if one["waits_for"] else _judged(one),
@@ -261,7 +266,12 @@ def attest(
     say_it(context, group, "attestation", said, note)
 
 
-def stock(context: typer.Context, who: Who = None, group: GroupOption = None) -> None:
+def stock(
+    context: typer.Context,
+    who: Who = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also what is gone, or was given back.")] = False,
+    group: GroupOption = None,
+) -> None:
     """Show the things there are: how much, where, and whose.
 
     \b
@@ -269,7 +279,9 @@ def stock(context: typer.Context, who: Who = None, group: GroupOption = None) ->
       p2pnode stock
       p2pnode stock me
     """
-    invocation_of(context).answer(rows(context, group, "resources", who), _show_stock)
+    things = rows(context, group, "resources", who)
+    there = things if everything else [one for one in things if not one["is_gone"]]
+    invocation_of(context).answer(there, _show_stock)
 
 
 def _show_stock(things: list[dict[str, Any]]) -> None:

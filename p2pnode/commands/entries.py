@@ -210,7 +210,7 @@ def contribute(
 
 def why(
     context: typer.Context,
-    word: Annotated[str, typer.Argument(metavar="WORD", help="An entry, group, peer, member or rule id.")],
+    word: Annotated[str, typer.Argument(metavar="WORD", help="Whatever has an id or a name.")],
 ) -> None:
     """Explain why something is as it is, and what would change it.
 
@@ -218,6 +218,9 @@ def why(
     Examples:
       p2pnode why 3f0a99c2          why is this entry not final?
       p2pnode why repaircafe        what is my standing in this group?
+      p2pnode why Alice/Bob         why this balance between the two?
+      p2pnode why 7ebfd984/Alice    why this share of what was distributed?
+      p2pnode why "bread of Monday" whose is this thing, where, and since when?
       p2pnode why w3Xy89Ab          why is this peer not connected?
       p2pnode why invite.expired    what does this rule mean?
     """

@@ -151,9 +151,9 @@ def _write_journal(context: typer.Context, output: str | None, group: str | None
     from p2pnode.exporters.journal import write_journal
 
     invocation = invocation_of(context)
-    agents, events = _tables(invocation, group, ("agents", "events"))
+    agents, events, readings = _tables(invocation, group, ("agents", "events", "readings"))
     provisional = sum(row["finality"] != "final" for row in events.dicts() if row["counted_amount"])
-    text = write_journal(agents, events, dialect)
+    text = write_journal(agents, events, readings, dialect)
     _write_one(invocation, output, text.encode("utf-8"), {"provisional": provisional})
 
 

@@ -8,7 +8,8 @@
 A contribution counts from the block in which it stands. Taken back, struck, or disputed by as many as uphold
 it, it is counted down by a line of the block that brought this, and up again once that is settled. So a run
 over some blocks gives the same at any later time; what comes late is counted when it comes, nothing twice.
-What comes in as outside money is no income (D7): there is no line of it.
+What comes in as outside money is no income (D7): there is no line of it. Readings of a meter are one line for
+each entry: what its holder consumed by them, or what the group received.
 """
 
 from __future__ import annotations
@@ -86,6 +87,15 @@ def note_event(
     is_new = row.status == WAITING and said.corrects is None
     if said.stream is not None and (is_new or not is_held_back(state, said.corrects or record_id)):
         _add(state, said.stream, height, record_id, row.provider, flow, kind)
+
+
+def note_reading(
+    state: State, height: int, entry_id: bytes, holder: bytes, flow: Measure, *, is_given: bool
+) -> None:
+    """Write down what readings of a meter come to. Shapes: given, it is what the group receives; else what
+    the holder consumed. Errors: FormatError amount.out_of_range.
+    """
+    _add(state, RECEIVED if is_given else CONSUMED, height, entry_id, holder, flow, None)
 
 
 def is_held_back(rows: Rows, record_id: bytes) -> bool:

@@ -191,6 +191,7 @@ def event_node(key: bytes, row: tables.EventRow, text: Text) -> dict[str, Any]:
         "state": said.state,
         "note": text(said.annex, "note") or None,
         "p2p:commons": said.in_scope_of,
+        "p2p:lesson": said.lesson,
         "p2p:creates": None if said.creates is None else said.creates.name,
         "p2p:status": row.status,
         "p2p:stream": said.stream,

@@ -214,7 +214,7 @@ class _Reader:
         due = self._text(node, "due")
         if due is not None and what == "intent":
             fields["due_ms"] = _time_ms(due)
-        for name, field in (("stream", "stream"), ("commons", "in_scope_of")):
+        for name, field in (("stream", "stream"), ("commons", "in_scope_of"), ("lesson", "lesson")):
             word = self._text(node, _OWN + name)
             if word is not None:
                 fields[field] = word

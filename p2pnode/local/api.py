@@ -18,6 +18,7 @@ from p2pnode.local.guard import Guard, error_body
 from p2pnode.local.routes import routes
 from p2pnode.local.service import Service
 from p2pnode.local.signing_routes import signing_routes
+from p2pnode.local.skill_routes import skill_routes
 from p2pnode.logs import Log
 
 _log = Log("local")
@@ -32,7 +33,7 @@ def build_application(service: Service, *, token: str, version: str) -> ASGIApp:
     )
     application.state.service = service
     # Not included, but put in as they are: an included router is searched twice for every request.
-    for part in (routes, economy_routes, exchange_routes, signing_routes):
+    for part in (routes, economy_routes, exchange_routes, signing_routes, skill_routes):
         application.router.routes += part.routes
     application.add_exception_handler(NodeError, _on_node_error)
     application.add_exception_handler(RequestValidationError, _on_bad_request)

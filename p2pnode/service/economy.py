@@ -134,7 +134,9 @@ class EconomyService:
                     "no block has ordered this record yet, so there is nothing to prove",
                     f"p2pnode why {record_id.hex()[:8]} tells what it waits for",
                 )
-            return shapes.ProofFile(entry=record_id.hex(), height=tip.height, proof_hex=data.hex())
+            return shapes.ProofFile(
+                entry=record_id.hex(), height=tip.height, proof_hex=data.hex(), peer_id=None
+            )
 
         return await self.context.view(self.context.held(group), read, with_facts=True)
 

@@ -54,6 +54,7 @@ def _resources(view: GroupView, who: bytes | None, page: Page) -> list[EconomyRo
             "stage": row.stage or "",
             "state": row.state or "",
             "tracking_identifier": row.tracking_identifier or "",
+            "is_gone": row.onhand == tables.ZERO and row.accounting == tables.ZERO,
         }
         for key, row in listed_rows(view, "resource", who, page)
     ]
@@ -114,6 +115,7 @@ def _event_shown(
         "author": agent_name(view, row.author),
         "performed_ms": said.performed_ms,
         "stream": said.stream or "",
+        "lesson": said.lesson or "",
         "in_scope_of": said.in_scope_of or "",
         "corrects": "" if said.corrects is None else said.corrects.hex(),
         "fulfills": "" if said.fulfills is None else said.fulfills.hex(),

@@ -20,6 +20,10 @@ ECONOMY_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         **COMMONS_RULES,
         "event.no_such_agent": ("who gives or takes is nobody whom the group knows", "p2pnode members"),
+        "event.bad_lesson": (
+            "what is taught or learned is work, or a service, that has a name",
+            'for example: p2pnode record work 2h "bicycle repair" --lesson taught --to Bob',
+        ),
         "event.not_yours": ("neither you nor the group has a part in it", "the people it names record it"),
         "event.too_many_waiting": (
             "five hundred records of yours wait for others to sign",
@@ -36,7 +40,19 @@ ECONOMY_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "the group decides: p2pnode propose dispute RECORD --strike",
         ),
         "event.corrects_too_much": ("more would be taken back than was recorded", _RECORDS),
+        "skills.nothing_final": (
+            "no block has ordered any work of yours that has a name, so there is nothing to carry away",
+            "record some, or wait for the next block: p2pnode status tells what it waits for",
+        ),
         "import.duplicate": ("the same row was brought in before", "nothing: it is recorded"),
+        "meter.other_receiver": (
+            "what a meter produces goes to the group or to nobody: anybody else would have to sign each time",
+            "leave it out, or write --to group",
+        ),
+        "meter.bad_receiver": (
+            "only what is produced goes to somebody",
+            "leave out --to, or install it as produce",
+        ),
         "meter.unknown": ("there is no such meter", _METERS),
         "meter.known": ("you have a meter of that name", "give this one another name, or close that one"),
         "meter.too_many": ("a hundred meters of yours are open", "close some: p2pnode meter close NAME"),

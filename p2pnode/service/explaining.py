@@ -20,10 +20,11 @@ from p2pnode.service.commons_why import void_lines_of_entry
 from p2pnode.service.context import Context
 from p2pnode.service.devices import recovering_for
 from p2pnode.service.economy_open import left_over_with, open_with
-from p2pnode.service.economy_why import economy_lines, named_lines
+from p2pnode.service.economy_why import economy_lines, economy_remedy, named_lines
 from p2pnode.service.foreseeing import foresee, foreseen
 from p2pnode.service.mandates import said_by_mandates
 from p2pnode.service.naming_subjects import petition_of
+from p2pnode.service.naming_why import balances_of, thing_lines
 from p2pnode.service.parted import as_of
 from p2pnode.service.rules import RULES
 from p2pnode.service.sharing_why import share_lines
@@ -33,7 +34,7 @@ from p2pnode.vocabulary import GOVERNED_TYPES
 
 
 async def explain(context: Context, word: str) -> Explanation:
-    """Explain an entry, a group, a peer, a device or a rule id. Errors: UsageError why.unknown."""
+    """Explain whatever has an id or a name. Errors: UsageError why.unknown."""
     if word in RULES:
         return Explanation(subject=f"the rule {word}", lines=[RULES[word][0]], remedy=RULES[word][1])
     held = _group(context, word)
@@ -54,8 +55,8 @@ async def explain(context: Context, word: str) -> Explanation:
     except UsageError as error:
         raise UsageError(
             "why.unknown",
-            f"{word!r} is no entry, group, member, peer or rule that this node knows",
-            "give an entry id from p2pnode log show, the name of a group or a member, a peer id or a rule id",
+            f"{word!r} is no entry, group, member, agreement, commons, thing, peer or rule known here",
+            "give an id from a list or p2pnode log show, a name, MEMBER/MEMBER for a balance, or a rule id",
         ) from error
     return _explain_peer(context, key)
 
@@ -181,6 +182,7 @@ async def _explain_entry(context: Context, row: EntryRow) -> Explanation:
     entry_id = bytes.fromhex(row["entry"])
     lines = [row["text"]] + await context.view(held, lambda view: said_by_mandates(view, entry_id))
     lines += await context.view(held, lambda view: economy_lines(view, entry_id), with_facts=True)
+    to_sign = await context.view(held, lambda view: economy_remedy(view, entry_id), with_facts=True)
     state, rule, remedy = row["state"], row["rule"], ""
     if state == "final":
         lines.append("final: a block of the group has ordered it; p2pnode proof show writes the proof")
@@ -211,12 +213,17 @@ async def _explain_entry(context: Context, row: EntryRow) -> Explanation:
             held, lambda view: void_lines_of_entry(view, entry_id, rule), with_facts=True
         )
         remedy = mend or remedy
+    remedy = to_sign or remedy
     return Explanation(subject=f"the entry {row['entry'][:8]}", lines=lines, remedy=remedy)
 
 
 async def _explain_agreed(context: Context, held: HeldGroup, word: str) -> Explanation | None:
-    """Why an agreement or a clause is as it is; None where the word names none."""
-    found = await context.view(held, lambda view: named_lines(view, word), with_facts=True)
+    """Why what has a name, or a balance, is as it is; None where the word names none."""
+
+    def read(view: GroupView) -> tuple[str, list[str], str] | None:
+        return named_lines(view, word) or thing_lines(view, word)
+
+    found = await context.view(held, read, with_facts=True)
     return None if found is None else Explanation(subject=found[0], lines=found[1], remedy=found[2])
 
 
@@ -260,7 +267,7 @@ async def _explain_member(context: Context, held: HeldGroup, word: str) -> Expla
                     raise
         return None
 
-    return await context.view(held, read)
+    return await context.view(held, read, with_facts=True)
 
 
 def _petition_lines(view: GroupView, entry_id: bytes) -> Explanation:
@@ -308,6 +315,7 @@ def _member_lines(view: GroupView, member_id: bytes) -> Explanation:
         if pending.member == member_id:
             change = _CHANGES[pending.kind]
             lines.append(f"on {_day(pending.due_ms)} {change}, unless a device of theirs objects")
+    lines += balances_of(view, member_id)
     still_open = open_with(view, member_id)
     if still_open:
         lines += ["open with them; it would end if they went:", *still_open]

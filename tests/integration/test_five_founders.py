@@ -228,6 +228,30 @@ def test_who_was_away_when_it_was_removed_learns_it_when_it_comes_back(five: Fiv
     assert [row["rule"] for row in dave.start().status()["notices"]] == ["member.parted"]
 
 
+def test_j41_who_was_removed_is_shown_proofs_of_what_it_may_not_read(five: Five) -> None:
+    """Over libp2p, by name and by itself; the own row says how it stands now, and no other row is shown."""
+    alice, _, _, dave, _ = five.founders
+    standings = statuses(alice, five.group)
+    others = [node for node in five.everybody if standings[node.name] == "member"]
+    entry = five.propose(alice, "After dave was removed")
+    decided(others, five.group, entry, "the others go on")
+    eventually("they are connected", lambda: any(row["connected"] for row in dave.client.get("/peers")))
+    assert entry not in dave.entries(five.group)
+    file = five.folder / "entry.proof"
+    for words in (("--from", alice.peer_id, "-o", str(file)), ()):
+        shown = dave.done("proof", "show", entry, "-g", five.group, *words)
+        assert (shown["entry"]["id"], shown["entry"]["state"]) == (entry, "final")
+        assert shown["entry"]["body"] is None
+        assert shown["peer_id"]
+    assert dave.done("proof", "verify", str(file), "--trusted", five.group)["holds"]
+    last = dave.done("proof", "final", "--from", alice.peer_id, "-g", five.group)
+    assert last["height"] > dave.group(five.group)["height"]
+    own = dave.done("proof", "membership", "--from", alice.peer_id, "-g", five.group)
+    assert own["row"]["member"]["status"] == "removed"
+    refused = dave.command("proof", "show", entry, "--decision", "--from", alice.peer_id, "-g", five.group)
+    assert refused.refusal["rule"] == "proof.not_yours"
+
+
 def test_nobody_has_voted_twice(five: Five) -> None:
     """Whatever happened in the scenes before: of each voter all that the others hold fits together."""
     for node in five.everybody:

@@ -149,9 +149,8 @@ def _honest(queries: GroupQueries, wanted: Wanted) -> Value:
     if isinstance(wanted, ChunkWanted):
         states = queries.states
         try:
-            return {
-                "chunk": make_chunk(wanted.root, wanted.after, states.node_at, states.row_at, CHUNK_BYTES)
-            }
+            root, after, until = wanted
+            return {"chunk": make_chunk(root, after, states.node_at, states.row_at, CHUNK_BYTES, until)}
         except KeyError:
             return None
     return levels.answer_to(queries, wanted)

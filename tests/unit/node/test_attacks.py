@@ -81,7 +81,7 @@ def test_j21_a_newcomer_hands_in_one_chain_and_nothing_else(machine: MachineOf, 
     alice.write(group)
 
 
-def test_j01_a_founding_entry_handed_in_as_a_join_is_not_stored(machine: MachineOf) -> None:
+def test_j1_a_founding_entry_handed_in_as_a_join_is_not_stored(machine: MachineOf) -> None:
     alice = machine("alice")
     group = alice.found()
     founding = alice.node.logs[group].founding

@@ -29,7 +29,11 @@ def documents() -> dict[str, Document]:
             "meter.install",
             "Meters.",
             metering.INSTALL.encode(_METERED),
-            {"read by another": {"reader": _MEMBER}, "for a commons": {"in_scope_of": "solar roof"}},
+            {
+                "read by another": {"reader": _MEMBER},
+                "for a commons": {"in_scope_of": "solar roof"},
+                "for all": {"action": "produce", "receiver": _METER},
+            },
             {
                 "an action that no meter counts": {"action": "transfer"},
                 "ten decimals": {"decimals": 10},
