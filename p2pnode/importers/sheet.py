@@ -208,11 +208,12 @@ def date_ms(cell: str, dates: str, zone: tzinfo) -> int:
     try:
         moment = datetime.fromisoformat(cell) if dates == "iso" else _naive(cell, pattern)
     except ValueError as error:
-        shown = "2026-11-20" if dates == "iso" else pattern
+        shown = "2026-11-20" if dates == "iso" else dates
         raise UsageError(
             "sheet.bad_date",
             f"'{cell}' is no date of the form {shown}",
-            f"name the form in the mapping, under [sheet]: dates = one of {', '.join(DATE_FORMATS)}",
+            "mend the row; where all are written so, name their form in the mapping, under [sheet]: "
+            f"dates = one of {', '.join(DATE_FORMATS)}",
         ) from error
     return time_ms(moment if moment.tzinfo is not None else moment.replace(tzinfo=zone))
 

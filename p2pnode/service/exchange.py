@@ -31,7 +31,7 @@ from p2pnode.service.bundling import bundle_file
 from p2pnode.service.context import Context
 from p2pnode.service.economy_rules import ECONOMY_RULES
 from p2pnode.service.export_tables import page_of
-from p2pnode.service.naming_economy import agent_of, field_of
+from p2pnode.service.naming_economy import agent_of, field_of, refuse_future
 from p2pnode.service.rules import refusal
 from p2pnode.service.viewing import GroupView
 from p2pnode.store.group_file import number_and_seq
@@ -100,6 +100,7 @@ class _Reading:
             if self._kind_of(agent_id) is None:
                 raise refusal("event.no_such_agent")
         said: Event = event.FORM.read(value)
+        refuse_future(said.performed_ms, self.view.now_ms)
         return said
 
     def _field(self, name: str, item: Any) -> Value:
