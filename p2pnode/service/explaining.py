@@ -93,7 +93,7 @@ async def _explain_group(context: Context, held: HeldGroup) -> Explanation:
     waiting = await waiting_of(context, held)
     standing, remedy = await context.view(held, _own_standing)
     voters = await context.view(
-        held, lambda view: [view.name(member) for member, _ in tables.voters(view.final)]
+        held, lambda view: view.names(member for member, _ in tables.voters(view.final))
     )
     lines = [
         standing,

@@ -58,8 +58,8 @@ async def waiting_of(context: Context, held: HeldGroup) -> Waiting:
         )
     missing = report.missing
 
-    spoken = await context.describe(held, lambda names: [names.member_name(one) for one in missing.spoken])
-    silent = await context.describe(held, lambda names: [names.member_name(one) for one in missing.silent])
+    spoken = await context.describe(held, lambda names: names.member_names(missing.spoken))
+    silent = await context.describe(held, lambda names: names.member_names(missing.silent))
     own = held.state.member_of(context.port.own_key)
     others = [one for one in missing.silent if own is None or one != own.id]
     return Waiting(
@@ -71,7 +71,7 @@ async def waiting_of(context: Context, held: HeldGroup) -> Waiting:
         needed=missing.needed,
         spoken=spoken,
         silent=silent,
-        ask=await context.describe(held, lambda names: [names.member_name(one) for one in others]),
+        ask=await context.describe(held, lambda names: names.member_names(others)),
         sentence=_sentence(missing.stage, silent, len(spoken), missing.needed),
         level=_level_sentence(report.level),
     )
