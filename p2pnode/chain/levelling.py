@@ -47,6 +47,7 @@ from p2pnode.store.chain_tables import BlockRow
 from p2pnode.store.level_tables import ComingBlock
 
 if TYPE_CHECKING:
+    from p2pnode.chain.replaying import Rerun
     from p2pnode.group_change import Change
     from p2pnode.group_log import GroupLog
 
@@ -111,6 +112,7 @@ class Level:
         self._log = log
         self._reader: SnapshotReader | None = None
         self.sent: dict[int, Sent] = {}
+        self.rerun: Rerun | None = None
         self.has_aside = True
         self.is_past_given_up = False
         self.annexes_missed: set[bytes] = set()

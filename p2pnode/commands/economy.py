@@ -266,7 +266,12 @@ def attest(
     say_it(context, group, "attestation", said, note)
 
 
-def stock(context: typer.Context, who: Who = None, group: GroupOption = None) -> None:
+def stock(
+    context: typer.Context,
+    who: Who = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also what is gone, or was given back.")] = False,
+    group: GroupOption = None,
+) -> None:
     """Show the things there are: how much, where, and whose.
 
     \b
@@ -274,7 +279,9 @@ def stock(context: typer.Context, who: Who = None, group: GroupOption = None) ->
       p2pnode stock
       p2pnode stock me
     """
-    invocation_of(context).answer(rows(context, group, "resources", who), _show_stock)
+    things = rows(context, group, "resources", who)
+    there = things if everything else [one for one in things if not one["is_gone"]]
+    invocation_of(context).answer(there, _show_stock)
 
 
 def _show_stock(things: list[dict[str, Any]]) -> None:

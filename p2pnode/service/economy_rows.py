@@ -54,6 +54,7 @@ def _resources(view: GroupView, who: bytes | None, page: Page) -> list[EconomyRo
             "stage": row.stage or "",
             "state": row.state or "",
             "tracking_identifier": row.tracking_identifier or "",
+            "is_gone": row.onhand == tables.ZERO and row.accounting == tables.ZERO,
         }
         for key, row in listed_rows(view, "resource", who, page)
     ]
