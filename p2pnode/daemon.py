@@ -36,6 +36,7 @@ from p2pnode.node import Node
 from p2pnode.peerbook import PeerBook, split_address
 from p2pnode.port import LivePort
 from p2pnode.service import Context, LiveService, answers
+from p2pnode.service.pending import asked_before
 from p2pnode.service.proof_answers import Prover
 from p2pnode.store.database import reported
 from p2pnode.store.node_file import NodeFile
@@ -177,7 +178,9 @@ class Daemon:
             recovery_commitment=key.recovery_commitment,
             started_ms=clock.wall_ms(),
             stop=self.stop,
-            pending_joins={g: m.link for g, m in memberships.items() if m.state == "joining"},
+            pending_joins={
+                group: asked_before(one.link) for group, one in memberships.items() if one.state == "joining"
+            },
             announce=config.announce,
         )
         self.service = LiveService(self.context)

@@ -37,11 +37,12 @@ _TEXT_CHARACTERS_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which entries a page shows."""
+    """Which entries a page shows. Shapes: votes says whether those on blocks are among them."""
 
     author: bytes | None = None
     lane: int | None = None
     type: str | None = None
+    votes: bool = True
 
 
 class Describer:
@@ -125,7 +126,8 @@ class Describer:
         rows: list[EntryRow] = []
         for scanned, (lane, seq, stored) in enumerate(self._newest_first(wanted, before)):
             if len(rows) >= limit or scanned >= SCANNED_MAX:
-                return LogPage(rows=rows, next=rows[-1]["cursor"] if rows else None)
+                # What was looked at and not meant is not looked at again.
+                return LogPage(rows=rows, next=self._cursor(lane.number, seq) + 1)
             entry = read_entry(stored.header, stored.signature, stored.payload)
             if wanted.type is None or entry.header.type == wanted.type:
                 rows.append(self.row(lane, seq, entry))
@@ -137,6 +139,8 @@ class Describer:
         heap: list[tuple[int, int, int]] = []
         for lane in self._lanes.values():
             if wanted.author not in (None, lane.author) or wanted.lane not in (None, lane.lane):
+                continue
+            if lane.lane == Lane.VOTES and not wanted.votes:
                 continue
             seq = lane.seq if before is None else self._last_before(lane, before)
             if seq > lane.pruned:

@@ -37,8 +37,11 @@ def show(
     type_: _Type = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many entries.")] = 20,
     before: Annotated[int | None, typer.Option(min=0, help="Go on where the last page ended.")] = None,
+    votes: Annotated[bool, typer.Option("--votes", help="The votes on blocks too.")] = False,
 ) -> None:
     """Show entries, newest last, or one entry in full.
+
+    The votes on blocks, by which the nodes agree on an order, are left out unless you ask for them.
 
     \b
     Examples:
@@ -51,13 +54,21 @@ def show(
         invocation.answer(invocation.client.get("/entry", entry=entry), _show_entry)
         return
     query = {"group": group, "author": author, "lane": lane, "type": type_, "limit": limit, "before": before}
-    invocation.answer(invocation.client.get("/log", **query), _show_page)
+    # Who asks for a lane or a type has said what is wanted.
+    is_wanted = votes or lane is not None or type_ is not None
+    invocation.answer(invocation.client.get("/log", **query, votes=str(is_wanted).lower()), _show_page)
 
 
 def _show_page(page: dict[str, Any]) -> None:
     if not page["rows"]:
-        say("No entries.")
-        return
+        say("No entries." if page["next"] is None else "None among the newest entries.")
+    else:
+        _show_rows(page["rows"])
+    if page["next"] is not None:
+        remark(f"Older ones: p2pnode log show --before {page['next']}")
+
+
+def _show_rows(rows: list[dict[str, Any]]) -> None:
     print_table(
         ("entry", "time", "author", "type", "state", ""),
         [
@@ -69,11 +80,9 @@ def _show_page(page: dict[str, Any]) -> None:
                 _state(row),
                 row["text"],
             )
-            for row in reversed(page["rows"])
+            for row in reversed(rows)
         ],
     )
-    if page["next"] is not None:
-        remark(f"Older ones: p2pnode log show --before {page['next']}")
 
 
 def _state(row: dict[str, Any]) -> str:
@@ -124,7 +133,9 @@ def tail(context: typer.Context, group: GroupOption = None) -> None:
 
 
 def _print_new(invocation: Invocation, group: str | None, seen: set[str], limit: int) -> None:
-    rows = invocation.client.get("/log", group=group, limit=limit)["rows"]
+    # Programs get everything; people see no votes on blocks here, as in `log show`.
+    votes = str(invocation.as_json).lower()
+    rows = invocation.client.get("/log", group=group, limit=limit, votes=votes)["rows"]
     for row in reversed(rows):
         if row["entry"] not in seen:
             _print_row(row, as_json=invocation.as_json)

@@ -9,7 +9,16 @@ import typer
 
 from p2pnode.commands.files import OutputFile, Trusted, id_of, read_bytes, write_bytes
 from p2pnode.commands.invocation import GroupOption, Invocation, invocation_of
-from p2pnode.commands.terminal import EXIT_NO, local_time, print_json, print_table, say, short, size_text
+from p2pnode.commands.terminal import (
+    EXIT_NO,
+    local_time,
+    print_json,
+    print_table,
+    remark,
+    say,
+    short,
+    size_text,
+)
 from p2pnode.core.errors import FormatError
 
 proof = typer.Typer(help="Proofs that something is final, as files.", no_args_is_help=True)
@@ -153,12 +162,18 @@ def verify(
         rule, detail = error.rule, error.detail
         if rule.startswith("codec."):
             detail = "the file is no proof, or only a part of one"
+            if data[:1] == b"{":
+                detail = (
+                    "this is no proof; an export is checked by p2pnode decisions check or p2pnode recompute"
+                )
         invocation.answer(
             {"holds": False, "rule": rule, "message": detail},
             lambda answer: say(f"It does NOT hold: {answer['message'] or rule} ({rule})."),
         )
         raise typer.Exit(EXIT_NO) from error
     invocation.answer({"holds": True, **summary}, _show_proof)
+    if trusted is None and not invocation.as_json:
+        remark("Which group that is, the file says itself. Is it the one you mean? Add --trusted GROUP_ID.")
 
 
 def _show_proof(answer: dict[str, Any]) -> None:

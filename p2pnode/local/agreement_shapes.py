@@ -34,10 +34,11 @@ class FoundingDraft(TypedDict):
 
 
 class FoundingTerms(TypedDict):
-    """What a draft says, for people."""
+    """What a draft says, for people. rules: how the group would decide on each subject."""
 
     name: str
     charter: dict[str, Any]
+    rules: list[SubjectRule]
     founders: list[str]
     author: str
     missing: list[str]

@@ -293,8 +293,9 @@ async def log(
     type_: Annotated[Word | None, Query(alias="type")] = None,
     limit: Annotated[int, Query(ge=1, le=LOG_ROWS_MAX)] = 100,
     before: Annotated[int | None, Query(ge=0)] = None,
+    votes: bool = True,
 ) -> Any:
-    return await service.log(group, author, lane, type_, limit, before)
+    return await service.log(group, author, lane, type_, limit, before, votes)
 
 
 @routes.get("/entry", responses=answers(shape.EntryDetail))

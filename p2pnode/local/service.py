@@ -225,8 +225,9 @@ class Service(EconomyCalls, ExchangeCalls, SigningCalls, SkillCalls, Protocol):
         type_: str | None,
         limit: int,
         before: int | None,
+        votes: bool,
     ) -> LogPage:
-        """Entries, newest arrival first."""
+        """Entries, newest arrival first; votes says whether those on blocks are among them."""
 
     async def entry(self, entry: str) -> EntryDetail:
         """One entry by its id or the start of it."""

@@ -11,17 +11,34 @@ from p2pnode.core.errors import FormatError
 from p2pnode.exporters.statement import rule_in_words
 from p2pnode.exporters.subject_words import about_in_words
 from p2pnode.governance.ballot import BallotRow, recorded
+from p2pnode.governance.charter import Charter
 from p2pnode.governance.deciding import Vote, vote
 from p2pnode.governance.decision import DecisionRow, decision, decisions
-from p2pnode.governance.decision_rule import HOUR_MS, rule_of_row
+from p2pnode.governance.decision_rule import DEFAULT_RULES, HOUR_MS, SUBJECTS, rule_of_row
 from p2pnode.governance.proposal import Proposal, decode_answer, decode_open, open_proposal, open_proposals
 from p2pnode.governance.recount import recount
 from p2pnode.governance.tally import Count
-from p2pnode.local.shapes import BallotShown, DecisionDetail, DecisionSummary, Spoken, Tally
+from p2pnode.local.shapes import BallotShown, DecisionDetail, DecisionSummary, Spoken, SubjectRule, Tally
 from p2pnode.plain import plain
 from p2pnode.service.economy_open import open_with
 from p2pnode.service.evidence import evidence_of
 from p2pnode.service.viewing import GroupView
+
+
+def rules_in_words(charter: Charter) -> list[SubjectRule]:
+    """How a charter decides on each subject that it or this version has a rule for."""
+    subjects = sorted({*charter.setting("decisions"), *DEFAULT_RULES, *SUBJECTS})
+    rules = [(subject, charter.rule(subject)) for subject in subjects]
+    return [
+        SubjectRule(
+            subject=subject,
+            rule=rule_in_words(rule, subject),
+            window_hours=rule.window_hours,
+            grace_hours=rule.grace_hours,
+            early=rule.early,
+        )
+        for subject, rule in rules
+    ]
 
 
 def title_of(view: GroupView, proposal_id: bytes) -> str:

@@ -18,6 +18,7 @@ from p2pnode.penalties import Conduct
 from p2pnode.port import HeldGroup
 from p2pnode.service.commons_why import void_lines_of_entry
 from p2pnode.service.context import Context
+from p2pnode.service.deciding_why import proposal_called, proposal_lines
 from p2pnode.service.devices import recovering_for
 from p2pnode.service.economy_open import left_over_with, open_with
 from p2pnode.service.economy_why import economy_lines, economy_remedy, named_lines
@@ -26,6 +27,7 @@ from p2pnode.service.mandates import said_by_mandates
 from p2pnode.service.naming_subjects import petition_of
 from p2pnode.service.naming_why import balances_of, thing_lines
 from p2pnode.service.parted import as_of
+from p2pnode.service.pending import explain_pending
 from p2pnode.service.rules import RULES
 from p2pnode.service.sharing_why import share_lines
 from p2pnode.service.viewing import GroupView
@@ -40,6 +42,9 @@ async def explain(context: Context, word: str) -> Explanation:
     held = _group(context, word)
     if held is not None:
         return await _explain_group(context, held)
+    waits = [one for one in context.pending_joins.values() if one.name.casefold() == word.casefold()]
+    if waits:
+        return explain_pending(waits[0])
     row = await _entry(context, word)
     if row is not None:
         return await _explain_entry(context, row)
@@ -50,12 +55,16 @@ async def explain(context: Context, word: str) -> Explanation:
         found = await _explain_member(context, one, word) or await _explain_agreed(context, one, word)
         if found is not None:
             return found
+        titled = await context.view(one, lambda view: proposal_called(view, word))
+        row = None if titled is None else await _entry(context, titled.hex())
+        if row is not None:
+            return await _explain_entry(context, row)
     try:
         key = context.book.find(word, context.host.connected())
     except UsageError as error:
         raise UsageError(
             "why.unknown",
-            f"{word!r} is no entry, group, member, agreement, commons, thing, peer or rule known here",
+            f"{word!r} is no entry, proposal, group, member, agreement, commons, thing, peer or rule here",
             "give an id from a list or p2pnode log show, a name, MEMBER/MEMBER for a balance, or a rule id",
         ) from error
     return _explain_peer(context, key)
@@ -183,7 +192,9 @@ async def _explain_entry(context: Context, row: EntryRow) -> Explanation:
     lines = [row["text"]] + await context.view(held, lambda view: said_by_mandates(view, entry_id))
     lines += await context.view(held, lambda view: economy_lines(view, entry_id), with_facts=True)
     to_sign = await context.view(held, lambda view: economy_remedy(view, entry_id), with_facts=True)
-    state, rule, remedy = row["state"], row["rule"], ""
+    decided, remedy = await context.view(held, lambda view: proposal_lines(view, entry_id))
+    lines += decided
+    state, rule = row["state"], row["rule"]
     if state == "final":
         lines.append("final: a block of the group has ordered it; p2pnode proof show writes the proof")
     elif state == "void":
@@ -201,11 +212,11 @@ async def _explain_entry(context: Context, row: EntryRow) -> Explanation:
             lines.append("signed: no quorum of the voters has built on it yet")
         if waiting["sentence"]:
             lines.append(f"the block of height {waiting['height'] + 1} waits for {waiting['sentence']}")
-            remedy = _who_must_act(held, waiting)
+            remedy = _who_must_act(held, waiting) or remedy
         elif row["type"] not in GOVERNED_TYPES:
             lines.append("nobody waits for its order: it comes in bulk, or with the next decision")
         else:
-            remedy = "leave the node running until voters are reachable: p2pnode peers"
+            remedy = remedy or "leave the node running until voters are reachable: p2pnode peers"
     if rule:
         meaning, mend = RULES.get(rule, ("a rule of its type", ""))
         lines.append(f"{foreseen(state, rule)}{rule}: {meaning}")

@@ -53,10 +53,14 @@ RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "leave the node running until a member is reachable",
         ),
         "level.gone": ("the snapshot that was asked for is not kept any more; a newer one is taken", ""),
-        "clock.ahead": ("this machine's clock is more than ten minutes ahead of its peers", "set the clock"),
+        "clock.ahead": (
+            "this machine's clock is more than ten minutes ahead of its peers",
+            "set the clock, then run p2pnode down and p2pnode up",
+        ),
         "clock.unconfirmed": (
             "nobody was heard for thirty days and the clock moved far beyond the last entry",
-            "set the clock, or start once with P2PNODE_SIGN_CONFIRM=true if it is right",
+            "set the clock, then run p2pnode down and p2pnode up; if it is right, start once by "
+            "P2PNODE_SIGN_CONFIRM=true p2pnode up",
         ),
         "invite.expired": (
             "the invitation's time was over when the group decided",
@@ -71,6 +75,10 @@ RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "join.needs_sponsors": (
             "the charter asks for sponsors: members have to speak for the newcomer",
             "members run: p2pnode members sponsor NAME",
+        ),
+        "join.inviter_away": (
+            "the inviter has not been reached since; this node keeps trying",
+            "leave the node running, and ask the inviter to run theirs, or another member for a new link",
         ),
         "join.needs_decision": (
             "the charter asks for a decision about each newcomer",
