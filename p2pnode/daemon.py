@@ -391,6 +391,8 @@ class Daemon:
                 nursery.cancel_scope.cancel()
         finally:
             self.port.flush_cursors()
+            # The writer's connections go last, while the home is locked: SQLite then tidies up the files.
+            self.port.close_readers()
             with trio.CancelScope(shield=True):
                 await trio.to_thread.run_sync(self.writer.stop)
         if self.failure is not None:

@@ -47,14 +47,11 @@ def play(stage: Stage) -> None:
     bob.types("distribute", "preview", "kWh")
     run = bob.records("distribute", "propose", "kWh", "--title", "March")
     for person in people:
-        stage.until_heard(person, "distribute", "list")
+        stage.until_heard(person, "runs")
         person.types("vote", run, "yes")
     stage.until(
         "it is carried out",
-        lambda: all(
-            any(row["status"] == "carried out" for row in person.asks("distribute", "list"))
-            for person in people
-        ),
+        lambda: all(any(row["status"] == "carried out" for row in person.rows("runs")) for person in people),
     )
     carol.types("why", f"{run}/Carol")
     carol.types("balance", "me")

@@ -18,7 +18,7 @@ _KILLS = 50
 _STARTS_KILLED = 0.5
 """Which part of the starts is killed half-way."""
 
-_START_S = 3.0
+_START_S = 1.0
 _PAUSE_S = 0.4
 _DECIDED_S = 400
 """A view that the kills left split is given up after four times delta: minutes, in a circle."""
