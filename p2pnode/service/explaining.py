@@ -289,7 +289,9 @@ def _petition_lines(view: GroupView, entry_id: bytes) -> Explanation:
     name = view.petitioner_name(row.inception.get("annex")) or entry_id.hex()[:8]
     lines = [f"asked to join on {_day(row.since_ms)} by an invitation of {view.name(row.inviter)}", meaning]
     if row.sponsors:
-        lines.append(f"spoken for by {', '.join(view.name(sponsor) for sponsor in row.sponsors)}")
+        who = ", ".join(view.name(sponsor) for sponsor in row.sponsors)
+        asked = tables.charter(view.rows).sponsors
+        lines.append(f"spoken for by {who}: {len(row.sponsors)} of the {asked} whom the charter asks for")
     return Explanation(subject=f"the newcomer {name}", lines=lines, remedy=remedy.replace("NAME", name))
 
 

@@ -104,7 +104,7 @@ def _with_defaults(view: GroupView, what: str, said: Mapping[str, Any]) -> dict[
     fields = dict(said)
     if what == "event" or what in TIMED:
         fields.setdefault("performed_ms", view.now_ms)
-        _refuse_future(fields["performed_ms"], view.now_ms)
+        refuse_future(fields["performed_ms"], view.now_ms)
     if what == "agreement":
         named = [clause.get(side, "") for clause in said["clauses"] for side in ("provider", "receiver")]
         agents = {agent_of(view, word) for word in named}
@@ -118,8 +118,8 @@ def _with_defaults(view: GroupView, what: str, said: Mapping[str, Any]) -> dict[
     return fields
 
 
-def _refuse_future(performed_ms: Any, now_ms: int) -> None:
-    """What was given lies in the past; clocks and zones may differ by a day."""
+def refuse_future(performed_ms: Any, now_ms: int) -> None:
+    """What was given lies in the past, or a day ahead by another zone. Errors: UsageError event.in_future."""
     if isinstance(performed_ms, int) and performed_ms > now_ms + _DAY_MS:
         raise UsageError(
             "event.in_future",

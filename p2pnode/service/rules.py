@@ -74,7 +74,7 @@ RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "join.needs_sponsors": (
             "the charter asks for sponsors: members have to speak for the newcomer",
-            "members run: p2pnode members sponsor NAME",
+            "members run: p2pnode members sponsor NAME; or all decide: p2pnode propose admit NAME",
         ),
         "join.inviter_away": (
             "the inviter has not been reached since; this node keeps trying",
