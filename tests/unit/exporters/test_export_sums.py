@@ -20,6 +20,7 @@ def rows(market: Market, name: str) -> list[dict[str, Any]]:
         describer=describer,
         name=lambda member_id: member_id.hex()[:8],
         text=lambda _annex, _name: "",
+        agent_names={},
     )
     columns, _, made = TABLES[name]
     names = [column for column, _ in columns]
