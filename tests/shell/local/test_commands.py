@@ -235,9 +235,9 @@ def test_terminal_of_another_encoding_is_no_fault(run: CommandLine, node: Record
             ("query", "p", "log", "g", "--limit", "5"),
             ("query", ("p", {"name": "log", "group": "g", "limit": 5})),
         ),
-        (("log", "show", "-g", "g", "-n", "5"), ("log", ("g", None, None, None, 5, None))),
-        (("log", "show", "--lane", "2", "--type", "ack"), ("log", (None, None, 2, "ack", 20, None))),
-        (("log",), ("log", (None, None, None, None, 20, None))),
+        (("log", "show", "-g", "g", "-n", "5"), ("log", ("g", None, None, None, 5, None, False))),
+        (("log", "show", "--lane", "2", "--type", "ack"), ("log", (None, None, 2, "ack", 20, None, True))),
+        (("log",), ("log", (None, None, None, None, 20, None, False))),
         (("log", "show", "abc"), ("entry", ("abc",))),
         (("why", "abc"), ("why", ("abc",))),
         (
