@@ -110,6 +110,10 @@ RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "the charter has no such role",
             "p2pnode charter show lists the roles; p2pnode propose amend adds one",
         ),
+        "proposal.no_cause": (
+            "whoever is to be removed or suspended is told why, and answers it",
+            'say it in words: --why "..."',
+        ),
         "proposal.no_petition": ("no newcomer of that name waits", "p2pnode members shows who waits"),
         "proposal.no_mandate": (
             "there is no such mandate",
