@@ -18,6 +18,7 @@ def rows(market: Market, name: str) -> list[dict[str, Any]]:
         rows=market.state,
         group=market.group,
         describer=describer,
+        agent_names={},
         name=lambda member_id: member_id.hex()[:8],
         text=lambda _annex, _name: "",
     )
