@@ -341,7 +341,7 @@ def test_link_is_found_in_a_message(run: CommandLine, node: RecordingService, gi
         (("leave", "x"), "leave.unconfirmed"),
         (("contribute", "x"), "contribution.no_quantity"),
         (("contribute", "x", "--effort", "many hours"), "amount.bad_text"),
-        (("contribute", "x", "--effort", "1h", "--when", "yesterday"), "date.bad_text"),
+        (("contribute", "x", "--effort", "1h", "--when", "last week"), "date.bad_text"),
         (("import", "git", "/nowhere", "-g", "x"), "git.no_folder"),
         (("init", "--passphrase"), "passphrase.nobody"),
         (("--home", "/x", "--profile", "y", "status"), "home.two_answers"),
