@@ -1,4 +1,5 @@
-"""Asks peers for what gets this node level with its groups: one task for a group, one question at a time.
+"""Asks peers for what gets this node level with its groups: one task for a group. One question follows
+the other, but parts of a state are asked for at the same time.
 
 What to ask for, and whether an answer holds, the node says (`chain/levelling.py`). Here is only who is asked:
 several members for the newest final block, then one after another, so that nobody who lies or stalls stands

@@ -21,6 +21,10 @@ _CLAUSE = re.compile(
     r"(?P<provider>.+?) gives (?P<receiver>.+?) (?P<amount>\d.*?)"
     r"(?:,? (?P<times>\d+) times)?(?:,? every (?P<days>\d+) days?)?(?:,? from (?P<date>\d{4}-\d\d-\d\d))?"
 )
+_LIMITED = {
+    "given": "gives at most {} more than comes back.",
+    "taken": "takes at most {} more than goes back.",
+}
 _LIMIT = re.compile(r"(?P<party>.+?) (?P<side>gives|takes) at most (?P<amount>\d.*)")
 
 
@@ -182,7 +186,7 @@ def _show(one: dict[str, Any]) -> None:
     for limit in one["limits"]:
         for side in ("given", "taken"):
             if limit[side]:
-                say(f"{limit['party']} has {side} at most {limit[side]} beyond the other way.")
+                say(f"{limit['party']} {_LIMITED[side]}".format(limit[side]))
     for balance in one["balances"]:
         say(f"{balance['party']} gave {balance['given']}, took {balance['taken']}.")
     say(*(f"Frozen: {sentence}." for sentence in one["frozen"]))

@@ -176,7 +176,10 @@ def _show_run(run: dict[str, Any]) -> None:
     say(f"  stays with the group: {run['rest']}")
     if run["waiting"]:
         entries = counted(run["waiting"], "entry", "entries")
-        say(f"Not counted yet: {entries} that no block has ordered. They come with the next block.")
+        say(
+            f"Not counted yet: {entries} that no block has ordered. They come with the next decision on "
+            "anything, or by themselves after some days (`checkpoint_days` of the charter)."
+        )
     if run["totals"]:
         cells = [(one["member"], one["amount"], one["settled"]) for one in run["totals"]]
         print_table(("member", "share", "given"), cells, right=("share", "given"))

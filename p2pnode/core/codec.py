@@ -98,7 +98,14 @@ def _is_plain(value: Value, levels: int) -> bool:
     items = value.values() if kind is dict else value
     if _SCALARS.issuperset(map(type, items)):
         return True
-    return all(_is_plain(item, levels - 1) for item in items if type(item) not in _SCALARS)
+    for item in items:
+        kind = type(item)
+        # What holds hundreds of pairs is common: they need no call each.
+        if kind in _SCALARS or (kind is list and levels > 1 and _SCALARS.issuperset(map(type, item))):
+            continue
+        if not _is_plain(item, levels - 1):
+            return False
+    return True
 
 
 def _ordered(value: Value, depth: int) -> Value:

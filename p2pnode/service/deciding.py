@@ -40,6 +40,9 @@ from p2pnode.service.rules import refusal
 from p2pnode.service.sharing import void_rule_of_yes
 from p2pnode.service.viewing import GroupView
 
+_NEEDS_A_CAUSE = ("remove", "suspend")
+"""What is decided against somebody is said with its cause: there is nothing else to answer."""
+
 
 class _Found(NamedTuple):
     """A proposal and the group it belongs to."""
@@ -65,6 +68,8 @@ class DecidingService(EntriesService):
             rule = void_rule_at_opening(view.rows, tables.charter(view.rows), subject, named)
             if rule is not None:
                 raise refusal(rule)
+            if subject in _NEEDS_A_CAUSE and not text:
+                raise refusal("proposal.no_cause")
             return encode_open(Proposal(subject, named, None if annex is None else annex_hash(annex)))
 
         payload = await self.context.view(held, prepare, with_facts=subject in ("commons", "dispute"))

@@ -143,7 +143,10 @@ ECONOMY_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
             _RUNS,
         ),
         "distribution.shared_already": ("some of those blocks are shared out already", _RUNS),
-        "distribution.nothing_to_share": ("nothing came in that could be shared", "p2pnode record list"),
+        "distribution.nothing_to_share": (
+            "nothing came in that could be shared, as far as blocks have ordered it",
+            "p2pnode distribute preview UNIT shows what is counted, and what waits for a block",
+        ),
         "distribution.other_result": (
             "what the proposal says is not what the rule gives here",
             "p2pnode distribute preview shows what it gives; vote no, and propose it again",

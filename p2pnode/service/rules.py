@@ -74,7 +74,7 @@ RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "join.needs_sponsors": (
             "the charter asks for sponsors: members have to speak for the newcomer",
-            "members run: p2pnode members sponsor NAME",
+            "members run: p2pnode members sponsor NAME; or all decide: p2pnode propose admit NAME",
         ),
         "join.inviter_away": (
             "the inviter has not been reached since; this node keeps trying",
@@ -109,6 +109,10 @@ RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "proposal.unknown_role": (
             "the charter has no such role",
             "p2pnode charter show lists the roles; p2pnode propose amend adds one",
+        ),
+        "proposal.no_cause": (
+            "whoever is to be removed or suspended is told why, and answers it",
+            'say it in words: --why "..."',
         ),
         "proposal.no_petition": ("no newcomer of that name waits", "p2pnode members shows who waits"),
         "proposal.no_mandate": (

@@ -1,4 +1,11 @@
-"""What must hold when a world has healed: everybody holds the same, and holds it rightly."""
+"""What must hold when a world has healed: everybody holds the same, and holds it rightly.
+
+Each executes the whole order again and comes to its own rows (I6: `state.not_rebuilt`, `store.damage`), lacks
+nothing that it has acknowledged (I7: `entry.lost`, `entry.replaced`, `annex.lost`), shows the heads that all
+show (I8), has nothing left to decide (I9: `world.unsettled`), names nobody who is honest (I11:
+`author.accused`), and was never filled without bound (I12: `queue.unbounded`, `traffic.endless`). The others
+stand in `chains.py`; sums (I13) in `market.py` and `commons_sums.py`.
+"""
 
 from __future__ import annotations
 

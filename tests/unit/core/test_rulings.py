@@ -19,6 +19,7 @@ from p2pnode.core.entry import (
 )
 from p2pnode.core.entry_type import UNKNOWN_TYPE_RULE
 from p2pnode.core.errors import FormatError
+from p2pnode.governance.decision_rule import rule_of_value
 
 ALICE = SigningKey(b"\x01" * 32)
 GROUP = b"\x47" * 32
@@ -142,3 +143,11 @@ def test_a_founding_entry_is_its_own_group() -> None:
     entry = sign_entry(ALICE, header, b"\xc0")
     assert entry.group == entry.id
     assert sign_entry(ALICE, _header(), b"").group == GROUP
+
+
+@pytest.mark.parametrize("part", [[2, 4], [1, 0], [0, 2], [3, 2], [-1, 2], [1, -2], [True, 2], [1]])
+def test_j3_ratios_have_one_form(part: list[int]) -> None:
+    """Numerator and denominator without a common divisor, the latter greater than zero."""
+    assert rule_of_value({"quorum": [1, 2], "rule": "majority", "window_hours": 1}, 0).quorum == (1, 2)
+    with pytest.raises(FormatError):
+        rule_of_value({"quorum": part, "rule": "majority", "window_hours": 1}, 0)

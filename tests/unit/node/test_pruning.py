@@ -147,7 +147,7 @@ def test_who_was_away_for_longer_gets_level_and_votes_again(council: Council) ->
     assert council.tip("dave") == council.tip("alice") == height + 1
 
 
-def test_no_run_begins_among_heights_that_are_still_to_be_decided(council: Council) -> None:
+def test_j18_no_run_begins_among_heights_that_are_still_to_be_decided(council: Council) -> None:
     """Whoever leaves out the first of what a voter says of the next height is not believed."""
     alice, bob = council["alice"], council["bob"]
     first = council.sign("bob", b"x", at="bob", type_=VOTE_TYPE, lane=1)
@@ -161,7 +161,7 @@ def test_no_run_begins_among_heights_that_are_still_to_be_decided(council: Counc
     assert (after.seq, after.pruned) == (before.seq, before.pruned)
 
 
-def test_what_is_pruned_is_passed_over_in_every_answer(council: Council) -> None:
+def test_j18_what_is_pruned_is_passed_over_in_every_answer(council: Council) -> None:
     prune(council, "alice")
     log = council["alice"].node.logs[council.group]
     lane = log.lane(council["bob"].key, 1)

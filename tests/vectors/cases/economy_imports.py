@@ -39,6 +39,7 @@ def documents() -> dict[str, Document]:
                 "ten decimals": {"decimals": 10},
                 "readings without an interval": {"every_ms": 0},
             },
+            {"what is used, for somebody": ({"receiver": _METER}, "meter.bad_receiver")},
         ),
         "meter.read": _reading(),
         "meter.close": _of_form(
@@ -59,6 +60,7 @@ def _of_form(
     payload: bytes,
     accepted: dict[str, dict[str, Any]],
     refused: dict[str, dict[str, Any]],
+    by_rule: dict[str, tuple[dict[str, Any], str]] | None = None,
 ) -> Document:
     file = VectorFile(name, about)
     value = codec.decode(payload)
@@ -70,6 +72,8 @@ def _of_form(
         file.reject(f"without {field}", codec.encode(left), f"{form.prefix}.bad_field")
     for case, changes in refused.items():
         file.reject(case, codec.encode({**value, **changes}), f"{form.prefix}.bad_field")
+    for case, (changes, rule) in (by_rule or {}).items():
+        file.reject(case, codec.encode({**value, **changes}), rule)
     return file.document()
 
 
