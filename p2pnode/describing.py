@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -99,6 +100,16 @@ class Describer:
         """What an entry gave a name to, such as a thing, an agreement or an agent; or the start of the id."""
         entry = self.entry_of(entry_id)
         return (None if entry is None else name_given(entry, self)) or entry_id.hex()[:8]
+
+    def member_names(self, member_ids: Iterable[bytes]) -> list[str]:
+        """The names of several members; two of one name are told apart by the start of their ids."""
+        ids = list(member_ids)
+        names = [self.member_name(member_id) for member_id in ids]
+        counts = Counter(names)
+        return [
+            f"{name} ({member_id.hex()[:8]})" if counts[name] > 1 else name
+            for name, member_id in zip(names, ids, strict=True)
+        ]
 
     def member_of(self, device_key: bytes) -> bytes | None:
         """The id of the member that a device speaks or spoke for."""

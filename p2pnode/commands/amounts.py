@@ -62,6 +62,9 @@ UNITS = MappingProxyType(
 )
 """What people write for units of OM 2; any other word is taken as it is."""
 
+MINUS = "\u2212"
+"""The sign of mathematics, as texts have it that are pasted; it is never taken for the dash of an option."""
+
 _NAMES = frozenset(UNITS.values()) | frozenset("dozen week month year joule watt kilowatt".split())
 _TIMES = frozenset("hour minute-Time second-Time day week month year".split())
 _FOLDED = MappingProxyType(
@@ -109,7 +112,7 @@ def amount_and_rest(words: Sequence[str]) -> tuple[str, str, str]:
     Shapes: a word stands for a unit where it touches the number, or is a known one or a currency; else pieces
     are counted. Hours with minutes are hours where that is exact, else minutes.
     """
-    text = " ".join(words).strip()
+    text = " ".join(words).strip().replace(MINUS, "-")
     together = _HOURS.fullmatch(text) or _CLOCK.fullmatch(text)
     if together is not None:
         return _hours(text, int(together[1]), int(together[2]), together[3] or "")

@@ -233,7 +233,7 @@ def correct(
 
     \b
     Example:
-      p2pnode record correct 3f0a99c2 -- -2kg
+      p2pnode record correct 3f0a99c2 -2kg
     """
     number, unit, _ = amount_and_rest(amount)
     say_it(context, group, "correction", {"corrects": event, "difference": f"{number} {unit}"}, note)

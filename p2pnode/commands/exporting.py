@@ -28,6 +28,9 @@ def root() -> None:
 def valueflows(
     context: typer.Context,
     output: OutputFile = None,
+    readings: Annotated[
+        bool, typer.Option("--readings", help="Each reading of a meter; else a sum for up to 500.")
+    ] = False,
     group: GroupOption = None,
 ) -> None:
     """Write everything about giving and taking as JSON-LD in the words of ValueFlows.
@@ -37,10 +40,13 @@ def valueflows(
     \b
     Examples:
       p2pnode export valueflows -o bakery.jsonld
+      p2pnode export valueflows --readings -o village.jsonld
       p2pnode export valueflows | less
     """
     invocation = invocation_of(context)
-    document = invocation.client.get("/economy/export", group=invocation.group(group))
+    document = invocation.client.get(
+        "/economy/export", group=invocation.group(group), readings="true" if readings else None
+    )
     _write_one(invocation, output, document["text"].encode("utf-8"), {})
 
 

@@ -114,7 +114,7 @@ def show_terms(answer: dict[str, Any]) -> None:
         ],
         right=("hours", "grace"),
     )
-    say("early: the vote ends when everybody has voted; grace: so long ballots on their way are waited for.")
+    say("early: it ends once all have cast own ballots; grace: so long ballots on their way are waited for.")
 
 
 def _value(value: Any) -> str:

@@ -14,7 +14,6 @@ from p2pnode.commands.terminal import (
     local_time,
     print_json,
     print_table,
-    remark,
     say,
     short,
     size_text,
@@ -173,7 +172,7 @@ def verify(
         raise typer.Exit(EXIT_NO) from error
     invocation.answer({"holds": True, **summary}, _show_proof)
     if trusted is None and not invocation.as_json:
-        remark("Which group that is, the file says itself. Is it the one you mean? Add --trusted GROUP_ID.")
+        say("Which group that is, the file says itself. Is it the one you mean? Add --trusted GROUP_ID.")
 
 
 def _show_proof(answer: dict[str, Any]) -> None:

@@ -76,8 +76,8 @@ async def feed(
 
 
 @economy_routes.get("/economy/export", responses=answers(Document))
-async def export_economy(service: Service, group: Word) -> Any:
-    return await service.export_economy(group)
+async def export_economy(service: Service, group: Word, readings: bool = False) -> Any:
+    return await service.export_economy(group, readings)
 
 
 @economy_routes.get("/receipt", responses=answers(ProofFile))

@@ -6,12 +6,13 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from p2pnode.local.answer import Answer
 from p2pnode.local.exchange_calls import BundleFile
 from p2pnode.local.requests import Word
 from p2pnode.local.routes import Service, answers
 from p2pnode.local.skill_calls import SkillsShown
 
-skill_routes = APIRouter()
+skill_routes = APIRouter(default_response_class=Answer)
 
 
 @skill_routes.get("/skills", responses=answers(SkillsShown))

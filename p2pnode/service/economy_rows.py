@@ -66,8 +66,8 @@ def _events(view: GroupView, who: bytes | None, page: Page) -> list[EconomyRow]:
 
 def _to_sign(view: GroupView, who: bytes | None) -> list[EconomyRow]:
     member_id = view.me[0] if who is None else who
-    ids = [key for key, _ in scan(view.rows, "to_sign", member_id)]
-    found = [(key, tables.event(view.rows, key)) for key in ids[:ROWS_MAX]]
+    ids = [key for key, _ in islice(scan(view.rows, "to_sign", member_id), ROWS_MAX)]
+    found = [(key, tables.event(view.rows, key)) for key in ids]
     events = events_shown(view, [(key, row) for key, row in found if row is not None])
     asked = [key for key, _ in scan(view.rows, "agreement_of", member_id)]
     rows = [(key, agreement(view.rows, key)) for key in asked]
@@ -183,11 +183,12 @@ def _claims(view: GroupView, who: bytes | None, page: Page) -> list[EconomyRow]:
 
 
 def _agreements(view: GroupView, who: bytes | None) -> list[EconomyRow]:
-    return [
+    shown = (
         _agreement_row(view, key, row)
         for key, row in agreements(view.rows)
         if who is None or who in row.terms.parties
-    ][:ROWS_MAX]
+    )
+    return list(islice(shown, ROWS_MAX))
 
 
 def _agreement_row(view: GroupView, key: bytes, row: AgreementRow) -> EconomyRow:
@@ -290,7 +291,7 @@ def agreement_shown(view: GroupView, agreement_id: bytes) -> EconomyRow:
 
 
 def _processes(view: GroupView, who: bytes | None) -> list[EconomyRow]:
-    return [
+    shown = (
         {
             "id": key.hex(),
             "name": row.name,
@@ -301,11 +302,12 @@ def _processes(view: GroupView, who: bytes | None) -> list[EconomyRow]:
         }
         for key, row in tables.rows_of(view.rows, tables.ProcessRow, "process")
         if who in (None, row.author)
-    ][:ROWS_MAX]
+    )
+    return list(islice(shown, ROWS_MAX))
 
 
 def _kinds(view: GroupView, who: bytes | None) -> list[EconomyRow]:
-    return [
+    shown = (
         {
             "id": key.hex(),
             "name": row.name,
@@ -314,14 +316,16 @@ def _kinds(view: GroupView, who: bytes | None) -> list[EconomyRow]:
         }
         for key, row in tables.rows_of(view.rows, tables.SpecRow, "spec")
         if who in (None, row.author)
-    ][:ROWS_MAX]
+    )
+    return list(islice(shown, ROWS_MAX))
 
 
 def _agents(view: GroupView, _: bytes | None) -> list[EconomyRow]:
-    return [
+    shown = (
         {"id": key.hex(), "kind": row.kind, "name": agent_name(view, key)}
         for key, row in tables.rows_of(view.rows, tables.AgentRow, "agent")
-    ][:ROWS_MAX]
+    )
+    return list(islice(shown, ROWS_MAX))
 
 
 def _balances(view: GroupView, who: bytes | None) -> list[EconomyRow]:
@@ -329,6 +333,8 @@ def _balances(view: GroupView, who: bytes | None) -> list[EconomyRow]:
     everybody = [member_id for member_id, _ in members(view.rows)] if who is None else [who]
     found: list[EconomyRow] = []
     for agent_id in everybody:
+        if len(found) >= ROWS_MAX:
+            break
         sums: dict[tuple[bytes, str], list[str]] = {}
         for place, table in enumerate(("given", "taken")):
             for other, measure in tables.flows(view.rows, table, agent_id):

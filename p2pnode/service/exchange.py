@@ -12,6 +12,7 @@ from p2pnode.core.codec import Value
 from p2pnode.core.crypto import HASH_BYTES, tagged_hash
 from p2pnode.core.errors import FormatError, UsageError
 from p2pnode.core.events import Item
+from p2pnode.core.ids import EntryId
 from p2pnode.core.limits import BATCH_RECORDS_MAX
 from p2pnode.economy import agents, batch, event, importing, metering, recording, tables
 from p2pnode.economy.event import Event
@@ -125,11 +126,15 @@ class _Reading:
         found = importing.imported(self.view.rows, brought)
         if found is not None or brought.name in self.names:
             return found or b""
-        own = line["identifier"].removeprefix(OWN_ID)
-        if own != line["identifier"] and is_id(own):
+        own = line["identifier"].removeprefix(OWN_ID).partition("#")[0]
+        if line["identifier"].startswith(OWN_ID) and is_id(own):
             # An export of this very group comes back.
             record = bytes.fromhex(own)
             if tables.event(self.view.rows, record) is not None:
+                return record
+            # Readings of a meter are events in an export, and named by their entry.
+            entry = self.view.describer.entry_of(EntryId(record))
+            if entry is not None and entry.header.type == metering.READ_TYPE:
                 return record
         position = self.view.queries.claim_positions(IMPORT_ROOT, [brought.name]).get(brought.name)
         if position is None:

@@ -31,7 +31,7 @@ from p2pnode.service.pending import explain_pending
 from p2pnode.service.rules import RULES
 from p2pnode.service.sharing_why import share_lines
 from p2pnode.service.viewing import GroupView
-from p2pnode.service.waiting import waiting_of
+from p2pnode.service.waiting import is_convening, waiting_of
 from p2pnode.vocabulary import GOVERNED_TYPES
 
 
@@ -93,7 +93,7 @@ async def _explain_group(context: Context, held: HeldGroup) -> Explanation:
     waiting = await waiting_of(context, held)
     standing, remedy = await context.view(held, _own_standing)
     voters = await context.view(
-        held, lambda view: [view.name(member) for member, _ in tables.voters(view.final)]
+        held, lambda view: view.names(member for member, _ in tables.voters(view.final))
     )
     lines = [
         standing,
@@ -103,7 +103,7 @@ async def _explain_group(context: Context, held: HeldGroup) -> Explanation:
     ]
     if waiting["sentence"]:
         lines.append(f"the next one waits for {waiting['sentence']}")
-        remedy = remedy or _who_must_act(held, waiting)
+        remedy = remedy or _who_must_act(context, held, waiting)
     council = await context.view(held, lambda view: _council_line(view, context.port.now_ms()))
     if council:
         lines.append(council)
@@ -172,12 +172,12 @@ def _own_standing(view: GroupView) -> tuple[str, str]:
     return "you are a member; that is final", ""
 
 
-def _who_must_act(held: HeldGroup, waiting: Waiting) -> str:
+def _who_must_act(context: Context, held: HeldGroup, waiting: Waiting) -> str:
     if waiting["stage"] == "rules":
         return "upgrade p2pnode; until then this node keeps and passes on what is written, and does not vote"
     if waiting["stage"] == "schism":
         return "the members talk, and found a new group that continues this one"
-    if waiting["stage"] == "closes":
+    if waiting["stage"] == "closes" or is_convening(context, held):
         name = shlex.quote(held.name)
         return f"who is here agrees to go on without the silent ones: p2pnode group convene {name} --yes"
     if not waiting["ask"]:
@@ -212,7 +212,7 @@ async def _explain_entry(context: Context, row: EntryRow) -> Explanation:
             lines.append("signed: no quorum of the voters has built on it yet")
         if waiting["sentence"]:
             lines.append(f"the block of height {waiting['height'] + 1} waits for {waiting['sentence']}")
-            remedy = _who_must_act(held, waiting) or remedy
+            remedy = _who_must_act(context, held, waiting) or remedy
         elif row["type"] not in GOVERNED_TYPES:
             lines.append("nobody waits for its order: it comes in bulk, or with the next decision")
         else:

@@ -9,6 +9,7 @@ from typing import Any
 from p2pnode.consensus.rows import row_key
 from p2pnode.core.codec import Value
 from p2pnode.core.errors import FormatError, UsageError
+from p2pnode.core.ids import id_of_text
 from p2pnode.economy import (
     agreement,
     batch,
@@ -217,7 +218,11 @@ def agreement_of(view: GroupView, word: str) -> bytes:
     """An agreement, by name or id; one that is not over before the others. Errors: UsageError
     agreement.*.
     """
-    rows = agreement.agreements(view.rows)
+    agreement_id = _whole_id(word)
+    if agreement_id is not None and agreement.agreement(view.rows, agreement_id) is not None:
+        # So programs name it: no other one has to be looked at.
+        return agreement_id
+    rows = list(agreement.agreements(view.rows))
     current = [
         Named(key.hex(), row.terms.name)
         for key, row in rows
@@ -237,6 +242,13 @@ def agreement_of(view: GroupView, word: str) -> bytes:
         named.append(Named(key.hex(), "" if name in taken else row.terms.name))
         taken.add(name)
     return bytes.fromhex(choose("agreement", word, named, where="p2pnode agree list"))
+
+
+def _whole_id(word: str) -> bytes | None:
+    try:
+        return id_of_text(word)
+    except FormatError:
+        return None
 
 
 def event_of(view: GroupView, word: str) -> bytes:

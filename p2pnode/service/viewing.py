@@ -6,7 +6,7 @@ same rules as blocks are (J37).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from p2pnode.consensus.execution import BlockContext
@@ -118,6 +118,10 @@ class GroupView:
     def name(self, member_id: bytes) -> str:
         """What a member is called, or the start of the id."""
         return self.describer.member_name(member_id)
+
+    def names(self, member_ids: Iterable[bytes]) -> list[str]:
+        """What several members are called; two of one name are told apart."""
+        return self.describer.member_names(member_ids)
 
     def member(self, word: str) -> bytes:
         """The member whom a person means: me, a name, an id or the start of one, or a device.

@@ -197,7 +197,7 @@ CALLS: list[tuple[str, str, Any, str, tuple[Any, ...]]] = [
     ("POST", "/signatures", {"group": "g", "records": ["ab" * 32]}, "sign_records", ("g", ["ab" * 32])),
     ("GET", "/skills?group=g", None, "skills", ("g", "me", None)),
     ("GET", "/skills/bundle?group=g", None, "export_skills", ("g",)),
-    ("GET", "/economy/export?group=g", None, "export_economy", ("g",)),
+    ("GET", "/economy/export?group=g&readings=true", None, "export_economy", ("g", True)),
     ("GET", "/receipt?group=g&record=ab", None, "receipt", ("g", "ab")),
     ("GET", "/agreement?group=g&agreement=boxes", None, "agreement", ("g", "boxes")),
     ("GET", "/commons?group=g&commons=garden&who=me", None, "commons", ("g", "garden", "me")),

@@ -76,6 +76,11 @@ def test_what_begins_with_no_amount_is_refused(words: list[str]) -> None:
             "correction",
             {"corrects": "3f0a", "difference": "-2 kilogram"},
         ),
+        (
+            ("record", "correct", "3f0a", "-2", "kg", "-g", "g"),
+            "correction",
+            {"corrects": "3f0a", "difference": "-2 kilogram"},
+        ),
         (("sign", "3f0a"), "signature", {"event": "3f0a", "agrees": True}),
         (("sign", "3f0a", "--decline"), "signature", {"event": "3f0a", "agrees": False}),
         (

@@ -13,6 +13,7 @@ from p2pnode.economy.listing import EVERYBODY
 from p2pnode.store.chain_tables import BlockRow
 from p2pnode.store.group_file import GroupFile
 from tests.unit.economy.market import ALICE, BOB, CAROL, IDS, Market
+from tests.unit.node.test_state_takes_place import proven
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ def test_the_index_comes_with_a_snapshot(file: GroupFile) -> None:
     bread = book.market.record(ALICE, "produce", much="20 kilogram", creates="bread")
     rows = dict(book.market.state.scan(b""))
     with file.write() as transaction:
-        transaction.level.add_state(list(rows.items()), update(EMPTY_ROOT, dict(rows), {}.__getitem__).new)
+        transaction.level.add_state(proven(rows, update(EMPTY_ROOT, dict(rows), {}.__getitem__)))
         assert book.ids("resource") == [], "the state on its way is not seen yet"
         transaction.level.install(1)
     assert (book.ids("resource"), book.ids("intent")) == ([bread], [offer])

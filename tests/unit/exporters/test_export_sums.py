@@ -20,6 +20,7 @@ def rows(market: Market, name: str) -> list[dict[str, Any]]:
         describer=describer,
         name=lambda member_id: member_id.hex()[:8],
         text=lambda _annex, _name: "",
+        agent_names={},
     )
     columns, _, made = TABLES[name]
     names = [column for column, _ in columns]
@@ -39,7 +40,7 @@ def _roof(group: bytes) -> Meter:
     return Meter("produce", 3, 900_000, "roof", "kilowattHour", receiver=group)
 
 
-def test_d12_events_add_up_to_the_balances() -> None:
+def test_d5_events_and_readings_add_up_to_the_balances() -> None:
     market = Market()
     worked = market.record(ALICE, "work", work="2.5 hour", receiver=market.group, stream="care")
     market.record(ALICE, "work", work="-0.5 hour", receiver=market.group, stream="care", corrects=worked)
