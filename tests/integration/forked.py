@@ -1,8 +1,8 @@
-"""A node in a process that is forked from one which has read the program and its libraries already.
+"""The program in a process that is forked from one which has read the program and its libraries already.
 
 Reading them takes most of the time that a node needs to start, and tests start hundreds. What begins here
 is the program with its words, in a process, a folder and an environment of its own, and is killed like any
-other. Not here: nodes that are started as a person does it; transcripts, recipes and the demo do that.
+other. Not here: starting it as a person does; transcripts, recipes and the demo do that.
 """
 
 from __future__ import annotations
@@ -35,10 +35,11 @@ class Forked:
         *,
         environment: Mapping[str, str],
         folder: Path,
-        log_file: Path,
-        ready: Connection | None,
+        output: Path,
+        errors: Path,
+        ready: Connection | None = None,
     ) -> None:
-        arguments = (tuple(words), dict(environment), folder, log_file, ready)
+        arguments = (tuple(words), dict(environment), folder, output, errors, ready)
         self._process = _CONTEXT.Process(target=_run, args=arguments, daemon=True)
         self._process.start()
 
@@ -74,13 +75,14 @@ def _run(
     words: tuple[str, ...],
     environment: dict[str, str],
     folder: Path,
-    log_file: Path,
+    output: Path,
+    errors: Path,
     ready: Connection | None,
 ) -> None:
-    log = os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    os.close(log)
+    for number, file in ((1, output), (2, errors)):
+        descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        os.dup2(descriptor, number)
+        os.close(descriptor)
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)

@@ -9,8 +9,7 @@ import json
 import os
 import select
 import signal
-import subprocess
-import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -66,17 +65,14 @@ def environment(folder: Path) -> dict[str, str]:
 
 def run_command(folder: Path, *words: str, timeout_s: float = SOON_S) -> Ended:
     """Run a command of the program to its end."""
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "cli.py"), *words],
-        env=environment(folder),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    return Ended(done.returncode, done.stdout, done.stderr)
+    with tempfile.TemporaryDirectory() as files:
+        output, errors = Path(files) / "output", Path(files) / "errors"
+        process = Forked(words, environment=environment(folder), folder=folder, output=output, errors=errors)
+        try:
+            status = process.wait(timeout_s)
+        finally:
+            process.kill()
+        return Ended(status, output.read_text("utf-8"), errors.read_text("utf-8"))
 
 
 def eventually(what: str, condition: Callable[[], Any], *, within_s: float = SOON_S) -> Any:
@@ -117,7 +113,8 @@ class Running:
             ("--home", str(self.path), "up", "--listen", self.listen, *flags),
             environment=environment(self.folder),
             folder=self.folder,
-            log_file=self.log_file,
+            output=self.log_file,
+            errors=self.log_file,
             ready=ready,
         )
         return self._process

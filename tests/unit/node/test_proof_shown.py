@@ -25,7 +25,6 @@ from tests.unit.node.council import Council
 from tests.unit.node.test_parting import FOUR, THREE, close, decide, member_id, write
 from tests.unit.node.test_parting import founded as founded_in_public
 
-pytestmark = pytest.mark.xdist_group("proofs shown")
 STRANGER = b"\x05" * 32
 _QUICK = {"early": True, "grace_hours": 0, "quorum": [1, 2], "rule": "majority", "window_hours": 1}
 
