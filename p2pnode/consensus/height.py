@@ -440,7 +440,8 @@ class Height:
         if block is None:
             if not moment.blocks.has_work():
                 return []
-        elif moment.blocks.verdict(block, is_fresh=False) == "invalid":
+        elif moment.blocks.verdict(block, is_fresh=False) != "valid":
+            # Judging takes a while after a restart: whoever gave its turn away now would not get it back.
             return []
         self._proposed.add((self._attempt, view))
         return [Propose(self._attempt, view, justifying_view, block)]

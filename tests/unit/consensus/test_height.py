@@ -454,6 +454,21 @@ def test_r5_a_notarized_block_that_is_invalid_here_is_not_proposed_again() -> No
     assert scene.said(3 * DELTA_MS) == []
 
 
+def test_r5_a_leader_proposes_again_once_it_has_judged_what_was_notarized() -> None:
+    """After a restart every block is judged anew; who skipped the view judges its block for nothing else."""
+    scene = Scene(4, 1, mine=[Vote(7, 0, 0, "S", b"", b"")])
+    assert scene.me is not None
+    view = _view_led_by(scene, scene.me)
+    scene.known.unknown = (X,)
+    scene.vote(scene.others, "N", X, view=0)
+    for earlier in range(1, view):
+        scene.vote(scene.others, "S", view=earlier)
+    assert scene.said() == []
+    assert scene.said(2 * DELTA_MS) == []
+    scene.known.unknown = ()
+    assert scene.said() == [Propose(0, view, 0, X)]
+
+
 def test_r5_an_own_block_is_notarized_whatever_it_had_to_leave_out() -> None:
     scene = Scene(4, 1)
     assert scene.me is not None
