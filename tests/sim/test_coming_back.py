@@ -8,8 +8,7 @@ DAY_MS = 24 * 3_600_000
 
 def test_what_a_quorum_notarized_and_gave_up_is_proposed_again_after_restarts() -> None:
     """Three voters name a block and skip the view two days later; the fourth, whom one of them meets
-    then, makes it notarized. Nobody of those has a reason to judge the block after a restart but that it is their
-    turn to propose it again.
+    then, makes it notarized. After the restarts nobody of those judges the block again but to propose it.
     """
     first, last = NAMES[:3], NAMES[3:5]
     steps: list[Step] = [
