@@ -17,6 +17,8 @@ Amount = tuple[int, int]
 
 def amount_of(mantissa: int, exponent: int) -> Amount:
     """The one normal form of mantissa x 10^exponent. Errors: FormatError amount.out_of_range."""
+    if exponent == 0 and -_MANTISSA_MAX <= mantissa <= _MANTISSA_MAX:
+        return (mantissa, 0)
     while exponent < 0 and mantissa % 10 == 0:
         mantissa //= 10
         exponent += 1
@@ -63,6 +65,8 @@ def amount_text(amount: Amount) -> str:
 
 def add(left: Amount, right: Amount) -> Amount:
     """The exact sum. Errors: FormatError amount.out_of_range."""
+    if left[1] == right[1]:
+        return amount_of(left[0] + right[0], left[1])
     exponent = min(left[1], right[1])
     total = left[0] * 10 ** (left[1] - exponent) + right[0] * 10 ** (right[1] - exponent)
     return amount_of(total, exponent)
@@ -85,5 +89,7 @@ def scaled(amount: Amount, factor: int) -> Amount:
 
 def is_less(left: Amount, right: Amount) -> bool:
     """Whether one amount is smaller than another."""
+    if left[1] == right[1]:
+        return left[0] < right[0]
     exponent = min(left[1], right[1])
     return bool(left[0] * 10 ** (left[1] - exponent) < right[0] * 10 ** (right[1] - exponent))

@@ -22,7 +22,9 @@ Value = Any
 _INT_MIN = -(2**63)
 _INT_MAX = 2**64 - 1
 _SCALARS = frozenset({type(None), bool, int, bytes, str})
+_CONTAINERS = frozenset({dict, list, tuple})
 _KEYS = frozenset({str})
+_UNDECODED = object()
 _decode = msgspec.msgpack.Decoder().decode
 _encode = msgspec.msgpack.Encoder(order="sorted").encode
 
@@ -55,6 +57,9 @@ def decode(data: bytes, *, bytes_max: int = FRAME_BYTES_MAX, items_max: int = IT
     codec.not_canonical, codec.bad_value, codec.too_deep."""
     if len(data) > bytes_max:
         raise FormatError("codec.too_large", f"{len(data)} bytes, at most {bytes_max}")
+    value = _quickly_decoded(data) if len(data) <= items_max else _UNDECODED
+    if value is not _UNDECODED:
+        return value
     try:
         value = msgpack.unpackb(
             data,
@@ -74,6 +79,18 @@ def decode(data: bytes, *, bytes_max: int = FRAME_BYTES_MAX, items_max: int = IT
     if msgpack.packb(_ordered(value, 0), use_bin_type=True) != data:
         raise FormatError("codec.not_canonical", "encoding the value again gives other bytes")
     return value
+
+
+def _quickly_decoded(data: bytes) -> Value:
+    """The value of canonical bytes by compiled code, or _UNDECODED where the slow road has to say why not.
+
+    Shapes: bytes that are fewer than the items allowed hold no more items than that.
+    """
+    try:
+        value = _decode(data)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return _UNDECODED
+    return value if _packed(value) == data else _UNDECODED
 
 
 def _packed(value: Value) -> bytes | None:
@@ -96,9 +113,12 @@ def _is_plain(value: Value, levels: int) -> bool:
     if kind is not dict and kind is not list and kind is not tuple:
         return False
     items = value.values() if kind is dict else value
-    if _SCALARS.issuperset(map(type, items)):
+    kinds = set(map(type, items)) - _SCALARS
+    if not kinds:
         return True
-    return all(_is_plain(item, levels - 1) for item in items if type(item) not in _SCALARS)
+    if not _CONTAINERS.issuperset(kinds):
+        return False
+    return all([type(item) in _SCALARS or _is_plain(item, levels - 1) for item in items])
 
 
 def _ordered(value: Value, depth: int) -> Value:

@@ -75,8 +75,12 @@ def record_event(state: State, record: Record, context: BlockContext) -> str | N
 
 def record_contribution(state: State, record: Record, context: BlockContext) -> str | None:
     """Let a contribution stand: an event by which its author gives something to the group."""
-    given = contribution.as_event(contribution.decode(record.payload), context.group)
-    return _record(state, record, context, given, codec.encode_parts(event.value(given)))
+    if record.value is None:
+        given, value = contribution.decode(record.payload), codec.decode_own(record.payload)
+    else:
+        given, value = contribution.of_value(record.value), record.value
+    payload = contribution.event_payload(value, context.group)
+    return _record(state, record, context, contribution.as_event(given, context.group), payload)
 
 
 def _record(state: State, record: Record, context: BlockContext, said: Event, payload: bytes) -> str | None:
@@ -459,7 +463,9 @@ def count(
     # Who left has still given it, and what is struck later comes off.
     if said.stream is not None and members.member(state, row.provider) is not None:
         tables.add_contribution(state, row.provider, said.stream, flow)
-    journal.note_event(state, context.group, context.height, record_id, row, said, flow, cost)
+    # What stood before is struck or restored without a check; nobody can have judged what is new.
+    is_new = is_checked and said.corrects is None
+    journal.note_event(state, context.group, record_id, row, said, flow, cost, is_new=is_new)
     return None
 
 

@@ -196,8 +196,11 @@ class AttestationRow:
     entry: bytes
 
 
-_REMEMBERED = frozenset({ClaimRow, CommitmentRow, EventRow, IntentRow, ResourceRow})
-"""Rows that come back from their bytes exactly as they were written, lists within lists there are none."""
+_REMEMBERED = frozenset({ClaimRow, CommitmentRow, IntentRow, ResourceRow})
+"""Rows that come back from their bytes exactly as they were written, lists within lists there are none.
+
+Events do too, but most of them are not looked at again in the block that orders them.
+"""
 
 
 # ---- one row of each table
