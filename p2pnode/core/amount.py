@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from p2pnode.core.codec import Value
 from p2pnode.core.errors import FormatError
@@ -70,6 +71,16 @@ def add(left: Amount, right: Amount) -> Amount:
     exponent = min(left[1], right[1])
     total = left[0] * 10 ** (left[1] - exponent) + right[0] * 10 ** (right[1] - exponent)
     return amount_of(total, exponent)
+
+
+def is_room(before: Sequence[Amount], changes: Sequence[Amount]) -> bool:
+    """Whether some amounts and all of some changes, without their signs, add up within the bounds.
+
+    Shapes: then so does every sum and difference of any of them.
+    """
+    amounts = (*before, *changes)
+    least = min(exponent for _, exponent in amounts)
+    return sum(abs(mantissa) * 10 ** (exponent - least) for mantissa, exponent in amounts) <= _MANTISSA_MAX
 
 
 def negated(amount: Amount) -> Amount:

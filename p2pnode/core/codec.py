@@ -118,7 +118,7 @@ def _is_plain(value: Value, levels: int) -> bool:
         return True
     if not _CONTAINERS.issuperset(kinds):
         return False
-    return all([type(item) in _SCALARS or _is_plain(item, levels - 1) for item in items])
+    return all(_is_plain(item, levels - 1) for item in items if type(item) not in _SCALARS)
 
 
 def _ordered(value: Value, depth: int) -> Value:

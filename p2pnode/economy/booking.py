@@ -40,6 +40,8 @@ CANCEL_TYPE = "booking.cancel"
 
 USABLE, AWAY, BROKEN, PRIVATE = "usable", "away", "broken", "private"
 CUSTODY, USE = "transferCustody", "use"
+BOOKED_ACTIONS = frozenset({CUSTODY, USE})
+"""Only these carry the promises of a booking out."""
 BOOKED, OUT, BACK, USED, CANCELLED = "booked", "out", "back", "used", "cancelled"
 
 INTERVAL_MS_MAX = 366 * 24 * 3600 * 1000
@@ -433,8 +435,8 @@ def void_rule_of_event(rows: Rows, said: Event) -> str | None:
 
 
 def _promise_of(said: Event) -> bytes | None:
-    """The promise of a booking that an event may carry out: only these actions do."""
-    return said.fulfills if said.corrects is None and said.action in (CUSTODY, USE) else None
+    """The promise that an event carries out, where it may be that of a booking."""
+    return said.fulfills if said.corrects is None and said.action in BOOKED_ACTIONS else None
 
 
 def _coming_back(rows: Rows, promise_id: bytes) -> tuple[bytes, BookingRow | None]:

@@ -2,7 +2,7 @@
 
 | table | key | value |
 |---|---|---|
-| `journal` | what in 1 byte, height in 8 bytes, number in 3 bytes | [[record id, who, unit, kind or nil, amount]...] |
+| `journal` | what in 1 byte, height in 8 bytes, number in 3 bytes | [[record, who, unit, kind, amount]...] |
 | `settled_dispute` | record id | nil: the group decided that it counts, whatever members say of it |
 
 A contribution counts from the block in which it stands. Taken back, struck, or disputed by as many as uphold
@@ -16,7 +16,7 @@ its end writes them ascending by record and leaves nothing there, so that a grou
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from p2pnode.consensus.rows import Rows, State, row_key
@@ -96,19 +96,36 @@ def note_event(
     a new event corrects nothing, and nobody can have judged it before.
     Errors: FormatError amount.out_of_range.
     """
-    is_flow = said.action in FLOWING and row.provider != row.receiver
     kind = _words(state, said.resource_conforms_to)
-    if is_flow and row.receiver == group and not _is_capital(state, record_id, said):
-        _add(state, RECEIVED, record_id, row.provider, flow, kind)
-    if is_flow and row.provider == group and not _pays_a_share(state, said):
-        _add(state, GIVEN, record_id, row.receiver, Measure(cost, flow.unit), kind)
-    if (said.action != "consume" and said.stream is None) or members.member(state, row.provider) is None:
-        return
-    if said.action == "consume":
-        _add(state, CONSUMED, record_id, row.provider, flow, kind)
-    # A correction counts with the record that it corrects.
-    if said.stream is not None and (is_new or not is_held_back(state, said.corrects or record_id)):
-        _add(state, said.stream, record_id, row.provider, flow, kind)
+    for what, who in _sorts(state, group, record_id, row, said):
+        # A correction counts with the record that it corrects.
+        if what not in CONTRIBUTED or is_new or not is_held_back(state, said.corrects or record_id):
+            amount = cost if what == GIVEN else flow.amount
+            _add(state, what, record_id, who, Measure(amount, flow.unit), kind)
+
+
+def note_alike(
+    state: State, group: bytes, row: EventRow, said: Event, flows: Sequence[tuple[bytes, Amount]]
+) -> None:
+    """Write down new events of which each but its amount is as one of them; none of them settles a claim."""
+    kind = _words(state, said.resource_conforms_to)
+    for what, who in _sorts(state, group, flows[0][0], row, said):
+        for record_id, amount in flows:
+            _add(state, what, record_id, who, Measure(amount, said.quantity.unit), kind)
+
+
+def _sorts(rows: Rows, group: bytes, record_id: bytes, row: EventRow, said: Event) -> list[tuple[str, bytes]]:
+    """The sorts of lines that an event makes, each with whom it is about."""
+    found: list[tuple[str, bytes]] = []
+    if said.action in FLOWING and row.provider != row.receiver:
+        if row.receiver == group and not _is_capital(rows, record_id, said):
+            found.append((RECEIVED, row.provider))
+        if row.provider == group and not _pays_a_share(rows, said):
+            found.append((GIVEN, row.receiver))
+    if (said.action == "consume" or said.stream is not None) and members.member(rows, row.provider):
+        found += [(CONSUMED, row.provider)] if said.action == "consume" else []
+        found += [(said.stream, row.provider)] if said.stream is not None else []
+    return found
 
 
 def is_held_back(rows: Rows, record_id: bytes) -> bool:
