@@ -80,7 +80,8 @@ def is_room(before: Sequence[Amount], changes: Sequence[Amount]) -> bool:
     """
     amounts = (*before, *changes)
     least = min(exponent for _, exponent in amounts)
-    return sum(abs(mantissa) * 10 ** (exponent - least) for mantissa, exponent in amounts) <= _MANTISSA_MAX
+    total: int = sum(abs(mantissa) * 10 ** (exponent - least) for mantissa, exponent in amounts)
+    return total <= _MANTISSA_MAX
 
 
 def negated(amount: Amount) -> Amount:
