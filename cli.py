@@ -7,6 +7,7 @@ there · 70 a fault of p2pnode itself.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
@@ -14,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from p2pnode.commands.amounts import MINUS
 from p2pnode.commands.invocation import Invocation
 from p2pnode.commands.terminal import exit_status, explain
 from p2pnode.core.errors import NodeError
@@ -68,6 +70,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "distribute": ("sharing", "distribute"),
     "recompute": ("sharing", "recompute"),
     "figures": ("figures", "figures"),
+    "skills": ("skills", "skills"),
     "statement": ("account", "statement"),
     "loops": ("looping", "loops"),
     "kind": ("planning", "kind"),
@@ -168,6 +171,10 @@ _OF_A_GROUP = frozenset({"charter", "decisions", "device", "mandate", "members"}
 """Groups of commands behind which the name of a cooperative may stand at once."""
 
 
+_BELOW_ZERO = re.compile(r"-\d+(?:[.,]\d+)?[^\W\d]*")
+"""An amount below zero, which is no option; what follows an option is its value and stays as it is."""
+
+
 def completed(words: Sequence[str]) -> list[str]:
     """The command line with the options of the whole program in front, and the command that was meant."""
     front: list[str] = []
@@ -178,6 +185,10 @@ def completed(words: Sequence[str]) -> list[str]:
         if word == "--":
             rest += words[index:]
             break
+        if _BELOW_ZERO.fullmatch(word) and rest and not rest[-1].startswith("-"):
+            rest.append(MINUS + word[1:])
+            index += 1
+            continue
         name = word.partition("=")[0]
         follow = 0 if "=" in word else _ANYWHERE.get(name, 0)
         (front if name in _ANYWHERE else rest).extend(words[index : index + 1 + follow])

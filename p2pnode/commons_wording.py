@@ -22,28 +22,29 @@ def commons_sentence(body: object, names: Names) -> str | None:
             terms = "; ".join(term_in_words(term) for term in body.licence)
             return f"opens the commons {body.name}: {terms}"
         case Change():
-            return f"changes {_changed(body)} of the commons {_short(body.commons)}"
+            return f"changes {_changed(body)} of the commons {names.thing_name(body.commons)}"
         case Role():
             who = names.member_name(body.agent)
             if body.role is None:
-                return f"ends the role of {who} in the commons {_short(body.commons)}"
-            return f"makes {who} {_ROLES[body.role]} in the commons {_short(body.commons)}"
+                return f"ends the role of {who} in the commons {names.thing_name(body.commons)}"
+            return f"makes {who} {_ROLES[body.role]} in the commons {names.thing_name(body.commons)}"
         case Use():
             who = "" if body.actor is None else f"{names.member_name(body.actor)} "
             kind = "" if body.use is None else f" for {body.use}"
-            return f"{who}uses the commons {_short(body.commons)}: {measure_text(body.quantity)}{kind}"
+            commons = names.thing_name(body.commons)
+            return f"{who}uses the commons {commons}: {measure_text(body.quantity)}{kind}"
         case Withdrawal():
             return f"asks that the use {_short(body.use)} does not count"
         case Inflow():
             return _inflow(body, names)
         case Mark():
             until = "" if body.until_ms is None else f" until {_moment(body.until_ms)} UTC"
-            return f"says that {_short(body.resource)} is {body.condition}{until}"
+            return f"says that {names.thing_name(body.resource)} is {body.condition}{until}"
         case Booking():
             much = "" if body.resource_quantity is None else f"{measure_text(body.resource_quantity)} of "
             what = " to use where it stands" if body.action == USE else ""
             begin, end = _moment(body.has_beginning_ms), _moment(body.has_end_ms)
-            return f"books {much}{_short(body.resource)}{what} from {begin} to {end} UTC"
+            return f"books {much}{names.thing_name(body.resource)}{what} from {begin} to {end} UTC"
         case Cancel():
             return f"gives up the booking {_short(body.booking)}"
     return None

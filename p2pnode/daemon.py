@@ -36,6 +36,8 @@ from p2pnode.node import Node
 from p2pnode.peerbook import PeerBook, split_address
 from p2pnode.port import LivePort
 from p2pnode.service import Context, LiveService, answers
+from p2pnode.service.pending import asked_before
+from p2pnode.service.proof_answers import Prover
 from p2pnode.store.database import reported
 from p2pnode.store.node_file import NodeFile
 from p2pnode.store.shelf import FolderShelf
@@ -176,7 +178,9 @@ class Daemon:
             recovery_commitment=key.recovery_commitment,
             started_ms=clock.wall_ms(),
             stop=self.stop,
-            pending_joins={g: m.link for g, m in memberships.items() if m.state == "joining"},
+            pending_joins={
+                group: asked_before(one.link) for group, one in memberships.items() if one.state == "joining"
+            },
             announce=config.announce,
         )
         self.service = LiveService(self.context)
@@ -196,6 +200,7 @@ class Daemon:
         self.port.on_entry_wanted = self._want_entry
         self.port.on_closed = self.leveller.lanes_closed
         self.port.answer_by = answers.Answerer(self.context).answer
+        self.port.prove_by = Prover(self.port).prove
 
     def stop(self) -> None:
         self.stopping.set()
@@ -386,6 +391,8 @@ class Daemon:
                 nursery.cancel_scope.cancel()
         finally:
             self.port.flush_cursors()
+            # The writer's connections go last, while the home is locked: SQLite then tidies up the files.
+            self.port.close_readers()
             with trio.CancelScope(shield=True):
                 await trio.to_thread.run_sync(self.writer.stop)
         if self.failure is not None:

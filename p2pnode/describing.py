@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -26,7 +27,7 @@ from p2pnode.replication.lane import LaneState
 from p2pnode.replication.run import StoredEntry
 from p2pnode.store.group_file import GroupQueries, number_and_seq, position_of
 from p2pnode.vocabulary import records_of
-from p2pnode.wording import sentence_of
+from p2pnode.wording import name_given, sentence_of
 
 SCANNED_MAX = 50_000
 """Entries looked at for one page, when few of them fit what is asked for."""
@@ -37,11 +38,12 @@ _TEXT_CHARACTERS_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which entries a page shows."""
+    """Which entries a page shows. Shapes: votes says whether those on blocks are among them."""
 
     author: bytes | None = None
     lane: int | None = None
     type: str | None = None
+    votes: bool = True
 
 
 class Describer:
@@ -83,7 +85,7 @@ class Describer:
         return frozenset(sha256(header) for _, (header, _, _) in tables.scan(self._queries.chain, "parked"))
 
     def member_name(self, member_id: bytes) -> str:
-        """The name of a member or of the group, or the start of the id."""
+        """The name of a member, of the group or of an agent outside it, or the start of the id."""
         if member_id == self._state.group:
             return self._state.name
         if member_id not in self._member_names:
@@ -91,8 +93,23 @@ class Describer:
             annex = None if member is None else member.inception.annex
             content = None if annex is None else self.annex(annex)
             name = str(content.get("name", "")) if content else ""
-            self._member_names[member_id] = name or member_id.hex()[:8]
+            self._member_names[member_id] = name or self.thing_name(member_id)
         return self._member_names[member_id]
+
+    def thing_name(self, entry_id: bytes) -> str:
+        """What an entry gave a name to, such as a thing, an agreement or an agent; or the start of the id."""
+        entry = self.entry_of(entry_id)
+        return (None if entry is None else name_given(entry, self)) or entry_id.hex()[:8]
+
+    def member_names(self, member_ids: Iterable[bytes]) -> list[str]:
+        """The names of several members; two of one name are told apart by the start of their ids."""
+        ids = list(member_ids)
+        names = [self.member_name(member_id) for member_id in ids]
+        counts = Counter(names)
+        return [
+            f"{name} ({member_id.hex()[:8]})" if counts[name] > 1 else name
+            for name, member_id in zip(names, ids, strict=True)
+        ]
 
     def member_of(self, device_key: bytes) -> bytes | None:
         """The id of the member that a device speaks or spoke for."""
@@ -116,11 +133,12 @@ class Describer:
             return None
 
     def page(self, wanted: Filter, limit: int, before: int | None) -> LogPage:
-        """Entries by falling time; `next` continues where this page ends."""
+        """Entries that are kept (J18) by falling time; `next` continues where this page ends."""
         rows: list[EntryRow] = []
         for scanned, (lane, seq, stored) in enumerate(self._newest_first(wanted, before)):
             if len(rows) >= limit or scanned >= SCANNED_MAX:
-                return LogPage(rows=rows, next=rows[-1]["cursor"] if rows else None)
+                # What was looked at and not meant is not looked at again.
+                return LogPage(rows=rows, next=self._cursor(lane.number, seq) + 1)
             entry = read_entry(stored.header, stored.signature, stored.payload)
             if wanted.type is None or entry.header.type == wanted.type:
                 rows.append(self.row(lane, seq, entry))
@@ -133,15 +151,17 @@ class Describer:
         for lane in self._lanes.values():
             if wanted.author not in (None, lane.author) or wanted.lane not in (None, lane.lane):
                 continue
+            if lane.lane == Lane.VOTES and not wanted.votes:
+                continue
             seq = lane.seq if before is None else self._last_before(lane, before)
-            if seq >= 0:
+            if seq > lane.pruned:
                 heap.append((-self._cursor(lane.number, seq), lane.number, seq))
         heapq.heapify(heap)
         while heap:
             _, number, seq = heapq.heappop(heap)
             stored = self._stored(number, seq)
             yield self._lanes[number], seq, stored
-            if seq > 0:
+            if seq - 1 > self._lanes[number].pruned:
                 heapq.heappush(heap, (-self._cursor(number, seq - 1), number, seq - 1))
 
     def _stored(self, number: int, seq: int) -> StoredEntry:
@@ -155,7 +175,7 @@ class Describer:
 
     def _last_before(self, lane: LaneState, before: int) -> int:
         """The last seq whose cursor is smaller; cursors rise along a lane."""
-        low, high = 0, lane.seq + 1
+        low, high = lane.pruned + 1, lane.seq + 1
         while low < high:
             middle = (low + high) // 2
             if self._cursor(lane.number, middle) < before:

@@ -30,6 +30,10 @@ class Names(Protocol):
         """The name of a member, or the start of the id."""
         ...
 
+    def thing_name(self, entry_id: bytes) -> str:
+        """What an entry gave a name to, or the start of the id."""
+        ...
+
     def annex(self, annex_hash: bytes, /) -> dict[str, Any] | None:
         """The content of an annex that is here."""
         ...
@@ -49,11 +53,12 @@ def economy_sentence(body: object, names: Names) -> str | None:
         case Intent():
             wanted = "" if body.reciprocal is None else f", hoping for {body.reciprocal}"
             said = "offers" if body.purpose == "offer" else "needs"
-            return f"{said}: {_what(body)}{wanted}" + _note(body.annex, names)
+            return f"{said}: {_planned(body, names)}{wanted}" + _note(body.annex, names)
         case Commitment():
-            return f"promises: {_flow(body, names)}" + _note(body.annex, names)
+            return f"promises: {_planned(body, names)}{_between(body, names)}" + _note(body.annex, names)
         case Claim():
-            return f"asks {names.member_name(body.provider)} for {_what(body)}" + _note(body.annex, names)
+            whom = names.member_name(body.provider)
+            return f"asks {whom} for {_planned(body, names)}" + _note(body.annex, names)
         case Agent():
             name = body.name or _word(body.annex, "name", names) or "a person"
             return f"describes {name}, outside the group"
@@ -62,7 +67,7 @@ def economy_sentence(body: object, names: Names) -> str | None:
         case Process():
             return f"begins {body.name}" + _note(body.annex, names)
         case Finish():
-            return f"ends the process {_short(body.process)}"
+            return f"ends the process {names.thing_name(body.process)}"
     return _agreed_sentence(body, names)
 
 
@@ -75,17 +80,14 @@ def _agreed_sentence(body: object, names: Names) -> str | None:
             more = "; ..." if len(body.clauses) > 3 else ""
             return f"proposes {kind}, {body.name}: {clauses}{more}"
         case Answer():
-            return (
-                f"{'accepts' if body.accepts else 'declines'} the agreement {_short(body.agreement)}"
-                + _note(body.annex, names)
-            )
+            said = "accepts" if body.accepts else "declines"
+            return f"{said} the agreement {names.thing_name(body.agreement)}" + _note(body.annex, names)
         case Reduction():
             left = measure_text(body.quantity)
-            return f"leaves {left} of clause {body.clause + 1} of {_short(body.agreement)}" + _note(
-                body.annex, names
-            )
+            agreement = names.thing_name(body.agreement)
+            return f"leaves {left} of clause {body.clause + 1} of {agreement}" + _note(body.annex, names)
         case AgreementReference():
-            return f"ends the agreement {_short(body.agreement)}" + _note(body.annex, names)
+            return f"ends the agreement {names.thing_name(body.agreement)}" + _note(body.annex, names)
         case Loop():
             amounts = [measure_text(Measure(item.amount, body.unit)) for item in body.items[:_AMOUNTS_MAX]]
             more = ", ..." if len(body.items) > _AMOUNTS_MAX else ""
@@ -104,36 +106,55 @@ def _brought_in(body: object, names: Names) -> str | None:
         case Import():
             return _flow(body.event, names) + ", brought in" + _note(body.event.annex, names)
         case Meter():
-            return f"installs the meter {body.name}: what is {body.action}d, in {label_of_unit(body.unit)}"
+            to = "" if body.receiver is None else " for the group"
+            return (
+                f"installs the meter {body.name}: what is {body.action}d{to}, in {label_of_unit(body.unit)}"
+            )
         case Reading():
-            return f"reads {len(body.readings)} intervals of the meter {_short(body.meter)}"
+            return f"reads {len(body.readings)} intervals of the meter {names.thing_name(body.meter)}"
         case Close():
-            return f"closes the meter {_short(body.meter)}"
+            return f"closes the meter {names.thing_name(body.meter)}"
     return None
 
 
-def _flow(body: Event | Commitment, names: Names) -> str:
+def _flow(body: Event, names: Names) -> str:
+    thing = body.resource_inventoried_as
+    word = "on" if body.action == "work" else "of"
+    which = "" if thing is None or body.resource_conforms_to else f" {word} {names.thing_name(thing)}"
+    return f"{body.action} {_what(body, names)}{which}{_between(body, names)}"
+
+
+def _between(body: Event | Commitment, names: Names) -> str:
     provider = "" if body.provider is None else f" from {names.member_name(body.provider)}"
     receiver = "" if body.receiver is None else f" to {names.member_name(body.receiver)}"
-    return _what(body) + provider + receiver
+    return provider + receiver
 
 
 def _clause(clause: Clause, names: Names) -> str:
     times = "" if clause.times is None else f", {clause.times} times"
     provider, receiver = names.member_name(clause.provider), names.member_name(clause.receiver)
-    return f"{provider} gives {receiver} {_what(clause)}{times}"
+    return f"{provider} gives {receiver} {_planned(clause, names)}{times}"
 
 
-def _what(body: Event | Commitment | Intent | Claim | Clause) -> str:
+def _planned(body: Commitment | Intent | Claim | Clause, names: Names) -> str:
+    """So much of what; the usual actions, to give and to work, need no word."""
+    action = "" if body.action in ("transfer", "work") else f"{body.action} "
+    return action + _what(body, names)
+
+
+def _what(body: Event | Commitment | Intent | Claim | Clause, names: Names) -> str:
     measures: tuple[Measure | None, ...] = (body.effort_quantity, body.resource_quantity)
     amounts = [measure_text(measure) for measure in measures if measure is not None]
-    return " ".join([body.action, *amounts, *_kind(body.resource_conforms_to)])
+    # Intents, claims and clauses say nothing of lessons.
+    lesson = body.lesson if isinstance(body, Event) and body.lesson else ""
+    words = " ".join([*amounts, *_kind(body.resource_conforms_to, names)])
+    return f"{words}, {lesson}" if lesson else words
 
 
-def _kind(kind: Kind | None) -> tuple[str, ...]:
+def _kind(kind: Kind | None, names: Names) -> tuple[str, ...]:
     if kind is None:
         return ()
-    return (kind if isinstance(kind, str) else f"of kind {_short(kind)}",)
+    return (kind if isinstance(kind, str) else names.thing_name(kind),)
 
 
 def _note(annex: bytes | None, names: Names) -> str:

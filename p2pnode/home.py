@@ -144,6 +144,11 @@ class Home:
             # The file stays: removing it would let two processes lock two files of the same name.
             os.close(descriptor)
 
+    def lock_holder(self) -> int | None:
+        """The process that took the lock last; whether it still lives, and is the same one, is not said."""
+        content = read_bounded(self.lock_file, _SMALL_FILE_BYTES_MAX) or b""
+        return int(content) if re.fullmatch(rb"[1-9][0-9]{0,8}\n", content) else None
+
     def write_api(self, port: int) -> None:
         """Tell other processes of this user where this one answers."""
         write_durably(self.api, json.dumps({"pid": os.getpid(), "port": port}).encode() + b"\n")

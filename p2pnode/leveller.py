@@ -1,4 +1,5 @@
-"""Asks peers for what gets this node level with its groups: one task for a group, one question at a time.
+"""Asks peers for what gets this node level with its groups: one task for a group. One question follows
+the other, but parts of a state are asked for at the same time.
 
 What to ask for, and whether an answer holds, the node says (`chain/levelling.py`). Here is only who is asked:
 several members for the newest final block, then one after another, so that nobody who lies or stalls stands
@@ -19,7 +20,7 @@ from p2pnode.core.errors import NodeError, PeerError, UsageError
 from p2pnode.core.events import LevelAnswered, LevelAsked
 from p2pnode.logs import Log
 from p2pnode.port import LivePort
-from p2pnode.replication.level import FinalWanted, Wanted, question_of
+from p2pnode.replication.level import CHUNKS_MAX, ChunkWanted, FinalWanted, Wanted, question_of
 from protocols import query
 from protocols.port import GroupChanged, Resync
 
@@ -38,6 +39,10 @@ LOOK_SHARE = 10
 _PARTS_MAX = 1000
 """Parts of one way to the newest final block."""
 
+_QUICK_S = 1.0
+_SLOW_S = 5.0
+"""A chunk has a quarter of a MiB: who needs so long for one sends it no faster with others beside it."""
+
 OpenStream = Callable[[bytes, str], Awaitable[Any]]
 
 
@@ -47,6 +52,22 @@ class Peers(Protocol):
     def connected(self) -> Sequence[bytes]:
         """The keys of all peers with a connection."""
         ...
+
+
+class Pace:
+    """How many questions are on their way at the same time: more while answers come quickly, few on a slow
+    line, where what is asked together would only come too late together."""
+
+    def __init__(self, at_once_max: int) -> None:
+        self._at_once_max = at_once_max
+        self.at_once = 1
+
+    def note(self, taken_s: float | None) -> None:
+        """An answer came after so long, or None came."""
+        if taken_s is None or taken_s > _SLOW_S:
+            self.at_once = max(1, self.at_once // 2)
+        elif taken_s <= _QUICK_S:
+            self.at_once = min(self._at_once_max, 2 * self.at_once)
 
 
 class Leveller:
@@ -126,7 +147,7 @@ class Leveller:
             following = await self._ask(partial(LevelAsked, group=group, is_fresh=False))
             has_moved = following.has_moved
             if following.wanted is not None:
-                has_moved = await self._fetch(group, following.wanted)
+                has_moved = await self._fetch_all(group, following)
                 fetching_s += trio.current_time() - began_s
             elif not following.is_busy:
                 return
@@ -150,18 +171,47 @@ class Leveller:
                     nursery.start_soon(self._fetch_from, peer, group, wanted)
             before = wanted
 
-    async def _fetch(self, group: bytes, wanted: Wanted) -> bool:
-        """Ask one member after the other; whether something came of it."""
+    async def _fetch_all(self, group: bytes, following: Next) -> bool:
+        """Ask for what is wanted and, where it is part of a state, for all that follows from the answers."""
+        if not isinstance(following.wanted, ChunkWanted):
+            return following.wanted is not None and await self._fetch(group, following.wanted) is not None
+        asked: set[Wanted] = set()
+        pace = Pace(CHUNKS_MAX)
+        has_moved = False
+
+        async def fetch(wanted: Wanted) -> None:
+            nonlocal has_moved
+            began_s = trio.current_time()
+            came = await self._fetch(group, wanted)
+            pace.note(trio.current_time() - began_s if came is not None else None)
+            asked.discard(wanted)
+            if came is not None:
+                has_moved = True
+                begin(came)
+
+        def begin(following: Next) -> None:
+            for wanted in (following.wanted, *following.others):
+                is_part = isinstance(wanted, ChunkWanted) and wanted not in asked
+                if wanted is not None and is_part and len(asked) < pace.at_once:
+                    asked.add(wanted)
+                    nursery.start_soon(fetch, wanted)
+
+        async with trio.open_nursery() as nursery:
+            begin(following)
+        return has_moved
+
+    async def _fetch(self, group: bytes, wanted: Wanted) -> Next | None:
+        """Ask one member after the other; what comes next once something came of it, else None."""
         members = self._members(group)
         for peer in members:
             following = await self._fetch_from(peer, group, wanted)
             if following is not None and following.has_moved:
-                return True
+                return following
         if members:
             own = self._port.own_key
             await self._ask(partial(LevelAnswered, group=group, peer=own, wanted=wanted, answer=None))
             await self._look(group)
-        return False
+        return None
 
     async def _fetch_from(self, peer: bytes, group: bytes, wanted: Wanted) -> Next | None:
         """Hand a peer's answer to the node; None where it has none."""

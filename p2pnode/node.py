@@ -62,7 +62,7 @@ from p2pnode.core.events import (
 from p2pnode.core.ids import Lane
 from p2pnode.core.limits import ANNEX_BYTES_MAX
 from p2pnode.governance import leaving
-from p2pnode.governance.clock import may_sign
+from p2pnode.governance.clock import FAULTS, may_sign
 from p2pnode.governance.member_types import NEWCOMER_TYPES, OPEN_TYPES
 from p2pnode.governance.state import PETITION_RULES, may_admit
 from p2pnode.group_change import Change
@@ -298,8 +298,9 @@ class Node:
             return None
         return UsageError(
             rule,
-            "this machine's clock does not fit",
-            "set the clock, or start once with P2PNODE_SIGN_CONFIRM=true if it is right",
+            FAULTS[rule],
+            "set the clock, then run p2pnode down and p2pnode up; if the clock is right, start once by "
+            "P2PNODE_SIGN_CONFIRM=true p2pnode up",
         )
 
     def promise(self, log: GroupLog, entries: Sequence[Entry], annexes: Sequence[bytes]) -> None:

@@ -64,6 +64,7 @@ from protocols.port import (
     JoinAnswer,
     JoinRequest,
     PresenceTold,
+    ProofAsked,
     Resync,
     WireEntry,
 )
@@ -181,6 +182,7 @@ class LivePort:
         self.on_failure: Callable[[BaseException], None] = _ignore
         self.on_entry_wanted: Callable[[bytes, bytes], None] = _ignore_two
         self.answer_by: Callable[[bytes, frozenset[bytes], Value], Awaitable[Value]] | None = None
+        self.prove_by: Callable[[bytes, ProofAsked], Awaitable[bytes]] | None = None
 
     # ---- the writer's side
 
@@ -322,6 +324,11 @@ class LivePort:
 
     def sign(self, message: bytes) -> bytes:
         return self._key.sign(message)
+
+    def close_readers(self) -> None:
+        """Close what reads the groups' files; nothing is read afterwards."""
+        for held in self._groups.values():
+            held.reader.close()
 
     def groups(self) -> Mapping[bytes, HeldGroup]:
         return self._groups
@@ -489,6 +496,10 @@ class LivePort:
     async def answer(self, peer: bytes, keys: frozenset[bytes], question: Value) -> Value:
         assert self.answer_by is not None
         return await self.answer_by(peer, keys, question)
+
+    async def prove(self, peer: bytes, question: ProofAsked) -> bytes:
+        assert self.prove_by is not None
+        return await self.prove_by(peer, question)
 
     @asynccontextmanager
     async def watch(self) -> AsyncIterator[trio.MemoryReceiveChannel[Change]]:

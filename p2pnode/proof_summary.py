@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from p2pnode.bundle import is_bundle, verify_bundle
 from p2pnode.consensus.proof import OutcomeProof, Proven, RowProof
-from p2pnode.consensus.rows import row_key
+from p2pnode.consensus.rows import MemoryRows, row_key
 from p2pnode.core import codec
 from p2pnode.core.entry import Entry
 from p2pnode.core.errors import FormatError
@@ -16,6 +18,8 @@ from p2pnode.proving import verify_proof
 
 _DECISION_TABLE = row_key("decision")
 _EVENT_TABLE = row_key("event")
+_MEMBER_TABLE = row_key("member")
+_DEVICE_TABLE = row_key("device")
 
 
 def summary_of(data: bytes, trusted: bytes | None) -> dict[str, Any]:
@@ -23,8 +27,19 @@ def summary_of(data: bytes, trusted: bytes | None) -> dict[str, Any]:
     if not is_bundle(data):
         return _summary(verify_proof(data, trusted), len(data))
     bundle, proven = verify_bundle(data, trusted)
+    judged, kinds = bundle.judged(), bundle.kinds()
     return _summary(proven, len(data)) | {
-        "records": [_record(record.id, record.value) for record in bundle.records]
+        "records": [
+            _record(record.id, record.value, kinds)
+            | {
+                "attestations": [
+                    {"member": who.hex(), "verdict": row.verdict, "competence": row.competence}
+                    for who, row in judged.get(record.id, ())
+                ]
+            }
+            for record in bundle.records
+        ],
+        "people": {person.member_id.hex(): person.name for person in bundle.people},
     }
 
 
@@ -63,6 +78,8 @@ def _row(row: RowProof) -> dict[str, Any]:
         "value": None if row.value is None else row.value.hex(),
         "decision": None,
         "record": None,
+        "member": None,
+        "device": None,
     }
     if row.key.startswith(_EVENT_TABLE) and row.value is not None:
         try:
@@ -74,10 +91,30 @@ def _row(row: RowProof) -> dict[str, Any]:
             shown["decision"] = _decision(row.key[len(_DECISION_TABLE) :], row.value)
         except FormatError:
             pass  # a later version may write it otherwise; the bytes are proven all the same
+    if row.value is not None and row.key.startswith((_MEMBER_TABLE, _DEVICE_TABLE)):
+        try:
+            shown |= _standing(row.key, row.value)
+        except ValueError:
+            pass  # a later version may write it otherwise; the bytes are proven all the same
     return shown
 
 
-def _record(record_id: bytes, value: bytes) -> dict[str, Any]:
+def _standing(key: bytes, value: bytes) -> dict[str, Any]:
+    from p2pnode.governance import tables
+
+    rows, of = MemoryRows({key: value}), key.partition(b"\0")[2]
+    if key.startswith(_MEMBER_TABLE):
+        member = tables.member(rows, of)
+        assert member is not None
+        return {"member": {"member": of.hex(), "number": member.number, "status": member.status}}
+    device = tables.device(rows, of)
+    assert device is not None
+    return {"device": {"device": did_of(of), "member": device.member.hex(), "status": device.status}}
+
+
+def _record(
+    record_id: bytes, value: bytes, kinds: Mapping[bytes, str] = MappingProxyType({})
+) -> dict[str, Any]:
     from p2pnode.economy import event
     from p2pnode.economy.labels import measure_text
     from p2pnode.economy.tables import event_of_value
@@ -95,7 +132,7 @@ def _record(record_id: bytes, value: bytes) -> dict[str, Any]:
             for measure, amount in amounts
             if measure is not None and amount is not None
         ),
-        "kind": kind.hex() if isinstance(kind, bytes) else kind,
+        "kind": kinds.get(kind, kind.hex()) if isinstance(kind, bytes) else kind,
         "provider": row.provider.hex(),
         "receiver": row.receiver.hex(),
         "signers": [signer.hex() for signer in row.signers],

@@ -14,10 +14,15 @@ from p2pnode.core.amount import amount_text
 from p2pnode.core.entry import ACK_TYPE, Entry
 from p2pnode.core.errors import FormatError
 from p2pnode.core.ids import did_of
+from p2pnode.economy.agreement import Terms
 from p2pnode.economy.batch import Batch
 from p2pnode.economy.claim import Claim
+from p2pnode.economy.commons import Opening
 from p2pnode.economy.contribution import Contribution
+from p2pnode.economy.event import Event, NewResource
 from p2pnode.economy.labels import label_of_unit
+from p2pnode.economy.metering import Meter
+from p2pnode.economy.things import Agent, Process, Spec
 from p2pnode.economy_wording import economy_sentence
 from p2pnode.governance.ballot import Ballot, Confirmation, Delegating
 from p2pnode.governance.devices import DEVICE_OBJECT_TYPE, KEY_ROTATE_TYPE, Add, Revoke
@@ -55,6 +60,10 @@ class Names(Protocol):
 
     def member_name(self, member_id: bytes) -> str:
         """The name of a member, or the start of the id."""
+        ...
+
+    def thing_name(self, entry_id: bytes) -> str:
+        """What an entry gave a name to, or the start of the id."""
         ...
 
     def annex(self, annex_hash: bytes, /) -> dict[str, Any] | None:
@@ -115,6 +124,25 @@ def _of_body(body: object, names: Names) -> str | None:
             absent = ", ".join(names.member_name(member) for member in body.absent)
             return f"lets the vote of {absent} rest: no answer to the roll call"
     return None
+
+
+def name_given(entry: Entry, names: Names) -> str:
+    """The name that an entry gives to what it begins, or nothing."""
+    entry_type = TYPES.get(entry.header.type)
+    if entry_type is None or entry.payload is None:
+        return ""
+    try:
+        body = entry_type.decode(entry.payload)
+    except FormatError:
+        return ""
+    match body:
+        case Event(creates=NewResource() as thing):
+            return thing.name
+        case Agent():
+            return body.name or _word(names, body.annex, "name")
+        case Meter() | Opening() | Process() | Spec() | Terms():
+            return body.name
+    return ""
 
 
 def _batch(body: Batch, names: Names) -> str:

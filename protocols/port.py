@@ -22,6 +22,8 @@ __all__ = [
     "AnnexesWanted",
     "Change",
     "Cursor",
+    "EntryProofAsked",
+    "FinalProofAsked",
     "ForkFound",
     "GroupChanged",
     "GroupView",
@@ -31,7 +33,9 @@ __all__ = [
     "JoinRequest",
     "NodePort",
     "PresenceTold",
+    "ProofAsked",
     "Resync",
+    "RowProofAsked",
     "Want",
     "WireEntry",
 ]
@@ -66,6 +70,33 @@ class JoinAnswer(NamedTuple):
     message: str = ""
     founding: WireEntry | None = None
     entries: tuple[WireEntry, ...] = ()
+
+
+class FinalProofAsked(NamedTuple):
+    """The way to a final block: its header and certificate, and each change of who votes before it.
+
+    Shapes: height 0 asks for the last one.
+    """
+
+    group: bytes
+    height: int
+
+
+class EntryProofAsked(NamedTuple):
+    """What a final block decided about an entry, whatever lane it lies in."""
+
+    group: bytes
+    entry: bytes
+
+
+class RowProofAsked(NamedTuple):
+    """A row of the state after the last final block, or that there is none."""
+
+    group: bytes
+    key: bytes
+
+
+ProofAsked = FinalProofAsked | EntryProofAsked | RowProofAsked
 
 
 class HeadsMoved(NamedTuple):
@@ -212,6 +243,10 @@ class NodePort(Protocol):
 
     async def answer(self, peer: bytes, keys: frozenset[bytes], question: Value) -> Value:
         """Answer a question about this node's views. Errors: UsageError for a question that has no answer."""
+
+    async def prove(self, peer: bytes, question: ProofAsked) -> bytes:
+        """The proof that a peer asks for, as a file. Errors: UsageError for what it may not have, or what is
+        not here."""
 
     def watch(self) -> AbstractAsyncContextManager[trio.MemoryReceiveChannel[Change]]:
         """What changes from now on."""

@@ -1,8 +1,11 @@
-"""Branches of forked lanes that a quorum has acknowledged: such a branch is not sealed away (J17).
+"""Branches of forked lanes that a quorum has acknowledged, as far as this node has heard of it (J17).
 
-Correct voters acknowledge no key of which they know that it was used twice. Where a quorum did before it
-knew, all of those voters hold that branch, and no other can have a quorum as long as no more voters lie than
-the group tolerates. Not here: how a lane is made to follow a branch (`branches.py`).
+Whoever knows of one gives no N to a fresh block that seals its key and leaves the branch out, and follows it
+here. Correct voters acknowledge no key of which they know that it was used twice, and two quorums share one
+of them as long as no more voters lie than the group tolerates: then no second branch has a quorum, and where
+two have one, neither is kept. Voters who have not heard may still seal such a branch away, and what they
+notarized stands. Nothing is protected while more lies above the cut than is looked through. Not here: how a
+lane is made to follow a branch (`branches.py`), and the refusal itself (`blocks.py`).
 
 Source: C 2.5 (E4), 6.2, J17.
 """

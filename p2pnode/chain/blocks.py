@@ -271,9 +271,9 @@ class Blocks:
         return self._work is not None
 
     @property
-    def has_later_rules(self) -> bool:
-        """Whether the group goes on by rules that this program does not know (J6)."""
-        return self._judging.has_later_rules
+    def later_version(self) -> int:
+        """The version of the rules by which the group goes on, 0 if this program knows them (J6)."""
+        return self._judging.later_version
 
     @property
     def is_making(self) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from p2pnode.chain import branches, past
 from p2pnode.chain.duties import items_due
+from p2pnode.chain.later_rules import note_of
 from p2pnode.chain.report import report_of
 from p2pnode.chain.schism import SETTING, encode_found
 from p2pnode.chain.step import Step
@@ -126,8 +127,10 @@ def _told(log: GroupLog, step: Step) -> list[Effect]:
             "silent": ",".join(member.hex() for member in step.asks.silent),
         }
         effects.append(Alert("convocation.asked", message, facts))
-    if log.chain.blocks.has_later_rules and not log.chain.has_told_rules:
+    if log.chain.blocks.later_version and not log.chain.has_told_rules:
         log.chain.has_told_rules = True
+        with log.change(durable=False) as change:
+            change.transaction.put_setting(*note_of(log.chain.tip.height, log.chain.blocks.later_version))
         message = (
             "the group follows rules that this version of the program does not know: this node keeps what is"
             " written, passes it on and writes, but does not vote and shows what was decided before only"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from p2pnode.chain.candidates import Found, read_slices, without_excused
+from p2pnode.chain.later_rules import later_version
 from p2pnode.chain.reasons import Reasons
 from p2pnode.chain.running import Ran, running, sealed_with
 from p2pnode.consensus.block import (
@@ -31,7 +32,7 @@ from p2pnode.consensus.format import BlockHeader, Body, Configuration, CutEntry,
 from p2pnode.consensus.slices import SLICE_ENTRIES, Slices
 from p2pnode.consensus.trie import TrieChange
 from p2pnode.core.errors import FormatError
-from p2pnode.governance.executing import LaterRules, knows_rules
+from p2pnode.governance.executing import LaterRules
 from p2pnode.governance.voters import suspended_in
 from p2pnode.replication.fork import check_fork_proof
 
@@ -75,8 +76,8 @@ class Proposed:
 class Judging:
     """What is made and judged at one height.
 
-    Shapes: proofs are of forks that a block shows and that are not known here yet; has_later_rules: the group
-    follows rules that this program does not know, or does so from the next block on.
+    Shapes: proofs are of forks that a block shows and that are not known here yet; later_version is that of
+    the rules that the group follows, or will follow from the next block on, 0 if this program knows them.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class Judging:
         self._reasons = reasons
         self._proofs_shown: dict[bytes, None] = {}
         self.proofs: list[bytes] = []
-        self.has_later_rules = not knows_rules(log.file.chain)
+        self.later_version = later_version(log.file, tip.height)
 
     def show_again(self) -> None:
         """Show proofs of forks again: what is known of forks has changed."""
@@ -118,8 +119,8 @@ class Judging:
         body = Body(_moved(taken), seals, tip.certificate)
         try:
             ran = yield from running(log.file.chain, tip, self._voted_by, body, taken, time_ms)
-        except LaterRules:
-            self.has_later_rules = True
+        except LaterRules as error:
+            self.later_version = error.version
             return None
         header, encoded = next_block(tip, body.cut, body.seals, ran.roots, time_ms)
         return Proposed(header, made=self._made(header, encoded, body, ran))
@@ -141,8 +142,8 @@ class Judging:
                 yield from self._judging_entries(proposed, body, blobs[0])
         except FormatError as error:
             proposed.fault = error.rule
-        except LaterRules:
-            self.has_later_rules = proposed.is_later = True  # whoever upgrades judges it then (J6)
+        except LaterRules as error:
+            self.later_version, proposed.is_later = error.version, True  # whoever upgrades judges it then
 
     def _body_fault(self, header: BlockHeader, body: Body) -> str | None:
         """The rule that a body breaks without its entries. Errors: FormatError certificate.*, fork.*."""

@@ -44,12 +44,13 @@ class Next(NamedTuple):
     """What to ask a peer for.
 
     Shapes: is_busy says that there is more to do once entries have come, has_moved that something came of
-    this step.
+    this step; others can be asked for at the same time.
     """
 
     wanted: Wanted | None
     is_busy: bool
     has_moved: bool = False
+    others: tuple[Wanted, ...] = ()
 
 
 def take(node: Node, event: LevelAsked | LevelAnswered, now_ms: int) -> list[Effect]:
@@ -72,11 +73,11 @@ def take(node: Node, event: LevelAsked | LevelAnswered, now_ms: int) -> list[Eff
 
 
 def _next(log: GroupLog, *, has_moved: bool) -> Next:
-    wanted = log.level.snapshot_wanted() or past.wanted(log) or replaying.blocks_wanted(log)
+    first, *others = log.level.snapshot_wanted() or (past.wanted(log) or replaying.blocks_wanted(log),)
     is_judging = log.level.parting is not None and log.chain.blocks.is_busy
     stands = log.level.difference is not None or log.level.has_later_rules
-    is_busy = bool(wanted) or is_judging or (log.level.replayed is not None and not stands)
-    return Next(wanted, is_busy, has_moved)
+    is_busy = bool(first) or is_judging or (log.level.replayed is not None and not stands)
+    return Next(first, is_busy, has_moved, tuple(others))
 
 
 def _answered(node: Node, log: GroupLog, event: LevelAnswered, now_ms: int) -> list[Effect]:
@@ -96,9 +97,10 @@ def _taken(node: Node, log: GroupLog, event: LevelAnswered, now_ms: int) -> list
             return _take_final(log, wanted, event.answer)
         case BlocksWanted():
             return _take_blocks(log, wanted, event)
-        case ChunkWanted() if wanted == log.level.snapshot_wanted():
-            with log.change() as change:
-                levelling.take_chunk(change, event.answer)
+        case ChunkWanted():
+            # Chunks that a power cut takes come again; they are on disk together with the last one.
+            with log.change(durable=len(log.level.snapshot_wanted()) == 1) as change:
+                levelling.take_chunk(change, wanted, event.answer)
             return node.effects_of(log, change)
         case EntriesWanted():
             runs = Received(None, log.group, event.peer, runs_in(event.answer), False, False)
@@ -112,7 +114,7 @@ def _taken(node: Node, log: GroupLog, event: LevelAnswered, now_ms: int) -> list
 
 def _give_up(log: GroupLog, wanted: Wanted) -> list[Effect]:
     """Nobody has any more what a snapshot needs: another one is begun."""
-    if wanted == log.level.snapshot_wanted():
+    if wanted in log.level.snapshot_wanted():
         with log.change() as change:
             levelling.drop(change)
         log.level.begin_reading()
@@ -140,7 +142,7 @@ def _take_final(log: GroupLog, wanted: FinalWanted, answer: Value) -> list[Effec
 
 def _take_blocks(log: GroupLog, wanted: BlocksWanted, event: LevelAnswered) -> list[Effect]:
     blocks = blocks_in(event.answer)
-    if wanted == log.level.snapshot_wanted():
+    if wanted in log.level.snapshot_wanted():
         with log.change() as change:
             levelling.take_body(change, blocks[0])
     elif wanted in (past.wanted(log), replaying.blocks_wanted(log)):

@@ -28,12 +28,13 @@ from p2pnode.consensus.format import (
 )
 from p2pnode.consensus.proof import Anchor, Proven, RowProof, decode_proof
 from p2pnode.consensus.rows import row_key
-from p2pnode.consensus.snapshot import SnapshotReader
+from p2pnode.consensus.snapshot_reader import Range, SnapshotReader
 from p2pnode.core import codec
 from p2pnode.core.crypto import sha256
 from p2pnode.core.errors import FormatError
 from p2pnode.proving import founding_configuration, verify_proof
 from p2pnode.replication.level import (
+    CHUNKS_MAX,
     BlocksWanted,
     ChunkWanted,
     FinalWanted,
@@ -46,6 +47,7 @@ from p2pnode.store.chain_tables import BlockRow
 from p2pnode.store.level_tables import ComingBlock
 
 if TYPE_CHECKING:
+    from p2pnode.chain.replaying import Rerun
     from p2pnode.group_change import Change
     from p2pnode.group_log import GroupLog
 
@@ -110,6 +112,7 @@ class Level:
         self._log = log
         self._reader: SnapshotReader | None = None
         self.sent: dict[int, Sent] = {}
+        self.rerun: Rerun | None = None
         self.has_aside = True
         self.is_past_given_up = False
         self.annexes_missed: set[bytes] = set()
@@ -143,17 +146,18 @@ class Level:
             return FinalWanted(coming[-1].block.height, coming[-1].block.id)
         return FinalWanted(tip.height, tip.id)
 
-    def snapshot_wanted(self) -> Wanted | None:
-        """What of a snapshot is to be asked for next, or None when none is on its way."""
+    def snapshot_wanted(self) -> tuple[Wanted, ...]:
+        """What of a snapshot can be asked for now, all of it at the same time; nothing when none is on its
+        way."""
         if self._log.chain.schism is not None or self.difference is not None:
-            return None
+            return ()
         target = self.target()
         if target is None:
-            return None
+            return ()
         if not target.block.body:
-            return BlocksWanted(target.block.height, target.block.height)
-        reader = self.reader(target.block)
-        return ChunkWanted(decode_header(target.block.header).state_root, reader.end)
+            return (BlocksWanted(target.block.height, target.block.height),)
+        root = decode_header(target.block.header).state_root
+        return tuple(ChunkWanted(root, *part) for part in self.reader(target.block).ranges(CHUNKS_MAX))
 
     def reader(self, block: BlockRow) -> SnapshotReader:
         """The reader of the state on its way, where it stands."""
@@ -315,8 +319,8 @@ def take_body(change: Change, block: SentBlock) -> None:
     change.transaction.level.put_coming([target._replace(block=held)])
 
 
-def take_chunk(change: Change, answer: codec.Value) -> None:
-    """Take the next chunk of the state; with the last one the snapshot stands.
+def take_chunk(change: Change, wanted: ChunkWanted, answer: codec.Value) -> None:
+    """Take a chunk of the state; with the last one the snapshot stands.
 
     Errors: FormatError snapshot.*, level.bad_answer, codec.*.
     """
@@ -324,9 +328,11 @@ def take_chunk(change: Change, answer: codec.Value) -> None:
     target = log.level.target()
     if target is None or not target.block.body:
         return
-    data = chunk_in(answer)
     reader = log.level.reader(target.block)
-    change.transaction.level.add_state(*reader.add(data))
+    if reader.is_complete or wanted.root != decode_header(target.block.header).state_root:
+        return
+    proven = reader.add(chunk_in(answer), Range(wanted.after, wanted.until))
+    change.transaction.level.add_state(proven)
     change.transaction.put_setting(_MARK, reader.mark)
     if reader.is_complete:
         _install(change, target)

@@ -136,14 +136,17 @@ def status_in(log: GroupLog, row: RowProof, configuration: Configuration) -> Sta
 
 
 def _member_shown(log: GroupLog, row: RowProof, rows: Rows) -> tables.MemberRow | None:
-    """The proven row of this device's member; where the entry by which it belongs to somebody is not here
-    yet, the row of a member to whom it belongs. Errors: ValueError."""
-    member = log.state.member_of(log.key.public)
-    if member is not None:
-        return tables.member(rows, member.id)
+    """The proven row of a member that names this device, or else of the one to whom it belongs here.
+
+    Who that is may not be known here yet, and another than before: whoever was let in again. Errors:
+    ValueError.
+    """
     is_member = row.key.startswith(_MEMBER_PREFIX)
     shown = tables.member(rows, row.key[len(_MEMBER_PREFIX) :]) if is_member else None
-    return shown if shown is not None and log.key.public in shown.devices else None
+    if shown is not None and log.key.public in shown.devices:
+        return shown
+    member = log.state.member_of(log.key.public)
+    return None if member is None else tables.member(rows, member.id)
 
 
 def alert_of(log: GroupLog, parting: Parting) -> Alert:

@@ -2,15 +2,15 @@
 
 Its peers close lanes 0 and 1, so it asks members for what it may still read: the blocks up to that one, the
 entries that they order, and what these name. Each block is checked as a final one of the voters that the
-blocks before it made; then the chain judges and commits it as any other. It ends where the own rows say that
-this device is gone; what holds afterwards is no longer its business.
+blocks before it made; then the chain judges and commits it as any other. Own rows that say that this device
+is gone are not the end: it may have been let in again and have gone once more. It ends where members show
+nothing more.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from p2pnode.chain.parting import is_gone
 from p2pnode.chain.replaying import checked
 from p2pnode.consensus.format import decode_body
 from p2pnode.core.errors import FormatError
@@ -34,9 +34,9 @@ BLOCKS_AHEAD_MAX = 32
 
 def wanted(log: GroupLog) -> Wanted | None:
     """What to ask for next, or None when there is nothing, or nobody had it a moment ago."""
-    if log.level.parting is None or log.level.is_past_given_up:
+    if log.level.parting is None:
         return None
-    if not is_at_end(log):
+    if not log.level.is_past_given_up:
         tip = log.chain.tip.height
         if tip + 1 not in log.level.sent:
             return BlocksWanted(tip + 1, log.level.parting.height)
@@ -45,11 +45,6 @@ def wanted(log: GroupLog) -> Wanted | None:
             return EntriesWanted(wants)
     hashes = [name for name in log.file.wanted_annexes(ANNEXES_MAX) if name not in log.level.annexes_missed]
     return AnnexesWanted(tuple(hashes)) if hashes else None
-
-
-def is_at_end(log: GroupLog) -> bool:
-    """Whether the own chain has come to the block by which this device is gone."""
-    return is_gone(log.state.final, log.key.public)
 
 
 def follow(log: GroupLog) -> list[Effect]:
@@ -78,7 +73,7 @@ def follow(log: GroupLog) -> list[Effect]:
 
 
 def give_up(log: GroupLog, asked: AnnexesWanted | EntriesWanted | BlocksWanted) -> None:
-    """No member who was asked has it: that is not asked again before others come."""
+    """No member who was asked has it, or shows it: that is not asked again before others come."""
     if isinstance(asked, AnnexesWanted):
         log.level.annexes_missed.update(asked.hashes)
     else:

@@ -9,18 +9,20 @@ Source: C 4.4, 10 (I15).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from p2pnode.chain import levelling
-from p2pnode.chain.candidates import Found, read_lane, without_excused
+from p2pnode.chain.candidates import Found, read_slices, without_excused
 from p2pnode.chain.judging import Made
-from p2pnode.chain.levelling import Difference
+from p2pnode.chain.levelling import Difference, Sent
 from p2pnode.chain.parting import devices_ended
-from p2pnode.chain.running import Ran, run_block, sealed_with
+from p2pnode.chain.running import Ran, running, sealed_with
 from p2pnode.chain.stored import commit, read_tip
 from p2pnode.consensus.block import Tip, body_fault, cut_after, header_fault, roots_fault
 from p2pnode.consensus.certificate import Final, check_final, final_of_value
 from p2pnode.consensus.format import Body, Configuration, decode_body
+from p2pnode.consensus.slices import Slices
 from p2pnode.core.crypto import sha256
 from p2pnode.core.errors import FormatError
 from p2pnode.core.events import Alert, Effect, Penalize
@@ -53,48 +55,105 @@ def _may_run(log: GroupLog) -> bool:
     return log.level.difference is None and not log.level.has_later_rules
 
 
+@dataclass(slots=True)
+class Rerun:
+    """A block of the past while it is run again, a slice at a time (J30).
+
+    Shapes: chain is the state that the blocks before it left, which stays as it is meanwhile; the work gives
+    None when entries are not here after all.
+    """
+
+    body: bytes
+    final: Final
+    tip: Tip
+    chain: ReplayTransaction
+    work: Slices[Ran | None]
+
+
 def step(change: Change) -> list[Effect] | None:
-    """Run the next block again; None while something of it is still on its way, or it takes a later program.
+    """Run a slice of the next block again; None while something of it is still on its way, or it takes a
+    later program.
 
     A block that is none of this group's is dropped, and whoever sent it is to blame.
     """
-    log = change.log
-    replayed = log.level.replayed
-    if replayed is None or not _may_run(log):
+    level = change.log.level
+    replayed = level.replayed
+    if replayed is None or not _may_run(change.log):
         return None
-    if replayed >= log.level.snapshot:
+    if replayed >= level.snapshot:
         levelling.end_replay(change)
         return []
-    sent = log.level.sent.get(replayed + 1)
-    if sent is None:
+    if level.rerun is None:
+        sent = level.sent.get(replayed + 1)
+        if sent is None or (sent.is_checked and not _is_here(change.log, decode_body(sent.block.body))):
+            return None
+        try:
+            level.rerun = _begun(change, replayed, sent)
+        except FormatError as error:
+            level.sent.clear()
+            return [Penalize(sent.peer, error.rule)]
+        if level.rerun is None:
+            return None
+    rerun = level.rerun
+    try:
+        next(rerun.work)
+    except StopIteration as end:
+        level.rerun = None
+        return None if end.value is None else _ended(change, rerun, end.value)
+    except LaterRules:
+        level.rerun, level.has_later_rules = None, True
         return None
-    if sent.is_checked and not _is_here(log, decode_body(sent.block.body)):
-        return None
+    return []
+
+
+def _begun(change: Change, replayed: int, sent: Sent) -> Rerun | None:
+    """A block that was sent, checked and ready to be run, or None while entries are missing.
+
+    Errors: FormatError for a block that is none of this group's.
+    """
+    log = change.log
     chain = change.transaction.replay(replayed)
     tip, voted_by = read_tip(chain, log.founding)
-    try:
-        final, body = checked(sent.block, tip, voted_by)
-        _check_place(log, final)
-    except FormatError as error:
-        log.level.sent.clear()
-        return [Penalize(sent.peer, error.rule)]
+    final, body = checked(sent.block, tip, voted_by)
+    _check_place(log, final)
     sent.is_checked = True
-    found = _entries(change, chain, tip, body)
+    if not _is_here(log, body):
+        return None
+    unknown = [proof for proof in body.seals if not log.knows_fork(check_fork_proof(proof))]
+    for proof in unknown:
+        change.seal(proof, check_fork_proof(proof))
+    if unknown:
+        return None
+    return Rerun(sent.block.body, final, tip, chain, _running(log, chain, tip, voted_by, final, body))
+
+
+def _running(
+    log: GroupLog,
+    chain: ReplayTransaction,
+    tip: Tip,
+    voted_by: Configuration | None,
+    final: Final,
+    body: Body,
+) -> Slices[Ran | None]:
+    """Run a block on the rows before it, without writing anything. Errors: LaterRules."""
+    found = yield from _entries(log, chain, tip, body)
     if found is None:
         return None
-    try:
-        ran = run_block(chain, tip, voted_by, body, found, final.header.time_ms)
-    except LaterRules:
-        log.level.has_later_rules = True
-        return None
-    del log.level.sent[replayed + 1]
+    ran = yield from running(chain, tip, voted_by, body, found, final.header.time_ms)
+    return ran
+
+
+def _ended(change: Change, rerun: Rerun, ran: Ran) -> list[Effect]:
+    """Keep what a block gave, if it is what the group decided."""
+    final, chain, tip = rerun.final, rerun.chain, rerun.tip
+    change.log.level.sent.pop(final.header.height, None)
     rule = roots_fault(final.header, ran.roots)
     if rule is not None:
         return _differ(change, chain, final, ran, rule)
     ended = devices_ended(chain, ran.execution.changes)
-    commit(chain, _made(final, sent.block.body, ran), final.certificate, tip.configuration, final.convocation)
+    commit(chain, _made(final, rerun.body, ran), final.certificate, tip.configuration, final.convocation)
     if ended:
-        cut = cut_after(tip, body.cut)
+        cut = cut_after(tip, decode_body(rerun.body).cut)
         change.transaction.endings.put(ended, End(final.header.height, {key: cut[key][0] for key in cut}))
     change.transaction.level.put_replayed(final.header.height)
     return []
@@ -134,16 +193,8 @@ def _check_place(log: GroupLog, final: Final) -> None:
         raise FormatError("level.other_block", "the way to the snapshot goes through another block")
 
 
-def _entries(change: Change, chain: ReplayTransaction, tip: Tip, body: Body) -> list[Found] | None:
-    """The entries that a block orders, or None while some are not here."""
-    log = change.log
-    if not _is_here(log, body):
-        return None
-    unknown = [proof for proof in body.seals if not log.knows_fork(check_fork_proof(proof))]
-    if unknown:
-        for proof in unknown:
-            change.seal(proof, check_fork_proof(proof))
-        return None
+def _entries(log: GroupLog, chain: ReplayTransaction, tip: Tip, body: Body) -> Slices[list[Found] | None]:
+    """The entries that a block orders, or None where some are not here."""
     sealed = {key for key, row in tables.devices(chain) if row.status == "sealed"}
     lanes = {}
     for number, held in log.lanes.items():
@@ -152,7 +203,7 @@ def _entries(change: Change, chain: ReplayTransaction, tip: Tip, body: Body) -> 
     found: list[Found] = []
     for entry in body.cut:
         own = lanes[log.numbers[entry.key, entry.lane]]
-        part = read_lane(log.file, own, entry.seq, lanes.get, sealed_with(sealed, body.seals))
+        part = yield from read_slices(log.file, own, entry.seq, lanes.get, sealed_with(sealed, body.seals))
         if not part or part[-1].candidate.id != entry.id or any(item.entry.payload is None for item in part):
             return None
         found += part

@@ -33,6 +33,6 @@ def report_of(log: GroupLog | None) -> ChainReport:
     missing = log.chain.height.missing()
     if log.chain.schism is not None:
         missing = replace(missing, stage="schism", needed=0)
-    elif log.chain.blocks.has_later_rules:
+    elif log.chain.blocks.later_version:
         missing = replace(missing, stage="rules", needed=0)
     return ChainReport(tip.height, tip.time_ms, missing, log.level.report())

@@ -16,7 +16,7 @@ from p2pnode.consensus.execution import BlockContext, Execution, Seal, executing
 from p2pnode.consensus.format import Body, Configuration, ops_leaf
 from p2pnode.consensus.merkle import merkle_root
 from p2pnode.consensus.rows import Rows, State
-from p2pnode.consensus.slices import SLICE_STEPS, Slices, finish
+from p2pnode.consensus.slices import SLICE_STEPS, Slices
 from p2pnode.consensus.trie import TrieChange, updating
 from p2pnode.governance.configuration import configuration_of
 from p2pnode.governance.executing import check_rules
@@ -48,21 +48,6 @@ class Ran(NamedTuple):
         return self.execution.outcomes[len(self.ordered) :]
 
 
-def run_block(
-    rows: ChainQueries,
-    tip: Tip,
-    voted_by: Configuration | None,
-    body: Body,
-    found: Sequence[Found],
-    time_ms: int,
-) -> Ran:
-    """Run a block on the rows of the tip. Shapes: voted_by are those who decided about the tip.
-
-    Errors: LaterRules.
-    """
-    return finish(running(rows, tip, voted_by, body, found, time_ms))
-
-
 def running(
     rows: ChainQueries,
     tip: Tip,
@@ -71,7 +56,11 @@ def running(
     found: Sequence[Found],
     time_ms: int,
 ) -> Slices[Ran]:
-    """The same in slices (J30). Errors: LaterRules, also where a snapshot brought a state of later rules."""
+    """Run a block on the rows of the tip, in slices (J30). Shapes: voted_by are those who decided about the
+    tip.
+
+    Errors: LaterRules, also where a snapshot brought a state of later rules.
+    """
     check_rules(rows)
     by_id = {item.candidate.id: item for item in found}
     candidates = yield from ordering([item.candidate for item in found], tip.id)

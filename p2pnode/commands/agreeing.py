@@ -21,6 +21,10 @@ _CLAUSE = re.compile(
     r"(?P<provider>.+?) gives (?P<receiver>.+?) (?P<amount>\d.*?)"
     r"(?:,? (?P<times>\d+) times)?(?:,? every (?P<days>\d+) days?)?(?:,? from (?P<date>\d{4}-\d\d-\d\d))?"
 )
+_LIMITED = {
+    "given": "gives at most {} more than comes back.",
+    "taken": "takes at most {} more than goes back.",
+}
 _LIMIT = re.compile(r"(?P<party>.+?) (?P<side>gives|takes) at most (?P<amount>\d.*)")
 
 
@@ -83,12 +87,10 @@ def propose(
 def _clause(sentence: str) -> dict[str, Any]:
     match = _CLAUSE.fullmatch(sentence.strip())
     if match is None:
-        raise UsageError(
-            "agreement.bad_clause",
-            f"'{sentence}' is no clause.",
-            "Write 'Alice gives Bob 2 kg bread', and if wanted ', 10 times, every 7 days, from 2026-12-01'.",
-        )
+        raise _no_clause(f"'{sentence}' is no clause.")
     number, unit, what = amount_and_rest([match["amount"]])
+    if "," in what:
+        raise _no_clause(f"'{what.rpartition(',')[2].strip()}' is no part of a clause.")
     is_effort = is_time(unit)
     said = {
         "action": "work" if is_effort else "transfer",
@@ -101,6 +103,14 @@ def _clause(sentence: str) -> dict[str, Any]:
         **quantities(number, unit, is_effort=is_effort),
     }
     return {name: value for name, value in said.items() if value is not None}
+
+
+def _no_clause(why: str) -> UsageError:
+    return UsageError(
+        "agreement.bad_clause",
+        why,
+        "Write 'Alice gives Bob 2 kg bread', and if wanted ', 10 times, every 7 days, from 2026-12-01'.",
+    )
 
 
 def _first_date(date: str | None, days: str | None) -> int | None:
@@ -176,7 +186,7 @@ def _show(one: dict[str, Any]) -> None:
     for limit in one["limits"]:
         for side in ("given", "taken"):
             if limit[side]:
-                say(f"{limit['party']} has {side} at most {limit[side]} beyond the other way.")
+                say(f"{limit['party']} {_LIMITED[side]}".format(limit[side]))
     for balance in one["balances"]:
         say(f"{balance['party']} gave {balance['given']}, took {balance['taken']}.")
     say(*(f"Frozen: {sentence}." for sentence in one["frozen"]))
@@ -250,11 +260,11 @@ def reduce(
     context: typer.Context,
     agreement: _Agreement,
     clause: Annotated[int, typer.Argument(metavar="CLAUSE", min=1, help="Its number in `agree show`.")],
-    amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="What is left of it in all: '60 kg'.")],
+    amount: Annotated[list[str], typer.Argument(metavar="AMOUNT", help="What is left of it in all: 60 kg.")],
     group: GroupOption = None,
     note: NoteOption = "",
 ) -> None:
     """Say how much a failed harvest left of your clause, where the parties share the risk."""
-    number, unit, _ = amount_and_rest([amount])
+    number, unit, _ = amount_and_rest(amount)
     said = {"agreement": agreement, "clause": clause - 1, "quantity": f"{number} {unit}"}
     say_it(context, group, "agreement-reduction", said, note)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from p2pnode.commands.amounts import amount_and_rest, amount_of, date_ms
+from p2pnode.commands.amounts import amount_and_rest, date_ms, measure, unit_of
 from p2pnode.commands.economy import NoteOption, Who, rows, say_it
 from p2pnode.commands.invocation import GroupOption, invocation_of
 from p2pnode.commands.terminal import local_time, print_table, say, short
@@ -97,7 +97,7 @@ def _term(sentence: str) -> dict[str, Any]:
         if condition == _BACK:
             said["reciprocal"] = True
         elif below is not None:
-            said["free_below"] = " ".join(amount_of(below["amount"]))
+            said["free_below"] = measure(below["amount"])
         else:
             raise _no_term(sentence)
     return said
@@ -111,9 +111,9 @@ def _asked(sentence: str, text: str) -> dict[str, Any]:
     if share is not None:
         whole, _, tenth = share["number"].replace(",", ".").partition(".")
         permille = int(whole) * 10 + int(tenth or 0)
-        return {"asks": "share", "share_permille": permille, "unit": share["unit"]}
+        return {"asks": "share", "share_permille": permille, "unit": unit_of(share["unit"])}
     if each is not None:
-        return {"asks": "each", "each": " ".join(amount_of(each["amount"])), "unit": each["unit"]}
+        return {"asks": "each", "each": measure(each["amount"]), "unit": unit_of(each["unit"])}
     raise _no_term(sentence)
 
 

@@ -111,7 +111,8 @@ def _show_decision(answer: dict[str, Any]) -> None:
     )
     is_open = row["state"] in ("open", "provisional")
     if is_open:
-        say(f"  counted     after {local_time(row['closes_ms'])}: ballots on their way are waited for")
+        waits = ": ballots on their way are waited for" if row["closes_ms"] > row["deadline_ms"] else ""
+        say(f"  counted     after {local_time(row['closes_ms'])}{waits}")
     else:
         say(f"  counted     {local_time(row['closes_ms'])}")
     result = _RESULTS.get(answer["result"], answer["result"]) if is_open else _result(row)
@@ -125,7 +126,7 @@ def _show_decision(answer: dict[str, Any]) -> None:
     if answer["round"] > 1:
         say(f"  window      {answer['round']}, because of ties")
     if answer["text"]:
-        say("", *(f"  {line}" for line in answer["text"].splitlines()), "")
+        say("", *(f"  {line}" if line else "" for line in answer["text"].splitlines()), "")
     for ballot in answer["ballots"]:
         say(f"  {_ballot(ballot)}")
     for ballot in answer["recorded"]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from p2pnode.commands.amounts import amount_and_rest, date_ms, is_time
+from p2pnode.commands.amounts import amount_and_rest, date_ms, is_time, measure, time_unit
 from p2pnode.commands.invocation import GroupOption, Invocation, invocation_of
 from p2pnode.commands.terminal import local_time, print_table, say, short
 
@@ -105,6 +105,9 @@ def _command(action: str, side: str, about: str, example: str) -> Callable[..., 
         stream: Annotated[
             str | None, typer.Option(metavar="NAME", help="livelihood, commons or care: a contribution.")
         ] = None,
+        lesson: Annotated[
+            str | None, typer.Option(metavar="taught|learned", help="Of work: it was teaching, or learning.")
+        ] = None,
         commons: Annotated[str | None, typer.Option(metavar="LABEL", help="The commons or project.")] = None,
         at: Annotated[str | None, typer.Option("--at", metavar="PLACE", help="A name, or 52.37,4.9.")] = None,
         state: Annotated[str | None, typer.Option(metavar="WORD", help="The state of the thing.")] = None,
@@ -113,8 +116,8 @@ def _command(action: str, side: str, about: str, example: str) -> Callable[..., 
     ) -> None:
         number, unit, what = amount_and_rest(amount)
         is_effort = action == "work" or (action == "use" and is_time(unit))
-        if action == "work" and unit == "one":
-            unit = "hour"
+        if action == "work":
+            unit = time_unit(unit, number)
         said: dict[str, Any] = {
             "action": action,
             "resource_conforms_to": what or None,
@@ -128,11 +131,12 @@ def _command(action: str, side: str, about: str, example: str) -> Callable[..., 
             "settles": settles,
             "realization_of": agreement,
             "stream": stream,
+            "lesson": lesson,
             "in_scope_of": commons,
             "to_location": at,
             "state": state,
             "performed_ms": None if when is None else date_ms(when),
-            "effort_quantity": effort,
+            "effort_quantity": None if effort is None else measure(effort),
             **quantities(number, unit, is_effort=is_effort),
         }
         say_it(context, group, "event", said, note)
@@ -200,7 +204,8 @@ def show_events(events: list[dict[str, Any]]) -> None:
             (
                 short(one["id"]),
                 local_time(one["performed_ms"]),
-                " ".join(part for part in (one["action"], one["quantity"], one["kind"]) if part),
+                " ".join(part for part in (one["action"], one["quantity"], one["kind"]) if part)
+                + (f", {one['lesson']}" if one["lesson"] else ""),
                 one["provider"],
                 one["receiver"],
                 f"waits for {', '.join(one['waits_for'])}" if one["waits_for"] else _judged(one),
@@ -220,7 +225,7 @@ def _judged(one: dict[str, Any]) -> str:
 def correct(
     context: typer.Context,
     event: Annotated[str, typer.Argument(metavar="RECORD", help="The start of its id.")],
-    amount: Annotated[str, typer.Argument(metavar="DIFFERENCE", help="How much more or less: '-2 kg'.")],
+    amount: Annotated[list[str], typer.Argument(metavar="DIFFERENCE", help="How much more or less: -2 kg.")],
     group: GroupOption = None,
     note: NoteOption = "",
 ) -> None:
@@ -228,9 +233,9 @@ def correct(
 
     \b
     Example:
-      p2pnode record correct 3f0a99c2 -- -2kg
+      p2pnode record correct 3f0a99c2 -2kg
     """
-    number, unit, _ = amount_and_rest([amount])
+    number, unit, _ = amount_and_rest(amount)
     say_it(context, group, "correction", {"corrects": event, "difference": f"{number} {unit}"}, note)
 
 
@@ -261,7 +266,12 @@ def attest(
     say_it(context, group, "attestation", said, note)
 
 
-def stock(context: typer.Context, who: Who = None, group: GroupOption = None) -> None:
+def stock(
+    context: typer.Context,
+    who: Who = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also what is gone, or was given back.")] = False,
+    group: GroupOption = None,
+) -> None:
     """Show the things there are: how much, where, and whose.
 
     \b
@@ -269,7 +279,9 @@ def stock(context: typer.Context, who: Who = None, group: GroupOption = None) ->
       p2pnode stock
       p2pnode stock me
     """
-    invocation_of(context).answer(rows(context, group, "resources", who), _show_stock)
+    things = rows(context, group, "resources", who)
+    there = things if everything else [one for one in things if not one["is_gone"]]
+    invocation_of(context).answer(there, _show_stock)
 
 
 def _show_stock(things: list[dict[str, Any]]) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from p2pnode.commands.amounts import amount_of, date_ms
+from p2pnode.commands.amounts import amount_of, date_ms, time_unit
 from p2pnode.commands.invocation import GroupOption, Invocation, invocation_of
 from p2pnode.commands.keeping import verify
 from p2pnode.commands.terminal import clean, local_time, print_json, print_table, remark, say, sentence, short
@@ -37,8 +37,11 @@ def show(
     type_: _Type = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many entries.")] = 20,
     before: Annotated[int | None, typer.Option(min=0, help="Go on where the last page ended.")] = None,
+    votes: Annotated[bool, typer.Option("--votes", help="The votes on blocks too.")] = False,
 ) -> None:
     """Show entries, newest last, or one entry in full.
+
+    The votes on blocks, by which the nodes agree on an order, are left out unless you ask for them.
 
     \b
     Examples:
@@ -51,13 +54,21 @@ def show(
         invocation.answer(invocation.client.get("/entry", entry=entry), _show_entry)
         return
     query = {"group": group, "author": author, "lane": lane, "type": type_, "limit": limit, "before": before}
-    invocation.answer(invocation.client.get("/log", **query), _show_page)
+    # Who asks for a lane or a type has said what is wanted.
+    is_wanted = votes or lane is not None or type_ is not None
+    invocation.answer(invocation.client.get("/log", **query, votes=str(is_wanted).lower()), _show_page)
 
 
 def _show_page(page: dict[str, Any]) -> None:
     if not page["rows"]:
-        say("No entries.")
-        return
+        say("No entries." if page["next"] is None else "None among the newest entries.")
+    else:
+        _show_rows(page["rows"])
+    if page["next"] is not None:
+        remark(f"Older ones: p2pnode log show --before {page['next']}")
+
+
+def _show_rows(rows: list[dict[str, Any]]) -> None:
     print_table(
         ("entry", "time", "author", "type", "state", ""),
         [
@@ -69,11 +80,9 @@ def _show_page(page: dict[str, Any]) -> None:
                 _state(row),
                 row["text"],
             )
-            for row in reversed(page["rows"])
+            for row in reversed(rows)
         ],
     )
-    if page["next"] is not None:
-        remark(f"Older ones: p2pnode log show --before {page['next']}")
 
 
 def _state(row: dict[str, Any]) -> str:
@@ -124,7 +133,9 @@ def tail(context: typer.Context, group: GroupOption = None) -> None:
 
 
 def _print_new(invocation: Invocation, group: str | None, seen: set[str], limit: int) -> None:
-    rows = invocation.client.get("/log", group=group, limit=limit)["rows"]
+    # Programs get everything; people see no votes on blocks here, as in `log show`.
+    votes = str(invocation.as_json).lower()
+    rows = invocation.client.get("/log", group=group, limit=limit, votes=votes)["rows"]
     for row in reversed(rows):
         if row["entry"] not in seen:
             _print_row(row, as_json=invocation.as_json)
@@ -195,7 +206,8 @@ def contribute(
         "performed_ms": None if when is None else date_ms(when),
     }
     if effort is not None:
-        body["effort"], body["effort_unit"] = amount_of(effort)
+        number, unit = amount_of(effort)
+        body["effort"], body["effort_unit"] = number, time_unit(unit, number)
     if quantity is not None:
         body["quantity"], body["quantity_unit"] = amount_of(quantity)
     fields = {name: value for name, value in body.items() if value is not None}
@@ -209,7 +221,7 @@ def contribute(
 
 def why(
     context: typer.Context,
-    word: Annotated[str, typer.Argument(metavar="WORD", help="An entry, group, peer, member or rule id.")],
+    word: Annotated[str, typer.Argument(metavar="WORD", help="Whatever has an id or a name.")],
 ) -> None:
     """Explain why something is as it is, and what would change it.
 
@@ -217,6 +229,9 @@ def why(
     Examples:
       p2pnode why 3f0a99c2          why is this entry not final?
       p2pnode why repaircafe        what is my standing in this group?
+      p2pnode why Alice/Bob         why this balance between the two?
+      p2pnode why 7ebfd984/Alice    why this share of what was distributed?
+      p2pnode why "bread of Monday" whose is this thing, where, and since when?
       p2pnode why w3Xy89Ab          why is this peer not connected?
       p2pnode why invite.expired    what does this rule mean?
     """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from p2pnode.commands.files import write_bytes
+from p2pnode.commands.files import OutputFile, write_bytes
 from p2pnode.commands.invocation import GroupOption, Invocation, invocation_of
 from p2pnode.commands.terminal import counted, say
 from p2pnode.core.errors import UsageError
@@ -27,9 +27,10 @@ def root() -> None:
 @exporting.command()
 def valueflows(
     context: typer.Context,
-    output: Annotated[
-        str | None, typer.Option("-o", "--output", metavar="FILE", help="Write into a file.")
-    ] = None,
+    output: OutputFile = None,
+    readings: Annotated[
+        bool, typer.Option("--readings", help="Each reading of a meter; else a sum for up to 500.")
+    ] = False,
     group: GroupOption = None,
 ) -> None:
     """Write everything about giving and taking as JSON-LD in the words of ValueFlows.
@@ -39,22 +40,17 @@ def valueflows(
     \b
     Examples:
       p2pnode export valueflows -o bakery.jsonld
+      p2pnode export valueflows --readings -o village.jsonld
       p2pnode export valueflows | less
     """
     invocation = invocation_of(context)
-    document = invocation.client.get("/economy/export", group=invocation.group(group))
-    if output is None:
-        print(document["text"], end="")
-        return
-    path = Path(output).expanduser()
-    write_bytes(path, document["text"].encode("utf-8"))
-    invocation.answer({"path": str(path)}, lambda answer: say(f"Written to {answer['path']}."))
+    document = invocation.client.get(
+        "/economy/export", group=invocation.group(group), readings="true" if readings else None
+    )
+    _write_one(invocation, output, document["text"].encode("utf-8"), {})
 
 
 Folder = Annotated[str, typer.Option("-o", "--output", metavar="FOLDER", help="Where the files go.")]
-OutputFile = Annotated[
-    str | None, typer.Option("-o", "--output", metavar="FILE", help="Write into a file.", show_default=False)
-]
 
 
 def _tables(invocation: Invocation, group: str | None, names: Sequence[str]) -> list[Table]:
@@ -131,7 +127,7 @@ def _show_folder(answer: dict[str, Any]) -> None:
 
 
 def _show_provisional(answer: dict[str, Any]) -> None:
-    if answer["provisional"]:
+    if answer.get("provisional"):
         say(f"{answer['provisional']:,} of them are provisional: no block has ordered them yet.")
 
 
@@ -161,9 +157,9 @@ def _write_journal(context: typer.Context, output: str | None, group: str | None
     from p2pnode.exporters.journal import write_journal
 
     invocation = invocation_of(context)
-    agents, events = _tables(invocation, group, ("agents", "events"))
+    agents, events, readings = _tables(invocation, group, ("agents", "events", "readings"))
     provisional = sum(row["finality"] != "final" for row in events.dicts() if row["counted_amount"])
-    text = write_journal(agents, events, dialect)
+    text = write_journal(agents, events, readings, dialect)
     _write_one(invocation, output, text.encode("utf-8"), {"provisional": provisional})
 
 
@@ -183,7 +179,7 @@ def calendar(context: typer.Context, output: OutputFile = None, group: GroupOpti
     names = ("agents", "clauses", "commitments", "bookings")
     agents, clauses, commitments, bookings = _tables(invocation, group, names)
     data = write_calendar(agents, clauses, commitments, bookings, clauses.time_ms)
-    _write_one(invocation, output, data, {"provisional": 0})
+    _write_one(invocation, output, data, {})
 
 
 @exporting.command()
@@ -234,9 +230,7 @@ def _show_file(answer: dict[str, Any]) -> None:
 def distribution(
     context: typer.Context,
     run: Annotated[str, typer.Argument(metavar="RUN", help="The start of its id, or its title.")],
-    output: Annotated[
-        str | None, typer.Option("-o", "--output", metavar="FILE", help="Write into a file.")
-    ] = None,
+    output: OutputFile = None,
     group: GroupOption = None,
 ) -> None:
     """Write a run with every signed entry behind it; `p2pnode recompute` computes it again from that alone.
@@ -249,9 +243,4 @@ def distribution(
     invocation = invocation_of(context)
     request = {"group": invocation.group(group), "run": run}
     document = invocation.client.post("/distribution/export", request, timeout_s=None)
-    if output is None:
-        print(document["text"], end="")
-        return
-    path = Path(output).expanduser()
-    write_bytes(path, document["text"].encode("utf-8"))
-    invocation.answer({"path": str(path)}, lambda answer: say(f"Written to {answer['path']}."))
+    _write_one(invocation, output, document["text"].encode("utf-8"), {})

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from p2pnode.commands.amounts import amount_of, date_ms
+from p2pnode.commands.amounts import amount_and_rest, date_ms
 from p2pnode.commands.economy import NoteOption, Who, say_it
 from p2pnode.commands.invocation import GroupOption, Invocation, invocation_of
 from p2pnode.commands.terminal import local_time, print_json, print_table, remark, say, short
@@ -70,6 +70,9 @@ def _side(offers: bool, needs: bool) -> Literal["offer", "request"] | None:
 
 
 def _show(page: dict[str, Any]) -> None:
+    if not page["rows"] and page["next"] is not None:
+        say(f"Nothing of that among the newest; to look further: p2pnode feed --after {page['next']}")
+        return
     if not page["rows"]:
         say("Nothing is offered or needed here. `p2pnode offer 5 kg apples` begins.")
         return
@@ -118,7 +121,7 @@ def _follow(invocation: Invocation, asked: dict[str, Any], limit: int) -> None:
 def take(
     context: typer.Context,
     intent: _Intent,
-    amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="How much of it: '2 kg'.")],
+    amount: Annotated[list[str], typer.Argument(metavar="AMOUNT", help="How much of it: 2 kg.")],
     due: Annotated[str | None, typer.Option("--due", metavar="DATE", help="Until when.")] = None,
     group: GroupOption = None,
     note: NoteOption = "",
@@ -127,9 +130,9 @@ def take(
 
     \b
     Example:
-      p2pnode take 3f0a99c2 "2 kg"
+      p2pnode take 3f0a99c2 2 kg
     """
-    number, unit = amount_of(amount)
+    number, unit, _ = amount_and_rest(amount)
     said = {
         "satisfies": intent,
         "amount": f"{number} {unit}",

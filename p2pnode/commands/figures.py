@@ -71,6 +71,7 @@ def _show(found: FiguresShown) -> None:
         _show_months(found)
     if found["flows"]:
         _show_flows(found)
+    _show_commons(found)
 
 
 def _show_streams(found: FiguresShown) -> None:
@@ -119,6 +120,26 @@ def _show_flows(found: FiguresShown) -> None:
     ]
     columns = ("among members", "of it mutual", "to the group", "back to members", "share", "to others")
     print_table(columns, rows, right=columns)
+
+
+def _show_commons(found: FiguresShown) -> None:
+    """How commons are used, what came back for it, and what came in from outside."""
+    if found["uses"]:
+        say("How it is used:" if found["commons"] else "How commons are used:")
+        uses = [
+            (one["use"] or "any", one["amount"], str(one["times"]), str(one["users"]))
+            for one in found["uses"]
+        ]
+        print_table(("use", "amount", "times", "by how many"), uses, right=("amount", "times", "by how many"))
+    if found["back"]:
+        say("What licences asked for that, and what was given back:")
+        back = [(one["asked"], one["given"], _percent(one["returned"])) for one in found["back"]]
+        print_table(("asked", "given back", "share"), back, right=("asked", "given back", "share"))
+    if found["inflows"]:
+        say("Means from outside:")
+        inflows = [(one["brought"], one["cap"], one["returned"]) for one in found["inflows"]]
+        columns = ("brought in", "may flow back", "flowed back")
+        print_table(columns, inflows, right=columns)
 
 
 def _percent(share: Share | None) -> str:

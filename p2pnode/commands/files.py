@@ -11,6 +11,9 @@ from p2pnode.core.errors import UsageError
 
 FILE_BYTES_MAX = 256 * 1024 * 1024
 
+OutputFile = Annotated[
+    str | None, typer.Option("-o", "--output", metavar="FILE", help="Write into a file.", show_default=False)
+]
 Trusted = Annotated[
     str | None,
     typer.Option("--trusted", metavar="ID", help="The id of the group, or of a block, that you trust."),

@@ -13,7 +13,7 @@ import typer
 from p2pnode.commands.files import read_text, write_bytes
 from p2pnode.commands.groups import list_groups, show
 from p2pnode.commands.invocation import MyName, invocation_of
-from p2pnode.commands.membership import list_members
+from p2pnode.commands.membership import list_members, show_terms
 from p2pnode.commands.terminal import say, short
 from p2pnode.core.errors import UsageError
 
@@ -130,9 +130,7 @@ def sign(
 
 def _show_terms(terms: dict[str, Any]) -> None:
     say(f"{terms['name']}, founded by {', '.join(terms['founders'])}, who all vote.")
-    for setting, value in terms["charter"].items():
-        if setting not in ("decisions", "name", "permanence"):
-            say(f"  {setting} = {value}")
+    show_terms(terms)
 
 
 def _show_signed(terms: dict[str, Any]) -> None:

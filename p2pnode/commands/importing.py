@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from p2pnode.commands.amounts import amount_of
+from p2pnode.commands.amounts import measure
 from p2pnode.commands.invocation import GroupOption, Invocation, invocation_of
 from p2pnode.commands.sheets import meters, sheet
 from p2pnode.commands.terminal import Progress, counted, progress, say
@@ -222,7 +222,12 @@ def valueflows(
         for one in said:
             bar.advance(1)
             document.take(one)
-    result = {"written": document.written, "known": document.known, "refused": document.refused}
+    result = {
+        "written": document.written,
+        "known": document.known,
+        "others": document.others,
+        "refused": document.refused,
+    }
     invocation.answer(result, _show_said)
 
 
@@ -231,7 +236,9 @@ class _Document:
 
     def __init__(self, invocation: Invocation, group: str, me: str | None) -> None:
         self._client, self._group, self._me = invocation.client, group, me
-        self._members = {one["name"]: one["id"] for one in self._client.get("/members", group=group)}
+        members = self._client.get("/members", group=group)
+        self._members = {one["name"]: one["id"] for one in members}
+        self._others = {one["id"] for one in members if not one["is_self"]}
         own = self._client.get("/group", group=group)["summary"]
         self._words = {
             _OWN_ID + identifier: identifier for identifier in (*self._members.values(), own["id"])
@@ -242,7 +249,7 @@ class _Document:
         }
         intents = self._client.get("/economy", group=group, about="intents", who="me")
         self._intents = {_intent_key(one): one["id"] for one in intents}
-        self.written = self.known = 0
+        self.written = self.known = self.others = 0
         self.refused: list[str] = []
 
     def take(self, one: Said) -> None:
@@ -255,6 +262,10 @@ class _Document:
             for key, value in one.fields.items()
         }
         if one.what == "intent":
+            author = fields.pop("author")
+            if self._words.get(author, author) in self._others:
+                self.others += 1
+                return
             there = self._intents.get(_intent_key({**fields, "note": one.note}))
         if there is not None:
             self._words[one.iri] = there
@@ -296,13 +307,22 @@ class _Document:
 def _intent_key(one: dict[str, Any]) -> tuple[str, ...]:
     """What makes two offers or needs of one member the same."""
     said = one.get("quantity") or one.get("effort_quantity") or one.get("resource_quantity")
-    quantity = " ".join(amount_of(said)) if said else ""
+    quantity = _normal(said) if said else ""
     kind = one.get("kind") or one.get("resource_conforms_to") or ""
     return one["purpose"], one["action"], quantity, kind, one.get("note") or ""
+
+
+def _normal(said: str) -> str:
+    try:
+        return measure(said)
+    except UsageError:
+        return said  # counted in a unit of others, which nobody types here
 
 
 def _show_said(result: dict[str, Any]) -> None:
     known = f", {result['known']:,} known already" if result["known"] else ""
     say(f"Recorded: {counted(result['written'], 'entry', 'entries')}{known}.")
+    if result["others"]:
+        say(f"Left out: {result['others']:,} that other members offer or need; they publish that themselves.")
     if result["refused"]:
         say(f"Refused: {counted(len(result['refused']), 'record')}, among them:", *result["refused"][:5])

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from p2pnode.commands.amounts import amount_and_rest, date_ms
+from p2pnode.commands.amounts import amount_and_rest, date_ms, measure, time_unit
 from p2pnode.commands.economy import NoteOption, Who, rows, say_it
 from p2pnode.commands.invocation import GroupOption, invocation_of
 from p2pnode.commands.terminal import local_time, print_table, say, short
@@ -81,7 +81,8 @@ def out(
       p2pnode thing out drill --state "as new"
       p2pnode thing out oven --used 3h
     """
-    say_it(context, group, "hand-over", {"booking": booking, "state": state, "amount": used}, note)
+    amount = None if used is None else measure(used)
+    say_it(context, group, "hand-over", {"booking": booking, "state": state, "amount": amount}, note)
 
 
 @thing.command()
@@ -118,7 +119,7 @@ def care(
     number, unit, _ = amount_and_rest(amount)
     said = {
         "action": "work",
-        "effort_quantity": f"{number} {'hour' if unit == 'one' else unit}",
+        "effort_quantity": f"{number} {time_unit(unit, number)}",
         "receiver": "group",
         "resource_inventoried_as": name,
         "stream": "care",

@@ -88,8 +88,14 @@ def show_charter(context: typer.Context, name: GroupArgument = None) -> None:
 
 def _show_charter(answer: dict[str, Any]) -> None:
     say(f"{answer['name']}, group {short(answer['group'])}", f"  charter {answer['hash']}")
+    show_terms(answer)
+    say("Change it by a decision: p2pnode propose amend --help")
+
+
+def show_terms(answer: dict[str, Any]) -> None:
+    """Show the settings of a charter, and how it decides."""
     for setting, value in answer["charter"].items():
-        if setting not in ("decisions", "roles", "name"):
+        if setting not in ("decisions", "roles", "name") and value not in ("", [], {}):
             say(f"  {setting} = {_value(value)}")
     for role, terms in answer["charter"].get("roles", {}).items():
         say(f"  role {role}: {_value(terms)}")
@@ -108,8 +114,7 @@ def _show_charter(answer: dict[str, Any]) -> None:
         ],
         right=("hours", "grace"),
     )
-    say("early: the vote ends when everybody has voted; grace: so long ballots on their way are waited for.")
-    say("Change it by a decision: p2pnode propose amend --help")
+    say("early: it ends once all have cast own ballots; grace: so long ballots on their way are waited for.")
 
 
 def _value(value: Any) -> str:

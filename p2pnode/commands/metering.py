@@ -33,6 +33,9 @@ def install(
     reader: Annotated[
         str | None, typer.Option(metavar="MEMBER", help="Who may send its readings besides you.")
     ] = None,
+    receiver: Annotated[
+        str | None, typer.Option("--to", metavar="group", help="What it produces is for all, to be shared.")
+    ] = None,
     unit: Annotated[str, typer.Option(metavar="UNIT", help="What it counts in.")] = "kWh",
     decimals: Annotated[int, typer.Option(metavar="N", help="Decimals of a reading.")] = 3,
     every: Annotated[
@@ -43,15 +46,18 @@ def install(
 ) -> None:
     """Install a meter of yours. A house with a roof has two: what it takes, and what it gives.
 
+    What is consumed counts where the charter shares by use; what goes to the group is shared by the charter.
+
     \b
     Examples:
       p2pnode meter install "house 7" consume --reader Carol
-      p2pnode meter install "roof of house 7" produce --reader Carol --commons "solar village"
+      p2pnode meter install "roof of house 7" produce --to group --commons "solar village"
     """
     said = {
         "name": name,
         "action": action,
         "reader": reader,
+        "receiver": receiver,
         "unit": unit,
         "decimals": decimals,
         "every_ms": _interval_ms(every),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -44,80 +45,49 @@ def _flow(amount: list[str], action: str | None) -> dict[str, Any]:
     }
 
 
-def _publish(
-    context: typer.Context,
-    purpose: str,
-    amount: list[str],
-    action: str | None,
-    due: str | None,
-    at: str | None,
-    reach: int | None,
-    reciprocal: str | None,
-    again: bool,
-    group: str | None,
-    note: str,
-) -> None:
-    said = {
-        **_flow(amount, action),
-        "again": True if again else None,
-        "purpose": purpose,
-        "due_ms": None if due is None else date_ms(due),
-        "eligible_location": at,
-        "reach_km": reach,
-        "reciprocal": reciprocal,
-    }
-    say_it(context, group, "intent", said, note)
+def _publishing(purpose: str, about: str, examples: tuple[str, ...]) -> Callable[..., None]:
+    def publish(
+        context: typer.Context,
+        amount: Amount,
+        action: _Action = None,
+        due: _Due = None,
+        at: Annotated[str | None, typer.Option("--at", metavar="PLACE", help="A name, or 52.37,4.9.")] = None,
+        reach: Annotated[
+            int | None, typer.Option("--reach", metavar="KM", min=1, help="How far from there.")
+        ] = None,
+        reciprocal: Annotated[
+            str | None,
+            typer.Option("--return", metavar="WORDS", help="What is hoped for; else a gift."),
+        ] = None,
+        again: AgainOption = False,
+        group: GroupOption = None,
+        note: NoteOption = "",
+    ) -> None:
+        said = {
+            **_flow(amount, action),
+            "again": True if again else None,
+            "purpose": purpose,
+            "due_ms": None if due is None else date_ms(due),
+            "eligible_location": at,
+            "reach_km": reach,
+            "reciprocal": reciprocal,
+        }
+        say_it(context, group, "intent", said, note)
+
+    publish.__doc__ = "\n".join((about, "", "\b", "Examples:", *(f"  p2pnode {one}" for one in examples)))
+    return publish
 
 
-_At = Annotated[str | None, typer.Option("--at", metavar="PLACE", help="A name, or 52.37,4.9.")]
-_Reach = Annotated[int | None, typer.Option("--reach", metavar="KM", min=1, help="How far from there.")]
-_Return = Annotated[
-    str | None, typer.Option("--return", metavar="WORDS", help="What is hoped for; else it is a gift.")
-]
-
-
-def offer(
-    context: typer.Context,
-    amount: Amount,
-    action: _Action = None,
-    due: _Due = None,
-    at: _At = None,
-    reach: _Reach = None,
-    reciprocal: _Return = None,
-    again: AgainOption = False,
-    group: GroupOption = None,
-    note: NoteOption = "",
-) -> None:
-    """Offer something to the group.
-
-    \b
-    Examples:
-      p2pnode offer 5 kg apples --at orchard
-      p2pnode offer 2h bicycle repair --return "a cake"
-    """
-    _publish(context, "offer", amount, action, due, at, reach, reciprocal, again, group, note)
-
-
-def need(
-    context: typer.Context,
-    amount: Amount,
-    action: _Action = None,
-    due: _Due = None,
-    at: _At = None,
-    reach: _Reach = None,
-    reciprocal: _Return = None,
-    again: AgainOption = False,
-    group: GroupOption = None,
-    note: NoteOption = "",
-) -> None:
-    """Say what you need.
-
-    \b
-    Examples:
-      p2pnode need 3h help with moving --due 2026-12-01
-      p2pnode need 10 chairs --at "the barn"
-    """
-    _publish(context, "request", amount, action, due, at, reach, reciprocal, again, group, note)
+offer = _publishing(
+    "offer",
+    "Offer something to the group.",
+    ("offer 5 kg apples --at orchard", 'offer 2h bicycle repair --return "a cake"'),
+)
+need = _publishing(
+    "request",
+    "Say what you need.",
+    ("need 3h help with moving --due tomorrow", 'need 10 chairs --at "the barn"'),
+)
 
 
 @promise.command("make")

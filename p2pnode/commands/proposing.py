@@ -118,7 +118,12 @@ def remove(
     title: TitleOption = "",
     why: WhyOption = "",
 ) -> None:
-    """End a membership; the person is heard first, and does not vote."""
+    """End a membership; the person is told why, is heard first, and does not vote.
+
+    \b
+    Example:
+      p2pnode propose remove Carol --why "she has moved away and answers no letter"
+    """
     _propose(context, group, "remove", {"member": member}, title, why)
 
 
@@ -131,7 +136,12 @@ def suspend(
     title: TitleOption = "",
     why: WhyOption = "",
 ) -> None:
-    """Take a member's votes for some days."""
+    """Take a member's votes for some days; the member is told why, and does not vote.
+
+    \b
+    Example:
+      p2pnode propose suspend Carol --days 14 --why "the keys of the shop are still with her"
+    """
     _propose(context, group, "suspend", {"member": member, "days": days}, title, why)
 
 

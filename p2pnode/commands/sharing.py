@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from p2pnode.commands.amounts import date_ms
+from p2pnode.commands.amounts import date_ms, unit_of
 from p2pnode.commands.files import Trusted, id_of, read_text
 from p2pnode.commands.invocation import GroupOption, invocation_of
 from p2pnode.commands.terminal import EXIT_NO, counted, print_table, say, sentence, short
@@ -35,7 +35,7 @@ Run = Annotated[str, typer.Argument(metavar="RUN", help="The start of its id, or
 
 
 def _said(flow: str, rule: str | None, since: str | None, until: str | None) -> dict[str, Any]:
-    said: dict[str, Any] = {"unit": flow}
+    said: dict[str, Any] = {"unit": unit_of(flow)}
     if rule is not None:
         said["rule"] = rule
     if since is not None:
@@ -176,7 +176,10 @@ def _show_run(run: dict[str, Any]) -> None:
     say(f"  stays with the group: {run['rest']}")
     if run["waiting"]:
         entries = counted(run["waiting"], "entry", "entries")
-        say(f"Not counted yet: {entries} that no block has ordered. They come with the next block.")
+        say(
+            f"Not counted yet: {entries} that no block has ordered. They come with the next decision on "
+            "anything, or by themselves after some days (`checkpoint_days` of the charter)."
+        )
     if run["totals"]:
         cells = [(one["member"], one["amount"], one["settled"]) for one in run["totals"]]
         print_table(("member", "share", "given"), cells, right=("share", "given"))

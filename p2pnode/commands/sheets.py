@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from p2pnode.commands.ahead import Ahead
 from p2pnode.commands.files import read_text
 from p2pnode.commands.invocation import GroupOption, Invocation, invocation_of
 from p2pnode.commands.terminal import EXIT_NO, counted, progress, say, sentence
@@ -111,27 +113,31 @@ class _SheetImport:
         from p2pnode.importers.timesheet import Refused
 
         rows = iter(rows)
-        with progress("import", None, quiet=self._invocation.as_json) as bar:
+        with progress("import", None, quiet=self._invocation.as_json) as bar, Ahead() as ahead:
             while part := list(islice(rows, LINES_AT_ONCE)):
+                # What a part says depends on how many lines of those before it wait.
+                ahead.settle()
                 for row in part:
                     if isinstance(row, Refused):
                         self._refuse(asdict(row))
                 lines = [asdict(row) for row in part if not isinstance(row, Refused)]
                 if lines:
-                    self._send(lines)
+                    ahead.ask(partial(self._send, lines, self._waiting), self._count)
                 bar.advance(len(part))
 
-    def _send(self, lines: list[dict[str, Any]]) -> None:
-        answer = self.answer
+    def _send(self, lines: list[dict[str, Any]], waiting: int) -> Any:
         body = {
             "group": self._group,
             "source": self._source,
             "lines": lines,
-            "waiting": self._waiting,
-            "dry_run": answer["dry_run"],
+            "waiting": waiting,
+            "dry_run": self.answer["dry_run"],
             "mine": self._mine,
         }
-        done = self._invocation.client.post("/lines", body, timeout_s=_TIMEOUT_S)
+        return self._invocation.client.post("/lines", body, timeout_s=_TIMEOUT_S)
+
+    def _count(self, done: dict[str, Any]) -> None:
+        answer = self.answer
         answer["entries"] += done["entries"]
         for one in done["outcomes"]:
             if one["state"] == "refused":
@@ -235,6 +241,7 @@ def meters(
     with (
         opened_sheet(Path(file).expanduser(), found.form) as (headings, rows),
         progress("import", None, quiet=invocation.as_json) as bar,
+        Ahead() as ahead,
     ):
         check_headings(found, headings)
         for one in reading.read(rows):
@@ -252,12 +259,16 @@ def meters(
                     "readings": one.readings,
                     "after_gap": one.after_gap,
                 }
-                done = invocation.client.post("/meters/readings", body, timeout_s=_TIMEOUT_S)
-                answer["entries"] += done["entries"]
+                post = partial(invocation.client.post, "/meters/readings", body, timeout_s=_TIMEOUT_S)
+                ahead.ask(post, partial(_count_entries, answer))
     answer |= {"known": reading.known, "behind": reading.behind}
     invocation.answer(answer, _show_meters)
     if answer["refused"]:
         raise typer.Exit(EXIT_NO)
+
+
+def _count_entries(answer: dict[str, Any], done: dict[str, Any]) -> None:
+    answer["entries"] += done["entries"]
 
 
 def _show_meters(answer: dict[str, Any]) -> None:

@@ -47,7 +47,8 @@ def say(*lines: str) -> None:
 
 
 def remark(line: str) -> None:
-    """Print a line that is no part of the answer."""
+    """Print a line that is no part of the answer, behind what was answered before it."""
+    sys.stdout.flush()
     print(clean(line), file=sys.stderr)
 
 

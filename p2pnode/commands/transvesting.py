@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from p2pnode.commands.amounts import measure
 from p2pnode.commands.economy import NoteOption, rows, say_it
 from p2pnode.commands.invocation import GroupOption, invocation_of
 from p2pnode.commands.terminal import print_table, say, short
@@ -42,7 +43,7 @@ def bring(
       p2pnode transvest bring 500 EUR --cap 150% --as equity --share 5%
     """
     said: dict[str, Any] = {
-        "quantity": " ".join(amount),
+        "quantity": measure(" ".join(amount)),
         "cap_permille": _permille(cap),
         "returns": returns,
         "share_permille": None if share is None else _permille(share),
@@ -80,7 +81,7 @@ def give_back(
       p2pnode transvest return 3f0a99c2 100 EUR
       p2pnode sign 77aa01b2 --mandate till
     """
-    say_it(context, group, "inflow-return", {"inflow": inflow, "quantity": " ".join(amount)}, note)
+    say_it(context, group, "inflow-return", {"inflow": inflow, "quantity": measure(" ".join(amount))}, note)
 
 
 @transvest.command("list")

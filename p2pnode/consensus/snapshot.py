@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from p2pnode.consensus.rows import KEY_BYTES_MAX, VALUE_BYTES_MAX
 from p2pnode.consensus.trie import (
@@ -66,66 +67,42 @@ class Chunk:
         return not self.right.bits
 
 
-class SnapshotReader:
-    """Takes the chunks of one state from the first to the last, and rebuilds its trie on the way."""
+class ProvenChunk(NamedTuple):
+    """A chunk that holds, and the trie nodes that its rows prove.
 
-    def __init__(self, root: bytes, mark: bytes = b"") -> None:
-        """Shapes: mark is what another reader of this state gave as its own; without one it begins."""
-        end, opened, count = codec.decode(mark) if mark else (None, [], 0)
-        self._root = root
-        self._builder = RootBuilder.at(opened)
-        self.end: bytes | None = end
-        """The key hash behind which the next chunk begins."""
-        self.count: int = count
-        """How many chunks were taken."""
-        self.is_complete = False
+    Shapes: leaves are the keys of its rows by the hash of their leaf; nodes are these leaves and all branches
+    above them, by hash.
+    """
+
+    chunk: Chunk
+    leaves: dict[bytes, bytes]
+    nodes: dict[bytes, bytes]
 
     @property
-    def mark(self) -> bytes:
-        """Where it stands, to be kept beside the rows that it gave."""
-        return codec.encode([self.end, self._builder.mark, self.count])
-
-    def add(self, data: bytes) -> tuple[tuple[tuple[bytes, bytes], ...], dict[bytes, bytes]]:
-        """The next chunk's rows, and trie nodes that are complete with them, by hash.
-
-        Errors: those of `check_chunk`; the reader then stands where it stood.
-        """
-        chunk = decode_chunk(data)
-        leaves = [leaf_of(key, value) for key, value in chunk.rows]
-        _check_start(chunk, leaves, self.end)
-        named = [(leaf, sha256(leaf.node)) for leaf in leaves]
-        # What stands to the left is known already, better than the chunk could tell.
-        builder = self._builder.copy()
-        _add_all(builder, [Part(place_of(leaf.key_hash), name) for leaf, name in named])
-        whole = builder.copy()
-        _add_all(whole, _right_of(chunk, leaves))
-        if whole.finish() != self._root:
-            raise FormatError("snapshot.other_root", "these are not the rows of this state")
-        nodes = {name: leaf.node for leaf, name in named}
-        nodes.update(builder.new)
-        builder.new = {}
-        if leaves:
-            self.end = leaves[-1].key_hash
-        if chunk.is_last:
-            nodes.update(whole.new)
-            self.is_complete = True
-        self._builder = builder
-        self.count += 1
-        return chunk.rows, nodes
+    def last(self) -> bytes | None:
+        """The key hash of its last row, or None when nothing follows."""
+        return None if self.chunk.is_last else sha256(self.chunk.rows[-1][0])
 
 
 def make_chunk(
-    root: bytes, after: bytes | None, node_at: NodeAt, row_at: RowAt, bytes_max: int = ROWS_BYTES_MAX
+    root: bytes,
+    after: bytes | None,
+    node_at: NodeAt,
+    row_at: RowAt,
+    bytes_max: int = ROWS_BYTES_MAX,
+    until: bytes | None = None,
 ) -> bytes:
-    """The chunk of the rows behind a key hash, or of the first rows.
+    """The chunk of the rows behind a key hash, or of the first rows, up to another key hash.
 
-    Units: bytes_max counts rows; a chunk has at least one row if there is one. Errors: FormatError
+    Units: bytes_max counts rows; a chunk has at least one row if any follows. Errors: FormatError
     trie.bad_node for a stored node that is damaged.
     """
     before, leaves = _leaves_after(root, -1 if after is None else place_of(after), node_at)
     rows: list[tuple[bytes, bytes]] = []
     size, last = 0, before
     for leaf in leaves:
+        if rows and until is not None and leaf.key_hash > until:
+            break
         row = row_at(leaf.key_hash)
         size += len(row[0]) + len(row[1]) + _FRAMING_BYTES
         if rows and (size > bytes_max or len(rows) == ROWS_MAX):
@@ -138,21 +115,25 @@ def make_chunk(
     return encode_chunk(Chunk(before, left, tuple(rows), right))
 
 
-def check_chunk(root: bytes, after: bytes | None, data: bytes) -> Chunk:
+def check_chunk(root: bytes, after: bytes | None, data: bytes, until: bytes | None = None) -> ProvenChunk:
     """A chunk that holds all rows of a state from behind a key hash to its own last row.
 
     Errors: FormatError snapshot.bad_chunk for a misshapen chunk, snapshot.other_place for one that begins
-    elsewhere, snapshot.other_root for rows that are not those of the state, codec.*.
+    elsewhere or goes on too far, snapshot.other_root for rows that are not those of the state, codec.*.
     """
     chunk = decode_chunk(data)
-    leaves = [leaf_of(key, value) for key, value in chunk.rows]
-    _check_start(chunk, leaves, after)
-    shown = leaves if chunk.before is None else [chunk.before, *leaves]
+    rows = [leaf_of(key, value) for key, value in chunk.rows]
+    _check_place(chunk, rows, after, until)
+    shown = rows if chunk.before is None else [chunk.before, *rows]
+    parts = [leaf.part for leaf in shown]
     builder = RootBuilder()
-    _add_all(builder, [*_left_of(chunk, shown), *(leaf.part for leaf in shown), *_right_of(chunk, shown)])
+    _add_all(builder, [*_left_of(chunk, shown), *parts, *_right_of(chunk, shown)])
     if builder.finish() != root:
         raise FormatError("snapshot.other_root", "these are not the rows of this state")
-    return chunk
+    names = [part.hash for part in parts[len(parts) - len(rows) :]]
+    nodes = {name: leaf.node for name, leaf in zip(names, rows, strict=True)} | builder.new
+    leaves = {name: key for name, (key, _) in zip(names, chunk.rows, strict=True)}
+    return ProvenChunk(chunk, leaves, nodes)
 
 
 def encode_chunk(chunk: Chunk) -> bytes:
@@ -188,12 +169,14 @@ def decode_chunk(data: bytes) -> Chunk:
     return chunk
 
 
-def _check_start(chunk: Chunk, leaves: list[Leaf], after: bytes | None) -> None:
-    """Check that a chunk begins right behind a key hash, or with the very first row."""
+def _check_place(chunk: Chunk, leaves: list[Leaf], after: bytes | None, until: bytes | None) -> None:
+    """Check that a chunk begins right behind a key hash, or with the very first row, and how far it goes."""
     if chunk.before is not None and (after is None or chunk.before.key_hash > after):
         raise FormatError("snapshot.other_place", "rows are left out at the start")
     if after is not None and leaves and leaves[0].key_hash <= after:
         raise FormatError("snapshot.other_place", "rows that were not asked for")
+    if until is not None and len(leaves) > 1 and leaves[-1].key_hash > until:
+        raise FormatError("snapshot.other_place", "rows behind those that were asked for")
 
 
 def _left_of(chunk: Chunk, shown: list[Leaf]) -> list[Part]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-_GUARDED = ("=", "+", "-", "@", "\t", "\r", "'")
+GUARD = "'"
+_GUARDED = ("=", "+", "-", "@", "\t", "\r", GUARD)
 
 
 def guarded(cell: str) -> str:
     """A text that no spreadsheet takes for a formula. Shapes: `unguarded` gives the text back."""
-    return f"'{cell}" if cell.startswith(_GUARDED) else cell
+    return f"{GUARD}{cell}" if cell.startswith(_GUARDED) else cell
 
 
 def unguarded(cell: str) -> str:
     """The text behind what `guarded` wrote."""
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_GUARDED) else cell
+    return cell[1:] if cell.startswith(GUARD) and cell[1:].startswith(_GUARDED) else cell

@@ -22,7 +22,6 @@ Value = Any
 _INT_MIN = -(2**63)
 _INT_MAX = 2**64 - 1
 _SCALARS = frozenset({type(None), bool, int, bytes, str})
-_CONTAINERS = frozenset({dict, list, tuple})
 _KEYS = frozenset({str})
 _UNDECODED = object()
 _decode = msgspec.msgpack.Decoder().decode
@@ -113,12 +112,16 @@ def _is_plain(value: Value, levels: int) -> bool:
     if kind is not dict and kind is not list and kind is not tuple:
         return False
     items = value.values() if kind is dict else value
-    kinds = set(map(type, items)) - _SCALARS
-    if not kinds:
+    if _SCALARS.issuperset(map(type, items)):
         return True
-    if not _CONTAINERS.issuperset(kinds):
-        return False
-    return all(_is_plain(item, levels - 1) for item in items if type(item) not in _SCALARS)
+    for item in items:
+        kind = type(item)
+        # What holds hundreds of pairs is common: they need no call each.
+        if kind in _SCALARS or (kind is list and levels > 1 and _SCALARS.issuperset(map(type, item))):
+            continue
+        if not _is_plain(item, levels - 1):
+            return False
+    return True
 
 
 def _ordered(value: Value, depth: int) -> Value:

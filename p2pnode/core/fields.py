@@ -46,7 +46,9 @@ class Fields:
         missing = [name for name in required if name not in value]
         unknown = [name for name in value if name not in required and name not in optional]
         if missing or unknown:
-            raise FormatError(self._rule, f"missing {missing}, unknown {sorted(unknown)}")
+            faults = [("missing", missing), ("unknown", sorted(unknown))]
+            said = [f"{fault} {', '.join(map(str, names))}" for fault, names in faults if names]
+            raise FormatError(self._rule, "; ".join(said))
 
     def has(self, name: str) -> bool:
         """Whether an optional field is there."""

@@ -80,5 +80,8 @@ The others move custody, or only say what is there. `produce`, `consume` and `de
 TAKING = frozenset({"consume", "lower", "transfer", "transferAllRights", "move"})
 """Actions that take from what somebody is accountable for."""
 
+SKILLED = frozenset({"work", "deliverService"})
+"""Actions by which somebody does what they can do: what it is called is a skill."""
+
 GIVING_AWAY = frozenset({"lower", "transfer", "transferAllRights", "move"})
 """Actions by which a group loses a thing without using it: they need a mandate."""

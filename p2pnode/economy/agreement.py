@@ -5,6 +5,7 @@ The terms are data that every party signs by their hash. What follows is carried
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
@@ -326,9 +327,9 @@ def agreement(rows: Rows, agreement_id: bytes) -> AgreementRow | None:
     return None if value is None else _row_of(value)
 
 
-def agreements(rows: Rows) -> list[tuple[bytes, AgreementRow]]:
+def agreements(rows: Rows) -> Iterator[tuple[bytes, AgreementRow]]:
     """All agreements, ascending by id."""
-    return [(agreement_id, _row_of(value)) for agreement_id, value in scan(rows, "agreement")]
+    return ((agreement_id, _row_of(value)) for agreement_id, value in scan(rows, "agreement"))
 
 
 def put_agreement(state: State, agreement_id: bytes, row: AgreementRow) -> None:

@@ -145,7 +145,9 @@ def _quantity(fields: Fields, name: str) -> Measure | None:
 def _check_quantities(contribution: Contribution) -> None:
     resource, effort = contribution.resource_quantity, contribution.effort_quantity
     if any(measure is not None and measure.amount[0] <= 0 for measure in (resource, effort)):
-        raise FormatError("contribution.bad_quantity", "greater than zero: only a correction takes away")
+        raise FormatError(
+            "contribution.bad_quantity", "an amount is greater than zero, and only a correction takes away"
+        )
     needed = ACTIONS[contribution.action]
     if needed == "effort" and effort is None:
         raise FormatError(

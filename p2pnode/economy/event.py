@@ -11,12 +11,13 @@ from p2pnode.core.amount import Amount
 from p2pnode.core.errors import FormatError
 from p2pnode.core.fields import Fields
 from p2pnode.economy import form
-from p2pnode.economy.actions import ACTIONS
+from p2pnode.economy.actions import ACTIONS, SKILLED
 from p2pnode.economy.form import Form, Kind, Place
 from p2pnode.economy.measure import Measure
 
 EVENT_TYPE = "event.record"
 STREAMS = ("livelihood", "commons", "care")
+TAUGHT, LEARNED = "taught", "learned"
 
 _SIDED = {"input": ("input",), "output": ("output",), "outputInput": ("input", "output"), "": ()}
 
@@ -40,8 +41,8 @@ class Event:
     """What happened.
 
     Shapes: provider is the author where nothing else is said, and receiver the provider; both are ids of
-    members, agents, or the group. Whoever corrects repeats the event with the difference. Units: performed_ms
-    is wall time, as the author says.
+    members, agents, or the group. Whoever corrects repeats the event with the difference. A lesson says that
+    the provider taught what they did, or learned it. Units: performed_ms is wall time, as the author says.
     """
 
     action: str
@@ -53,6 +54,7 @@ class Event:
     fulfills: bytes | None = None
     in_scope_of: str | None = None
     input_of: bytes | None = None
+    lesson: str | None = None
     output_of: bytes | None = None
     provider: bytes | None = None
     realization_of: bytes | None = None
@@ -90,7 +92,7 @@ def check_quantities(
     rule = f"{prefix}.bad_quantity"
     amounts: list[Amount] = [measure.amount for measure in (resource, effort) if measure is not None]
     if any(amount[0] == 0 or (amount[0] < 0 and not signed) for amount in amounts):
-        raise FormatError(rule, "greater than zero: only a correction takes away")
+        raise FormatError(rule, "an amount is greater than zero, and only a correction takes away")
     needed = ACTIONS[action].quantity
     if needed == "effort" and effort is None:
         raise FormatError(rule, f"{action} needs an effort, such as 2 hour")
@@ -114,6 +116,8 @@ def _check(event: Event) -> None:
         event.output_of is not None and "output" not in sides
     ):
         raise FormatError("event.wrong_side", f"{event.action} is no such part of a process")
+    if event.lesson is not None and (event.action not in SKILLED or event.resource_conforms_to is None):
+        raise FormatError("event.bad_lesson", "what is taught or learned is work, or a service, with a name")
     _check_resources(event)
 
 
@@ -154,6 +158,7 @@ FORM: Form[Event] = Form(
         "fulfills": form.an_id,
         "in_scope_of": form.words,
         "input_of": form.an_id,
+        "lesson": form.choice(TAUGHT, LEARNED),
         "output_of": form.an_id,
         "provider": form.an_id,
         "realization_of": form.an_id,
@@ -171,4 +176,5 @@ FORM: Form[Event] = Form(
 )
 encode = FORM.encode
 decode = FORM.decode
+decode_own = FORM.decode_own
 value = FORM.value

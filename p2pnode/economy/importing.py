@@ -11,12 +11,14 @@ same row brought in again, by whomever, is void. What was declined may be brough
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from p2pnode.consensus.execution import BlockContext
 from p2pnode.consensus.rows import Rows, State, row_key
 from p2pnode.core import codec
 from p2pnode.core.crypto import tagged_hash
 from p2pnode.core.fields import Fields
+from p2pnode.core.limits import BATCH_RECORDS_MAX
 from p2pnode.economy import event, recording, tables
 from p2pnode.economy.claim import DUPLICATE_RULE
 from p2pnode.economy.event import Event
@@ -40,13 +42,19 @@ class Import:
         return tagged_hash("imported", self.key, self.event.provider or b"", self.event.receiver or b"")
 
 
+def value(body: Import) -> dict[str, codec.Value]:
+    """The map of an import; it is not checked."""
+    return {"event": event.value(body.event), "key": body.key}
+
+
 def encode(body: Import) -> bytes:
     """The payload of an import. Errors: FormatError import.bad_field and those of events."""
-    payload = codec.encode({"event": event.value(body.event), "key": body.key})
+    payload = codec.encode(value(body))
     decode(payload)
     return payload
 
 
+@lru_cache(maxsize=BATCH_RECORDS_MAX)
 def decode(payload: bytes) -> Import:
     """The import in a payload. Errors: FormatError import.bad_field, codec.* and those of events."""
     fields = Fields(codec.decode(payload, bytes_max=RECORD_BYTES_MAX), "import", ("event", "key"))

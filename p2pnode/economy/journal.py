@@ -8,7 +8,8 @@
 A contribution counts from the block in which it stands. Taken back, struck, or disputed by as many as uphold
 it, it is counted down by a line of the block that brought this, and up again once that is settled. So a run
 over some blocks gives the same at any later time; what comes late is counted when it comes, nothing twice.
-What comes in as outside money is no income (D7): there is no line of it.
+What comes in as outside money is no income (D7): there is no line of it. Readings of a meter are one line for
+each entry: what its holder consumed by them, or what the group received.
 
 The lines of a block are collected in `journal_open` (what in 1 byte, record id) while it is executed;
 its end writes them ascending by record and leaves nothing there, so that a group agrees on a row for many.
@@ -126,6 +127,13 @@ def _sorts(rows: Rows, group: bytes, record_id: bytes, row: EventRow, said: Even
         found += [(CONSUMED, row.provider)] if said.action == "consume" else []
         found += [(said.stream, row.provider)] if said.stream is not None else []
     return found
+
+
+def note_reading(state: State, entry_id: bytes, holder: bytes, flow: Measure, *, is_given: bool) -> None:
+    """Write down what readings of a meter come to. Shapes: given, it is what the group receives; else what
+    the holder consumed. Errors: FormatError amount.out_of_range.
+    """
+    _add(state, RECEIVED if is_given else CONSUMED, entry_id, holder, flow, None)
 
 
 def is_held_back(rows: Rows, record_id: bytes) -> bool:

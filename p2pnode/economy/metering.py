@@ -3,7 +3,8 @@
 One entry carries up to 500 readings of one meter under one signature; each is judged by itself, as a
 record of a batch is, and named like one (J13). A reading says how much flowed in the interval that ends with
 it. Raw readings stay in the log; the rows keep a sum for each entry, and for each holder, action, unit and
-month.
+month. What is consumed counts when something is shared by use; what a meter produces for the group is given
+to it, interval by interval, and shared with what else it receives.
 
 | table | key | value |
 |---|---|---|
@@ -24,9 +25,10 @@ from p2pnode.consensus.execution import BlockContext
 from p2pnode.consensus.rows import Rows, State, row_key
 from p2pnode.core import codec
 from p2pnode.core.amount import Amount, add, amount_of
+from p2pnode.core.errors import FormatError
 from p2pnode.core.fields import Fields
 from p2pnode.core.limits import BATCH_RECORDS_MAX, CLOCK_AHEAD_MS_MAX, COUNTER_MAX
-from p2pnode.economy import agents, form, tables
+from p2pnode.economy import agents, form, journal, tables
 from p2pnode.economy.form import Form
 from p2pnode.economy.measure import Measure
 from p2pnode.economy.record import Record
@@ -64,6 +66,12 @@ class Meter:
     unit: str
     in_scope_of: str | None = None
     reader: bytes | None = None
+    receiver: bytes | None = None
+
+
+def _check(meter: Meter) -> None:
+    if meter.receiver is not None and meter.action != PRODUCE:
+        raise FormatError("meter.bad_receiver", "only what is produced goes to somebody")
 
 
 INSTALL: Form[Meter] = Form(
@@ -76,7 +84,8 @@ INSTALL: Form[Meter] = Form(
         "name": form.a_name,
         "unit": form.a_unit,
     },
-    {"in_scope_of": form.words, "reader": form.an_id},
+    {"in_scope_of": form.words, "reader": form.an_id, "receiver": form.an_id},
+    _check,
 )
 
 
@@ -116,6 +125,7 @@ class MeterRow:
     in_scope_of: str | None
     last_ms: int | None
     total: Amount
+    receiver: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +167,14 @@ def decode_reading(payload: bytes) -> Reading:
 # ---- executing
 
 
-def install(state: State, record: Record, _: BlockContext) -> str | None:
+def install(state: State, record: Record, context: BlockContext) -> str | None:
     """Install a meter for its author."""
     said = INSTALL.decode(record.payload)
     if said.reader is not None and not agents.is_present(state, said.reader):
         return "meter.no_such_member"
+    if said.receiver not in (None, context.group):
+        # Anybody else would have to sign what they receive.
+        return "meter.other_receiver"
     key = row_key("meter_of", record.author, said.name.encode())
     if state.get(key) is not None:
         return "meter.known"
@@ -180,6 +193,7 @@ def install(state: State, record: Record, _: BlockContext) -> str | None:
         in_scope_of=said.in_scope_of,
         last_ms=None,
         total=tables.ZERO,
+        receiver=said.receiver,
     )
     tables.put(state, "meter", record.id, row)
     return None
@@ -210,7 +224,18 @@ def read(state: State, record: Record, _: BlockContext) -> str | None:
     tables.put(state, "meter_run", said.meter + counted.first_ms.to_bytes(_TIME_BYTES, "big"), run)
     after = add(row.total, total)
     tables.put(state, "meter", said.meter, replace(row, last_ms=counted.last_ms, total=after))
+    if total != tables.ZERO:
+        _share(state, record.id, row, Measure(total, row.unit))
     return None
+
+
+def _share(state: State, record_id: bytes, row: MeterRow, flow: Measure) -> None:
+    """Count for sharing what was read, and on the accounts what the group is given by it."""
+    if row.action == CONSUME:
+        journal.note_reading(state, record_id, row.holder, flow, is_given=False)
+    elif row.receiver is not None:
+        journal.note_reading(state, record_id, row.holder, flow, is_given=True)
+        tables.add_flow(state, row.holder, row.receiver, flow)
 
 
 @dataclass(slots=True)

@@ -221,6 +221,7 @@ def _fixed(said: Event) -> tuple[object, ...]:
         said.realization_of,
         said.in_scope_of,
         said.input_of,
+        said.lesson,
         said.output_of,
         said.resource_conforms_to,
         said.stream,

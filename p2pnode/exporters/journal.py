@@ -38,9 +38,10 @@ class _Entry:
     words: str
 
 
-def write_journal(agents: Table, events: Table, dialect: str) -> str:
+def write_journal(agents: Table, events: Table, readings: Table, dialect: str) -> str:
     """The journal as text. Shapes: dialect is hledger or beancount."""
     counted = [row for row in events.dicts() if row["counted_amount"]]
+    counted += [_read(row) for row in readings.dicts() if row["receiver"]]
     commodities = _commodities(row["counted_unit"] for row in counted)
     names = _account_names(agents)
     entries = sorted(
@@ -48,6 +49,13 @@ def write_journal(agents: Table, events: Table, dialect: str) -> str:
     )
     write = _hledger if dialect == HLEDGER else _beancount
     return "".join(f"{line}\n" for line in write(events, entries, commodities))
+
+
+def _read(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Readings of a meter that produces for the group, as an event."""
+    said = {"kind": f"by {row['count']} readings", "note": "", "stream": "", "commons": ""}
+    named = {"id": row["entry"], "corrects": "", "fulfills": "", "performed": row["last"]}
+    return {**row, **said, **named, "counted_amount": row["amount"], "counted_unit": row["unit"]}
 
 
 def _entry(row: Mapping[str, Any], names: Mapping[str, str], commodities: Mapping[str, str]) -> _Entry:

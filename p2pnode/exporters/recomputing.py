@@ -10,6 +10,7 @@
 
 What may flow back to outside money, and whose equal shares are, stands in the certified row alone.
 A line that counts down or up what members or the group judged rests on the certified hash, not on one entry.
+Readings of a meter are added up again; where the group counted less, some of them were void by themselves.
 """
 
 from __future__ import annotations
@@ -21,16 +22,17 @@ from p2pnode.consensus.format import Configuration
 from p2pnode.consensus.proof import verify_proof
 from p2pnode.consensus.rows import MemoryRows
 from p2pnode.core import codec
-from p2pnode.core.amount import amount_text
+from p2pnode.core.amount import amount_of, amount_text, is_less
 from p2pnode.core.crypto import sha256
 from p2pnode.core.entry import Entry, is_authentic_alone
 from p2pnode.core.errors import FormatError
-from p2pnode.economy import batch, claim, contribution, event, importing, things
+from p2pnode.economy import batch, claim, contribution, event, importing, metering, things
 from p2pnode.economy.distributing import Result, distribute
 from p2pnode.economy.event import Event
-from p2pnode.economy.journal import GIVEN, Line
+from p2pnode.economy.journal import CONSUMED, GIVEN, RECEIVED, Line
 from p2pnode.economy.labels import places_text
 from p2pnode.economy.measure import Measure
+from p2pnode.economy.metering import CONSUME, Meter, Reading
 from p2pnode.economy.record import record_id
 from p2pnode.economy.sharing import (
     Run,
@@ -81,6 +83,8 @@ class _Evidence:
 
     said: dict[bytes, tuple[bytes, Event]] = field(default_factory=dict)
     kinds: dict[bytes, str] = field(default_factory=dict)
+    meters: dict[bytes, tuple[bytes, Meter]] = field(default_factory=dict)
+    readings: dict[bytes, tuple[bytes, Reading]] = field(default_factory=dict)
     faults: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -177,6 +181,12 @@ def _read(found: _Evidence, entry: Entry, author: bytes) -> None:
     if type_ == things.SPEC_TYPE:
         found.kinds[entry.id] = things.SPEC.decode(payload).name
         return
+    if type_ == metering.INSTALL_TYPE:
+        found.meters[entry.id] = author, metering.INSTALL.decode(payload)
+        return
+    if type_ == metering.READ_TYPE:
+        found.readings[entry.id] = author, metering.decode_reading(payload)
+        return
     if type_ != batch.BATCH_TYPE:
         found.said[entry.id] = author, _event(type_, payload, entry.group)
         return
@@ -207,6 +217,8 @@ def _line_fault(export: RunExport, evidence: _Evidence, line: Line) -> tuple[str
     row = export.row
     if not row.after < line.height <= row.last:
         return "recompute.other_height", False
+    if line.record in evidence.readings:
+        return _reading_fault(export, evidence, line)
     held = evidence.said.get(line.record)
     if held is None:
         return "recompute.no_entry", False
@@ -222,6 +234,24 @@ def _line_fault(export: RunExport, evidence: _Evidence, line: Line) -> tuple[str
     if line.what in event.STREAMS and line.what != said.stream:
         return "recompute.other_record", False
     return "", line.amount != said.quantity.amount
+
+
+def _reading_fault(export: RunExport, evidence: _Evidence, line: Line) -> tuple[str, bool]:
+    """The same for a line that readings of a meter make."""
+    author, reading = evidence.readings[line.record]
+    held = evidence.meters.get(reading.meter)
+    if held is None:
+        return "recompute.no_entry", False
+    holder, meter = held
+    is_shared = meter.action == CONSUME or meter.receiver == export.group
+    what = CONSUMED if meter.action == CONSUME else RECEIVED
+    said = (line.what, line.who, line.unit, line.kind)
+    if not is_shared or author not in (holder, meter.reader) or said != (what, holder, meter.unit, None):
+        return "recompute.other_record", False
+    total = amount_of(sum(amount for _, amount in reading.readings if amount > 0), -meter.decimals)
+    if is_less(total, line.amount):
+        return "recompute.other_record", False
+    return "", line.amount != total
 
 
 def _differences(export: RunExport, run: Run) -> Iterator[tuple[str, str]]:

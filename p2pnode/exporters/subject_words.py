@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from p2pnode.core.amount import amount_text
 from p2pnode.core.codec import Value
+from p2pnode.governance.charter import TABLES
 from p2pnode.governance.proposal import Proposal
+
+_CHARACTERS_MAX = 500
 
 Name = Callable[[bytes], str]
 
@@ -20,7 +23,7 @@ def about_in_words(proposal: Proposal, name: Name) -> str:
         case "admit":
             return f"Admission of a newcomer (request {body['join'].hex()[:8]})"
         case "amend":
-            return f"Change of the charter: {', '.join(sorted(body['charter']))}"
+            return _cut(f"Change of the charter: {'; '.join(_changes(body['charter']))}")
         case "commons":
             return f"Adoption of what {body['entry'].hex()[:8]} says about a commons"
         case "council":
@@ -51,6 +54,35 @@ def about_in_words(proposal: Proposal, name: Name) -> str:
             return "Adoption of a text"
         case subject:
             return subject.replace("_", " ").capitalize()
+
+
+def _changes(changes: Value) -> Iterator[str]:
+    """What an amendment sets, and which entries of tables it takes away."""
+    for setting, value in sorted(changes.items()):
+        if setting not in TABLES or type(value) is not dict:
+            yield f"{setting} = {_value(value)}"
+            continue
+        for entry, row in sorted(value.items()):
+            yield f"{setting}.{entry} taken away" if row is None else f"{setting}.{entry}: {_value(row)}"
+
+
+def _value(value: Value) -> str:
+    if type(value) is dict:
+        return ", ".join(f"{name} {_value(item)}" for name, item in sorted(value.items()))
+    if type(value) is list:
+        parts = [f"({_value(item)})" if type(item) is dict else _value(item) for item in value]
+        return "/".join(parts) if _is_part(value) else " and ".join(parts)
+    if type(value) is bool:
+        return "yes" if value else "no"
+    return str(value)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _CHARACTERS_MAX else f"{text[: _CHARACTERS_MAX - 1]}…"
+
+
+def _is_part(value: list[Value]) -> bool:
+    return len(value) == 2 and all(type(number) is int for number in value)
 
 
 def _about_a_member(subject: str, body: Value, member: str) -> str:

@@ -15,8 +15,8 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
-from p2pnode.core.amount import amount_text
-from p2pnode.economy import event, promising, tables
+from p2pnode.core.amount import Amount, amount_text
+from p2pnode.economy import event, metering, promising, tables, transvestment, using
 from p2pnode.economy.agreement import AgreementRow, clause_id
 from p2pnode.economy.form import Kind, Place
 from p2pnode.economy.measure import UNITS, Measure
@@ -70,8 +70,22 @@ Text = Callable[[bytes | None, str], str]
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """What a meter read in an interval. Shapes: item counts readings of an entry; None is all of it."""
+
+    entry: bytes
+    item: int | None
+    meter: bytes
+    begin_ms: int
+    end_ms: int
+    amount: Amount
+
+
+@dataclass(frozen=True, slots=True)
 class Economy:
-    """What is exported. Shapes: agents are ids with names and classes of ValueFlows; text reads annexes."""
+    """What is exported. Shapes: agents are ids with names and classes of ValueFlows, commons ids with names;
+    text reads annexes.
+    """
 
     agents: tuple[tuple[bytes, str, str], ...]
     specs: tuple[tuple[bytes, tables.SpecRow], ...]
@@ -83,6 +97,11 @@ class Economy:
     claims: tuple[tuple[bytes, tables.ClaimRow], ...]
     agreements: tuple[tuple[bytes, AgreementRow], ...]
     text: Text
+    meters: tuple[tuple[bytes, metering.MeterRow], ...] = ()
+    readings: tuple[Read, ...] = ()
+    commons: tuple[tuple[bytes, str], ...] = ()
+    uses: tuple[tuple[bytes, using.UseRow], ...] = ()
+    inflows: tuple[tuple[bytes, transvestment.InflowRow], ...] = ()
 
 
 def write_valueflows(economy: Economy) -> str:
@@ -137,6 +156,8 @@ def _nodes(economy: Economy) -> Iterable[dict[str, Any]]:
             "finished": claim.status != tables.OPEN,
             **_flow(said.resource_conforms_to, said.resource_quantity, said.effort_quantity),
         }
+    yield from _readings(economy)
+    yield from _kept_in_common(economy)
     for key, held in economy.agreements:
         terms = held.terms
         yield {
@@ -191,11 +212,64 @@ def event_node(key: bytes, row: tables.EventRow, text: Text) -> dict[str, Any]:
         "state": said.state,
         "note": text(said.annex, "note") or None,
         "p2p:commons": said.in_scope_of,
+        "p2p:lesson": said.lesson,
         "p2p:creates": None if said.creates is None else said.creates.name,
         "p2p:status": row.status,
         "p2p:stream": said.stream,
         **_flow(said.resource_conforms_to, said.resource_quantity, said.effort_quantity),
     }
+
+
+def _readings(economy: Economy) -> Iterable[dict[str, Any]]:
+    """What meters counted: events that have an interval, and name their meter."""
+    meters = dict(economy.meters)
+    for key, meter in economy.meters:
+        yield {"id": iri(key), "type": "p2p:Meter", "name": meter.name, "p2p:commons": meter.in_scope_of}
+    for read in economy.readings:
+        meter = meters[read.meter]
+        yield {
+            "id": iri(read.entry) + ("" if read.item is None else f"#{read.item}"),
+            "type": "EconomicEvent",
+            "action": meter.action,
+            "provider": iri(meter.holder),
+            "receiver": iri(meter.receiver or meter.holder),
+            "hasBeginning": stamp(read.begin_ms),
+            "hasEnd": stamp(read.end_ms),
+            "p2p:meter": {"id": iri(read.meter)},
+            "resourceQuantity": measure_node(Measure(read.amount, meter.unit)),
+        }
+
+
+def _kept_in_common(economy: Economy) -> Iterable[dict[str, Any]]:
+    """Uses of commons and means from outside: ValueFlows has no words for what a licence or a cap says."""
+    names = dict(economy.commons)
+    for key, use in economy.uses:
+        said = using.USE.decode(use.payload)
+        yield {
+            "id": iri(key),
+            "type": "p2p:Use",
+            "hasPointInTime": stamp(said.performed_ms),
+            "p2p:commons": names.get(use.commons),
+            "p2p:actor": {"id": iri(use.actor)},
+            "p2p:use": said.use,
+            "p2p:status": use.status,
+            "resourceQuantity": measure_node(use.quantity),
+            "p2p:owed": None if use.owed is None else measure_node(use.owed),
+        }
+    for key, inflow in economy.inflows:
+        brought = transvestment.INFLOW.decode(inflow.payload)
+        # Adopted, the money itself is an event, which has the id of the entry.
+        yield {
+            "id": iri(key) + ":cap",
+            "type": "p2p:Inflow",
+            "hasPointInTime": stamp(brought.performed_ms),
+            "p2p:event": {"id": iri(key)},
+            "p2p:commons": None if brought.commons is None else names.get(brought.commons),
+            "p2p:returns": inflow.returns,
+            "p2p:status": inflow.status,
+            "p2p:cap": measure_node(Measure(inflow.cap, inflow.quantity.unit)),
+            "p2p:brought": measure_node(inflow.quantity),
+        }
 
 
 def _intent(key: bytes, row: tables.IntentRow, text: Text) -> Iterable[dict[str, Any]]:

@@ -1,8 +1,8 @@
 """Who may read what: the table of J23 in one place.
 
-Here stand the lanes that are served as they grow. Removed members read lanes 0 and 1 up to the block that
-removed them, and are answered when they ask for it (`service/levels.py`); after it they read what everybody
-reads, and keep what they hold.
+Here stand the lanes that are served as they grow, and what is proven to whom. Removed members read lanes 0
+and 1 up to the block that removed them, and are answered when they ask for it (`service/levels.py`); after it
+they read what everybody reads, keep what they hold, and are shown proofs (`service/proof_answers.py`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
+from typing import Literal
 
 from p2pnode.core.ids import Lane
 from p2pnode.governance.state import GroupState
@@ -32,25 +33,36 @@ class Reader(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What a reader gets. Shapes: lanes whose entries, and lanes whose annexes, are served."""
+    """What a reader gets.
+
+    Shapes: lanes whose entries, and lanes whose annexes, are served; is_shown_proofs: headers, certificates
+    and proofs, whatever lane they speak of (J41); rows of the state that are proven to it.
+    """
 
     lanes: frozenset[int]
     annex_lanes: frozenset[int]
+    is_shown_proofs: bool
+    rows: Literal["all", "own", "none"]
 
 
 PUBLIC_RIGHTS = MappingProxyType(
     {
-        Reader.MEMBER: Rights(_ALL, _ALL),
-        Reader.NEWCOMER: Rights(_ALL, _ALL),
-        Reader.STEWARD: Rights(_ALL, _ALL),
-        Reader.REMOVED: Rights(_OPEN, _OPEN),
-        Reader.STRANGER: Rights(_OPEN, _OPEN),
+        Reader.MEMBER: Rights(_ALL, _ALL, True, "all"),
+        Reader.NEWCOMER: Rights(_ALL, _ALL, True, "all"),
+        Reader.STEWARD: Rights(_ALL, _ALL, True, "all"),
+        Reader.REMOVED: Rights(_OPEN, _OPEN, True, "own"),
+        Reader.STRANGER: Rights(_OPEN, _OPEN, True, "none"),
     }
 )
 """Of a public group."""
 
 PRIVATE_RIGHTS = MappingProxyType(
-    {**PUBLIC_RIGHTS, Reader.REMOVED: Rights(_NONE, _NONE), Reader.STRANGER: Rights(_NONE, _NONE)}
+    {
+        **PUBLIC_RIGHTS,
+        Reader.STEWARD: Rights(_ALL, _ALL, True, "none"),
+        Reader.REMOVED: Rights(_NONE, _NONE, True, "own"),
+        Reader.STRANGER: Rights(_NONE, _NONE, False, "none"),
+    }
 )
 """Of a private group, which strangers may not even know of. What a steward archives there is boxed (J12)."""
 

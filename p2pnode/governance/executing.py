@@ -31,23 +31,22 @@ Types = Mapping[str, EntryType]
 class LaterRules(NodeError):
     """The group has raised its rule version beyond this program: replicate, neither execute nor vote (J6)."""
 
-
-def check_rules(rows: Rows, known: int = RULE_VERSION) -> None:
-    """Refuse to execute by rules that this program does not know. Errors: LaterRules."""
-    version = tables.read_uint(rows, tables.RULE_VERSION_KEY, 1)
-    if version > known:
-        raise LaterRules(
+    def __init__(self, version: int, known: int) -> None:
+        super().__init__(
             f"the group follows rules of version {version}, this program knows {known}: update it"
         )
+        self.version = version
 
 
-def knows_rules(rows: Rows) -> bool:
-    """Whether this program can execute by the rules that a group follows."""
-    try:
-        check_rules(rows)
-    except LaterRules:
-        return False
-    return True
+def check_rules(rows: Rows) -> None:
+    """Refuse to execute by rules that this program does not know. Errors: LaterRules."""
+    check_version(tables.read_uint(rows, tables.RULE_VERSION_KEY, 1))
+
+
+def check_version(version: int, known: int = RULE_VERSION) -> None:
+    """Refuse a version of the rules that this program does not know. Errors: LaterRules."""
+    if version > known:
+        raise LaterRules(version, known)
 
 
 def execute_entry(types: Types, state: State, entry: Entry, context: BlockContext) -> str | None:

@@ -174,8 +174,11 @@ def may_admit(state: GroupState, entry: Entry) -> str | None:
 
     Shapes: a rule in PETITION_RULES makes it a petition; by any other it would be void. Expiry is judged
     against the time that the entry claims; the order judges again. What is provisional judges nobody: it
-    comes to nodes in different orders.
+    comes to nodes in different orders. An entry that waits already has used its invitation itself.
     """
+    waits = tables.petition(state.final, entry.id)
+    if waits is not None:
+        return waits.rule
     group = bytes(state.group)
     context = BlockContext(group, 1, entry.header.time_ms, group, True)
     return _execute(State(state.final), entry, context)

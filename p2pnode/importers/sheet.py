@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol, TextIO
 
 from p2pnode.core.amount import Amount, amount_of_text
-from p2pnode.core.cell import unguarded
+from p2pnode.core.cell import GUARD, unguarded
 from p2pnode.core.errors import FormatError, UsageError
 
 LINE_CHARACTERS_MAX = 64 * 1024
@@ -133,16 +133,15 @@ class _Cells(Protocol):
 
 
 def _rows(rows: _Cells, headings: list[str], skipped: int) -> Iterator[SheetRow]:
+    missing = [""] * len(headings)
     for cells in rows:
-        line = rows.line_num + skipped
         if any(cells):
-            padded = [*cells, *[""] * (len(headings) - len(cells))]
-            held = {
-                heading: unguarded(cell.strip())
-                for heading, cell in zip(headings, padded, strict=False)
-                if heading
-            }
-            yield SheetRow(line, held)
+            texts = [cell.strip() for cell in cells]
+            held = dict(zip(headings, texts + missing[len(texts) :], strict=False))
+            if GUARD in "".join(texts):
+                held = {heading: unguarded(text) for heading, text in held.items()}
+            held.pop("", None)
+            yield SheetRow(rows.line_num + skipped, held)
 
 
 def _lines(file: TextIO) -> Iterator[str]:
@@ -209,11 +208,12 @@ def date_ms(cell: str, dates: str, zone: tzinfo) -> int:
     try:
         moment = datetime.fromisoformat(cell) if dates == "iso" else _naive(cell, pattern)
     except ValueError as error:
-        shown = "2026-11-20" if dates == "iso" else pattern
+        shown = "2026-11-20" if dates == "iso" else dates
         raise UsageError(
             "sheet.bad_date",
             f"'{cell}' is no date of the form {shown}",
-            f"name the form in the mapping, under [sheet]: dates = one of {', '.join(DATE_FORMATS)}",
+            "mend the row; where all are written so, name their form in the mapping, under [sheet]: "
+            f"dates = one of {', '.join(DATE_FORMATS)}",
         ) from error
     return time_ms(moment if moment.tzinfo is not None else moment.replace(tzinfo=zone))
 

@@ -186,9 +186,9 @@ class _Reader:
             said = self._flow(node, "intent")
             fields = dict(said.fields)
             purpose = "request" if "receiver" in fields and "provider" not in fields else "offer"
-            for name in ("provider", "receiver", "performed_ms"):
-                fields.pop(name, None)
-            found.append(Said(said.iri, "intent", {**fields, "purpose": purpose}, said.note))
+            provider, receiver = fields.pop("provider", None), fields.pop("receiver", None)
+            fields |= {"author": provider or receiver, "purpose": purpose}
+            found.append(Said(said.iri, "intent", fields, said.note))
         return found
 
     def _flow(self, node: Node, what: str) -> Said:
@@ -214,7 +214,7 @@ class _Reader:
         due = self._text(node, "due")
         if due is not None and what == "intent":
             fields["due_ms"] = _time_ms(due)
-        for name, field in (("stream", "stream"), ("commons", "in_scope_of")):
+        for name, field in (("stream", "stream"), ("commons", "in_scope_of"), ("lesson", "lesson")):
             word = self._text(node, _OWN + name)
             if word is not None:
                 fields[field] = word

@@ -34,10 +34,11 @@ class FoundingDraft(TypedDict):
 
 
 class FoundingTerms(TypedDict):
-    """What a draft says, for people."""
+    """What a draft says, for people. rules: how the group would decide on each subject."""
 
     name: str
     charter: dict[str, Any]
+    rules: list[SubjectRule]
     founders: list[str]
     author: str
     missing: list[str]
@@ -208,11 +209,14 @@ class BallotCodes(TypedDict):
 
 
 class ProofFile(TypedDict):
-    """A proof as a file, in hexadecimal. height: the block under whose roots it shows something."""
+    """A proof as a file, in hexadecimal. entry: what it is about, or the group; height: the block under whose
+    roots it shows something; peer_id: who showed it, none where this node made it.
+    """
 
     entry: str
     height: int
     proof_hex: str
+    peer_id: str | None
 
 
 class Document(TypedDict):

@@ -11,16 +11,17 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp
 
 from p2pnode.core.errors import FormatError, NodeError, PeerError, StoreError, Unreachable, UsageError
+from p2pnode.local.answer import NO_STORE, Answer
 from p2pnode.local.economy_routes import economy_routes
 from p2pnode.local.exchange_routes import exchange_routes
 from p2pnode.local.guard import Guard, error_body
 from p2pnode.local.routes import routes
 from p2pnode.local.service import Service
 from p2pnode.local.signing_routes import signing_routes
+from p2pnode.local.skill_routes import skill_routes
 from p2pnode.logs import Log
 
 _log = Log("local")
-_NO_STORE = {"cache-control": "no-store"}
 _SEE_PATHS = "GET /openapi.json lists every path, method and field."
 
 
@@ -28,13 +29,12 @@ def build_application(service: Service, *, token: str, version: str) -> ASGIApp:
     """The ASGI application of one node."""
     # The documentation pages of FastAPI load scripts from the network, so only the schema is offered.
     application = FastAPI(
-        title="p2pnode", version=version, docs_url=None, redoc_url=None, default_response_class=_Answer
+        title="p2pnode", version=version, docs_url=None, redoc_url=None, default_response_class=Answer
     )
     application.state.service = service
-    application.include_router(routes)
-    application.include_router(economy_routes)
-    application.include_router(exchange_routes)
-    application.include_router(signing_routes)
+    # Not included, but put in as they are: an included router is searched twice for every request.
+    for part in (routes, economy_routes, exchange_routes, signing_routes, skill_routes):
+        application.router.routes += part.routes
     application.add_exception_handler(NodeError, _on_node_error)
     application.add_exception_handler(RequestValidationError, _on_bad_request)
     application.add_exception_handler(HTTPException, _on_http_error)
@@ -42,14 +42,8 @@ def build_application(service: Service, *, token: str, version: str) -> ASGIApp:
     return Guard(application, token)
 
 
-class _Answer(JSONResponse):
-    def init_headers(self, headers: object = None) -> None:
-        super().init_headers(headers)  # type: ignore[arg-type]
-        self.headers["cache-control"] = "no-store"
-
-
 def _error(status: int, rule: str, message: str, remedy: str) -> JSONResponse:
-    return JSONResponse(error_body(rule, message, remedy), status, _NO_STORE)
+    return JSONResponse(error_body(rule, message, remedy), status, NO_STORE)
 
 
 async def _on_node_error(request: Request, error: Exception) -> JSONResponse:

@@ -19,10 +19,14 @@ _TIMEOUT_S = 60.0
 
 
 class NotRunning(Unreachable):
-    """No node runs on this home."""
+    """No node answers on this home: none runs, or one is not ready yet."""
 
-    def __init__(self) -> None:
-        super().__init__("The node is not running. Start it with `p2pnode up`.")
+    def __init__(self, starting: int | None = None) -> None:
+        super().__init__(
+            "The node is not running. Start it with `p2pnode up`."
+            if starting is None
+            else f"The node is starting or stopping (process {starting}). Try again in a moment."
+        )
 
 
 class Client:
@@ -33,7 +37,8 @@ class Client:
         token = home.read_token()
         # A killed node leaves its file behind, and its port may be anybody's now: hide the token from them.
         if api is None or token is None or not _is_own_process(api.process):
-            raise NotRunning
+            holder = home.lock_holder()
+            raise NotRunning(holder if holder is not None and _is_own_process(holder) else None)
         self._port = api.port
         self._headers = {"Authorization": f"Bearer {token}"}
 

@@ -44,7 +44,10 @@ EconomyRow = dict[str, Any]
 
 
 class FeedPage(TypedDict):
-    """A page of the feed. next: what to ask for to get the page after it; none after the last."""
+    """A page of the feed. next: what to ask for to get the page after it; none after the last.
+
+    A page may have few rows, or none, and yet a next one: so much was looked at for it.
+    """
 
     rows: list[EconomyRow]
     next: str | None
@@ -94,8 +97,10 @@ class EconomyCalls(Protocol):
     async def feed(self, group: str, chosen: FeedFilter, after: str | None, limit: int) -> FeedPage:
         """What is offered and needed, the newest first; what is provisional is in it."""
 
-    async def export_economy(self, group: str) -> Document:
-        """Everything about giving and taking as JSON-LD in the words of ValueFlows."""
+    async def export_economy(self, group: str, each_reading: bool) -> Document:
+        """Everything about giving and taking as JSON-LD in the words of ValueFlows; of meters each reading
+        or a sum for each signed entry.
+        """
 
     async def receipt(self, group: str, record: str) -> ProofFile:
         """What the group's final rows say about a record, as a file that a stranger checks."""

@@ -9,12 +9,13 @@ from pydantic import Field
 
 from p2pnode.local.account_shapes import Account
 from p2pnode.local.agreement_shapes import Document, ProofFile
+from p2pnode.local.answer import Answer
 from p2pnode.local.economy_calls import About, EconomyRow, FeedFilter, FeedPage, Recorded
 from p2pnode.local.figure_shapes import FiguresShown
 from p2pnode.local.requests import Request, Word
 from p2pnode.local.routes import Service, answers
 
-economy_routes = APIRouter()
+economy_routes = APIRouter(default_response_class=Answer)
 _NOTE_CHARACTERS_MAX = 8000
 _WORDS_CHARACTERS_MAX = 200
 _FAR_KM = 20_040
@@ -75,8 +76,8 @@ async def feed(
 
 
 @economy_routes.get("/economy/export", responses=answers(Document))
-async def export_economy(service: Service, group: Word) -> Any:
-    return await service.export_economy(group)
+async def export_economy(service: Service, group: Word, readings: bool = False) -> Any:
+    return await service.export_economy(group, readings)
 
 
 @economy_routes.get("/receipt", responses=answers(ProofFile))

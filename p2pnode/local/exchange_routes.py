@@ -7,11 +7,12 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter
 from pydantic import Field
 
+from p2pnode.local.answer import Answer
 from p2pnode.local.exchange_calls import Brought, BundleFile, ExportPage, MeterWritten, SheetLine
 from p2pnode.local.requests import Request, Word
 from p2pnode.local.routes import Service, answers
 
-exchange_routes = APIRouter()
+exchange_routes = APIRouter(default_response_class=Answer)
 LINES_MAX = 500
 READINGS_MAX = 50_000
 _NOTE_CHARACTERS_MAX = 4000

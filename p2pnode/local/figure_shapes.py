@@ -68,6 +68,31 @@ class FlowShown(TypedDict):
     returned: Share | None
 
 
+class UseShown(TypedDict):
+    """Uses of commons of one kind in one unit. users: how many used it."""
+
+    use: str
+    amount: str
+    times: int
+    users: int
+
+
+class BackShown(TypedDict):
+    """What licences asked for uses in one unit, and what of it was given back."""
+
+    asked: str
+    given: str
+    returned: Share | None
+
+
+class InflowShown(TypedDict):
+    """Means from outside in one unit: what may ever flow back of it, and what did."""
+
+    brought: str
+    cap: str
+    returned: str
+
+
 class FiguresShown(TypedDict):
     """Figures of final blocks up to `height`. commons: the one they are about, if any."""
 
@@ -80,3 +105,6 @@ class FiguresShown(TypedDict):
     streams: list[StreamShown]
     months: list[MonthShown]
     flows: list[FlowShown]
+    uses: list[UseShown]
+    back: list[BackShown]
+    inflows: list[InflowShown]

@@ -10,6 +10,8 @@ from p2pnode.core.errors import UsageError
 
 _ID_CHARACTERS_MIN = 4
 _SHOWN_MAX = 8
+_DIGITS_MAX = 16
+"""Of a hash so many are shown; whoever types an id types fewer."""
 
 
 class Named(NamedTuple):
@@ -26,7 +28,7 @@ def choose(kind: str, word: str, candidates: Sequence[Named], *, where: str) -> 
     Errors: UsageError KIND.unknown, KIND.ambiguous.
     """
     by_id = [item for item in candidates if item.id == word]
-    by_name = [item for item in candidates if item.name and _folded(item.name) == _folded(word)]
+    by_name = [item for item in candidates if is_called(item, word)]
     by_part: list[Named] = []
     if len(word) >= _ID_CHARACTERS_MIN:
         by_part = [item for item in candidates if item.id.startswith(word) or item.id.endswith(word)]
@@ -34,15 +36,25 @@ def choose(kind: str, word: str, candidates: Sequence[Named], *, where: str) -> 
         if len(found) == 1:
             return found[0].id
         if found:
-            listed = ", ".join(
-                f"{item.id} ({item.name})" if item.name else item.id for item in found[:_SHOWN_MAX]
-            )
+            listed = ", ".join(map(_listed, found[:_SHOWN_MAX]))
             raise UsageError(
-                f"{kind}.ambiguous", f"'{word}' may mean {listed}.", f"Give more of the {kind}'s id."
+                f"{kind}.ambiguous",
+                f"'{word}' may mean {listed}.",
+                f"Give the {kind}'s id, as it stands here.",
             )
     raise UsageError(
         f"{kind}.unknown", f"There is no {kind} '{word}' here.", _nearest(word, candidates, where)
     )
+
+
+def is_called(item: Named, word: str) -> bool:
+    """Whether a word is the whole name of something."""
+    return bool(item.name) and _folded(item.name) == _folded(word)
+
+
+def _listed(item: Named) -> str:
+    shown = item.id[:_DIGITS_MAX] if len(item.id) == 64 else item.id
+    return f"{shown} ({item.name})" if item.name else shown
 
 
 def _folded(name: str) -> str:

@@ -6,13 +6,15 @@ from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Query, Request, Response
 
+from p2pnode.core.limits import COUNTER_MAX
 from p2pnode.local import requests as body
 from p2pnode.local import shapes as shape
+from p2pnode.local.answer import Answer
 from p2pnode.local.events import EventStream
 from p2pnode.local.requests import LOG_ROWS_MAX, Word
 from p2pnode.local.service import Service as NodeService
 
-routes = APIRouter()
+routes = APIRouter(default_response_class=Answer)
 
 
 async def _service(request: Request) -> NodeService:
@@ -291,8 +293,9 @@ async def log(
     type_: Annotated[Word | None, Query(alias="type")] = None,
     limit: Annotated[int, Query(ge=1, le=LOG_ROWS_MAX)] = 100,
     before: Annotated[int | None, Query(ge=0)] = None,
+    votes: bool = True,
 ) -> Any:
-    return await service.log(group, author, lane, type_, limit, before)
+    return await service.log(group, author, lane, type_, limit, before, votes)
 
 
 @routes.get("/entry", responses=answers(shape.EntryDetail))
@@ -301,8 +304,29 @@ async def entry(service: Service, entry: Word) -> Any:
 
 
 @routes.get("/proof", responses=answers(shape.ProofFile))
-async def proof(service: Service, entry: Word, decision: bool = False) -> Any:
-    return await service.proof(entry, decision)
+async def proof(
+    service: Service,
+    entry: Word,
+    decision: bool = False,
+    group: Word | None = None,
+    peer: Word | None = None,
+) -> Any:
+    return await service.proof(entry, decision, group, peer)
+
+
+@routes.get("/proof/final", responses=answers(shape.ProofFile))
+async def proof_final(
+    service: Service,
+    group: Word,
+    height: Annotated[int, Query(ge=0, le=COUNTER_MAX)] = 0,
+    peer: Word | None = None,
+) -> Any:
+    return await service.proof_final(group, height, peer)
+
+
+@routes.get("/proof/membership", responses=answers(shape.ProofFile))
+async def proof_membership(service: Service, group: Word, peer: Word | None = None) -> Any:
+    return await service.proof_membership(group, peer)
 
 
 @routes.post("/verify", responses=answers(shape.Verification))

@@ -54,9 +54,10 @@ from p2pnode.local.shapes import (
     Written,
 )
 from p2pnode.local.signing_calls import SigningCalls
+from p2pnode.local.skill_calls import SkillCalls
 
 
-class Service(EconomyCalls, ExchangeCalls, SigningCalls, Protocol):
+class Service(EconomyCalls, ExchangeCalls, SigningCalls, SkillCalls, Protocol):
     """One running node. The daemon implements it; the HTTP API calls it and nothing else."""
 
     async def status(self) -> Status: ...
@@ -157,8 +158,15 @@ class Service(EconomyCalls, ExchangeCalls, SigningCalls, Protocol):
     async def export_decisions(self, group: str, proposals: Sequence[str]) -> Document:
         """Closed decisions with everything that was counted, and with proofs; all of them without a list."""
 
-    async def proof(self, entry: str, decision: bool) -> ProofFile:
-        """A proof of what became of an entry, or of the decision on a proposal."""
+    async def proof(self, entry: str, decision: bool, group: str | None, peer: str | None) -> ProofFile:
+        """A proof of what became of an entry, or of the decision on a proposal; from a peer where one is
+        named, and from members where this node lacks what it takes."""
+
+    async def proof_final(self, group: str, height: int, peer: str | None) -> ProofFile:
+        """The header and the certificate of a final block, 0 for the last one; from a peer if named."""
+
+    async def proof_membership(self, group: str, peer: str | None) -> ProofFile:
+        """What the last final state says of one's own member, or of this device where it was struck."""
 
     async def devices(self, group: str) -> list[DeviceRow]: ...
 
@@ -217,8 +225,9 @@ class Service(EconomyCalls, ExchangeCalls, SigningCalls, Protocol):
         type_: str | None,
         limit: int,
         before: int | None,
+        votes: bool,
     ) -> LogPage:
-        """Entries, newest arrival first."""
+        """Entries, newest arrival first; votes says whether those on blocks are among them."""
 
     async def entry(self, entry: str) -> EntryDetail:
         """One entry by its id or the start of it."""

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import Field
 
+from p2pnode.local.answer import Answer
 from p2pnode.local.requests import Request, Word
 from p2pnode.local.routes import Service, answers
 from p2pnode.local.signing_calls import Signed, ToSign
 
-signing_routes = APIRouter()
+signing_routes = APIRouter(default_response_class=Answer)
 RECORDS_MAX = 500
 _ID = r"^[0-9a-f]{64}$"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from p2pnode.recipes.stage import Stage
+from p2pnode.recipes.stage import Person, Stage
 
 TITLE = "A vegetable-box scheme shares a season"
 TEMPLATE = "amap"
@@ -32,11 +32,11 @@ def play(stage: Stage) -> None:
         *("--shared-risk", "50%", "--tolerance", "10%"),
     )
     for person in (bob, carol):
-        stage.until_heard(person, "agree", "list")
+        stage.until_heard(person, "agreements")
         person.types("agree", "accept", "season")
     stage.until(
         "the agreement is in force",
-        lambda: all(one.asks("agree", "show", "season")["status"] == "accepted" for one in (alice, bob)),
+        lambda: all(_season(one)["status"] == "accepted" for one in (alice, bob)),
     )
 
     stage.tells("The deliveries go into Bob's calendar, in their rhythm.")
@@ -62,7 +62,7 @@ def play(stage: Stage) -> None:
     alice.types("offer", "10 kg courgettes", "--at", "barn")
     stage.until_heard(erin, "feed")
     erin.types("feed")
-    offer = str(erin.asks("feed")["rows"][0]["id"])[:8]
+    offer = str(erin.rows("feed")[0]["id"])[:8]
     erin.types("take", offer, "4kg")
 
     stage.tells("Dave is back. His node fetches what it missed, and checks every signature.")
@@ -72,7 +72,7 @@ def play(stage: Stage) -> None:
 
     stage.tells("The season ends before all was given. What is left is stated, and owed no more.")
     carol.types("agree", "close", "season")
-    stage.until("Alice knows", lambda: alice.asks("agree", "show", "season")["status"] == "closed")
+    stage.until("Alice knows", lambda: _season(alice)["status"] == "closed")
     alice.types("agree", "show", "season")
     alice.types("balance")
 
@@ -87,6 +87,11 @@ def play(stage: Stage) -> None:
     bob.types("figures")
 
 
+def _season(person: Person) -> dict[str, str]:
+    season: dict[str, str] = person.hears("/agreement", agreement="season")
+    return season
+
+
 def _decide_where(stage: Stage) -> None:
     alice, *others = stage.people
     stage.tells("They decide where the boxes are fetched. A proposal, and everybody's vote.")
@@ -98,6 +103,6 @@ def _decide_where(stage: Stage) -> None:
     stage.until(
         "the group has decided, on every node",
         lambda: all(
-            any(row["state"] == "passed" for row in person.asks("decisions")) for person in stage.people
+            any(row["state"] == "passed" for row in person.rows("decisions")) for person in stage.people
         ),
     )

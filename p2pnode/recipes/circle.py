@@ -19,11 +19,11 @@ def play(stage: Stage) -> None:
     stage.until_heard(bob, "feed")
     bob.types("take", need, "4h")
     bob.is_refused("take", need, "40h")
-    stage.until_heard(alice, "promise", "list")
+    stage.until_heard(alice, "promises")
 
     stage.tells("They carry boxes all day. What names somebody counts once they have signed it.")
     gift = bob.records("record", "work", "4h help with moving", "--to", "Alice", "--stream", "care")
-    stage.until_heard(alice, "sign")
+    stage.until_heard(alice, "to-sign")
     alice.types("sign", gift)
 
     stage.tells("A common purchase. Carol says what would have to change, and so it is.")
@@ -40,7 +40,7 @@ def play(stage: Stage) -> None:
         person.types("vote", second, "yes")
     stage.until(
         "it is adopted, on every node",
-        lambda: all("passed" in _states(person.asks("decisions")) for person in stage.people),
+        lambda: all("passed" in _states(person.rows("decisions")) for person in stage.people),
     )
     bob.types("decisions")
     stage.until_final(gift)

@@ -29,45 +29,45 @@ def play(stage: Stage) -> None:
         (carol, "house of Carol", "consume", 25),
     ):
         _read(stage, person, name, action, watt_hours)
-    roof = "12 kWh"
-    used = {bob: "4.8 kWh", carol: "2.4 kWh"}
 
     stage.tells("Imported again, nothing is counted twice.")
     alice.types("import", "meters", "roof.csv", "--map", "roof.toml")
     alice.types("meter", "months")
 
-    stage.tells("What the roof gave to all, and what each house used of it, is put on the accounts.")
-    given = alice.records("record", "produce", roof, "--to", "group", "--note", "the roof, 1 March")
-    for person, amount in used.items():
-        person.types("record", "consume", amount, "--note", "1 March")
+    stage.tells("The roof is for all, so its readings are on the group's account: nobody adds anything up.")
+    stage.until_all_hold_the_same()
+    carol.types("balance")
     bob.types("propose", "text", "We meet on the first Sunday.", "--title", "Meeting")
     for person in people:
         stage.until_heard(person, "decisions")
-    stage.until_final(given)
+    stage.until("the readings are final", lambda: all(_are_in_order(person) for person in people))
 
     stage.tells("The key of the charter: to each what they used; what nobody used stays to be sold.")
     bob.types("distribute", "rules")
     bob.types("distribute", "preview", "kWh")
     run = bob.records("distribute", "propose", "kWh", "--title", "March")
     for person in people:
-        stage.until_heard(person, "distribute", "list")
+        stage.until_heard(person, "runs")
         person.types("vote", run, "yes")
     stage.until(
         "it is carried out",
-        lambda: all(
-            any(row["status"] == "carried out" for row in person.asks("distribute", "list"))
-            for person in people
-        ),
+        lambda: all(any(row["status"] == "carried out" for row in person.rows("runs")) for person in people),
     )
     carol.types("why", f"{run}/Carol")
     carol.types("balance", "me")
+
+
+def _are_in_order(person: Person) -> bool:
+    """Whether blocks have ordered all readings."""
+    states = [row["state"] for row in person.asks("log", "show")["rows"] if row["type"] == "meter.read"]
+    return len(states) == len(NAMES) and set(states) == {"final"}
 
 
 def _read(stage: Stage, person: Person, name: str, action: str, watt_hours: int) -> None:
     """Install a meter and import a day of readings."""
     file = "roof" if action == "produce" else person.name.lower()
     _write_sheet(stage.folder, file, name, watt_hours)
-    person.types("meter", "install", name, action)
+    person.types("meter", "install", name, action, *(["--to", "group"] if action == "produce" else []))
     person.types("import", "meters", f"{file}.csv", "--map", f"{file}.toml")
 
 

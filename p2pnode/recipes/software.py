@@ -37,7 +37,7 @@ def play(stage: Stage) -> None:
 
     stage.tells("Not all work is code. Erin teaches the program to gardeners, and gives that too.")
     lesson = erin.records("record", "work", "3h teaching", "--to", "group", "--stream", "care")
-    stage.until_heard(carol, "record", "list", "Erin")
+    stage.until_heard(carol, "events", who="Erin")
     carol.types("attest", lesson, "uphold", "--as", "teaching")
 
     stage.tells("The licence is data: free for the community, five percent of sales for whoever sells it.")
@@ -68,7 +68,7 @@ def play(stage: Stage) -> None:
     _vote(stage, people, run)
     stage.until(
         "each share is a claim on the group",
-        lambda: any(row["status"] == "carried out" for row in carol.asks("distribute", "list")),
+        lambda: any(row["status"] == "carried out" for row in carol.rows("runs")),
     )
     carol.types("why", f"{run}/Carol")
 
@@ -100,16 +100,14 @@ def _claim_the_history(stage: Stage, people: list[Person]) -> None:
     repository = _history(stage.folder)
     dave.types("import", "git", repository.name)
     stage.tells("A claim counts for nobody until its author signs it.")
-    stage.until_heard(alice, "sign", rows=2)
+    stage.until_heard(alice, "to-sign", rows=2)
     alice.types("sign")
     for author in (alice, bob, carol):
-        stage.until_heard(author, "sign")
+        stage.until_heard(author, "to-sign")
         author.types("sign", "--all", "--yes")
     stage.until(
         "their commits are contributions",
-        lambda: (
-            len([row for row in dave.asks("record", "list") if row["kind"] == "git commit"]) == len(_COMMITS)
-        ),
+        lambda: len([row for row in dave.rows("events") if row["kind"] == "git commit"]) == len(_COMMITS),
     )
     dave.types("balance")
 
@@ -125,7 +123,7 @@ def _vote(stage: Stage, people: list[Person], proposal: str) -> None:
 
 
 def _state(person: Person, proposal: str) -> str:
-    return next((row["state"] for row in person.asks("decisions") if row["id"].startswith(proposal)), "")
+    return next((row["state"] for row in person.rows("decisions") if row["id"].startswith(proposal)), "")
 
 
 def _history(folder: Path) -> Path:

@@ -29,8 +29,10 @@ _COMMAND_S = 300.0
 _SOON_S = 600.0
 """Longer than anything takes on a slow and busy machine; whoever watches may end it at any time."""
 _STOP_S = 30.0
-_STEP_S = 0.7
-"""A look is often a process of its own, which costs more than the wait."""
+_STEP_S = 0.2
+"""Between two looks at the nodes."""
+_OWN_PATHS = frozenset({"decisions", "feed"})
+"""Lists that the node does not answer with the others of the economy."""
 _RECORDED = re.compile(r"\b(?:as|event) ([0-9a-f]{8})\b")
 _QUICK = "delta_seconds = 2\nballot_grace_hours = 0\n"
 """Everybody is on one machine: messages take no time, and no ballot is on its way when a vote closes."""
@@ -78,6 +80,7 @@ class Person:
 
     def __init__(self, name: str, folder: Path, narrator: Narrator) -> None:
         self.name = name
+        self.group = ""
         self.path = folder / name.lower()
         self.log_file = folder / f"{name.lower()}.log"
         self._folder = folder
@@ -184,6 +187,18 @@ class Person:
         """What a command answers to a program. Errors: StoryStopped."""
         return json.loads(self.does("--json", *words))
 
+    def hears(self, path: str, **query: str) -> Any:
+        """What the node answers without a command, for what is asked again and again. Errors: NodeError."""
+        return self.client.get(path, group=self.group, **query)
+
+    def rows(self, about: str, **query: str) -> list[Any]:
+        """The rows of one of the lists that the node has. Errors: NodeError."""
+        if about in _OWN_PATHS:
+            answer = self.hears(f"/{about}", **query)
+        else:
+            answer = self.hears("/economy", about=about, **query)
+        return list(answer["rows"] if isinstance(answer, dict) else answer)
+
     def _run(self, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*_program(), "--home", str(self.path), *words],
@@ -226,6 +241,8 @@ class Stage:
         self._narrator.sees(f"{len(names)} nodes run, each with its own keys and its own log")
         self._sign_the_founding(name, template)
         self._group = str(self.people[0].client.get("/groups")[0]["id"])
+        for person in self.people:
+            person.group = self._group
         self.until("everybody is a member, as every node sees it", self._are_all_members)
         return self.people
 
@@ -277,14 +294,9 @@ class Stage:
             raise _stopped(f"It is not so: {what}.")
         self._narrator.sees(what)
 
-    def until_heard(self, person: Person, *words: str, rows: int = 1) -> None:
-        """Wait until a person's node answers a command with so many rows."""
-
-        def has_rows() -> bool:
-            answer = person.asks(*words)
-            return len(answer["rows"] if isinstance(answer, dict) else answer) >= rows
-
-        self.until(f"{person.name} has heard of it", has_rows)
+    def until_heard(self, person: Person, about: str, rows: int = 1, **query: str) -> None:
+        """Wait until a list of a person's node has so many rows."""
+        self.until(f"{person.name} has heard of it", lambda: len(person.rows(about, **query)) >= rows)
 
     def until_all_hold_the_same(self, people: Iterable[Person] = ()) -> None:
         """Wait until the nodes that are on have the same log."""
@@ -306,8 +318,7 @@ class Stage:
         )
 
     def _state(self, person: Person, entry: str) -> str:
-        rows = person.client.get("/log", group=self._group, limit=200)["rows"]
-        return next((row["state"] for row in rows if row["entry"].startswith(entry)), "")
+        return str(person.client.get("/entry", entry=entry)["row"]["state"])
 
     # ---- the end
 

@@ -38,12 +38,12 @@ def play(stage: Stage) -> None:
 
     stage.tells("Two want the same apples. The order decides, and the later one sees what is left.")
     alice.types("take", apples, "35 kg")
-    stage.until("Carol sees what is left", lambda: _left(carol.asks("feed", "--all"), apples) == "5 kg")
+    stage.until("Carol sees what is left", lambda: _left(carol.rows("feed", all="1"), apples) == "5 kg")
     carol.is_refused("take", apples, "10 kg")
     carol.types("take", apples, "5 kg")
-    stage.until("nothing is left", lambda: _left(bob.asks("feed", "--all"), apples) == "0 kg")
+    stage.until("nothing is left", lambda: _left(bob.rows("feed", all="1"), apples) == "0 kg")
     bob.types("promise", "list")
 
 
-def _left(page: dict[str, list[dict[str, str]]], offer: str) -> str:
-    return next((row["left"] for row in page["rows"] if row["id"].startswith(offer)), "")
+def _left(rows: list[dict[str, str]], offer: str) -> str:
+    return next((row["left"] for row in rows if row["id"].startswith(offer)), "")

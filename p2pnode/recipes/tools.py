@@ -16,7 +16,7 @@ def play(stage: Stage) -> None:
     alice.types("record", "raise", "1 drill", "--new", "drill", "--to", "group")
     bob.types("record", "raise", "1 ladder", "--new", "Bob's ladder")
     for person in (bob, carol):
-        stage.until_heard(person, "stock", rows=2)
+        stage.until_heard(person, "resources", rows=2)
 
     stage.tells("Bob and Carol want the drill for the same days. The order of the group decides.")
     booking = bob.records("thing", "book", "drill", "2030-05-03", "2030-05-05", "--note", "shelves")
@@ -27,7 +27,7 @@ def play(stage: Stage) -> None:
     bob.types("thing", "mark", "Bob's ladder", "usable")
     stage.until(
         "Bob lends his ladder",
-        lambda: carol.asks("thing", "show", "Bob's ladder")["marked_by"] == "Bob",
+        lambda: carol.hears("/thing", thing="Bob's ladder")["marked_by"] == "Bob",
     )
     carol.types("thing", "book", "Bob's ladder", "2030-05-05", "2030-05-06")
 

@@ -22,6 +22,9 @@ BLOCKS_MAX = 256
 WANTS_MAX = 256
 """Lanes of which entries are asked for at a time."""
 
+CHUNKS_MAX = 8
+"""Chunks of a state that are asked for at the same time."""
+
 ANNEXES_MAX = 64
 """Annexes that are asked for at a time."""
 
@@ -48,10 +51,11 @@ class BlocksWanted(NamedTuple):
 
 
 class ChunkWanted(NamedTuple):
-    """The chunk of a state behind a key hash, None for the first one."""
+    """The chunk of a state behind a key hash, None for the first one, up to another one."""
 
     root: bytes
     after: bytes | None
+    until: bytes | None = None
 
 
 class EntriesWanted(NamedTuple):
@@ -85,8 +89,8 @@ def question_of(group: bytes, wanted: Wanted) -> Value:
             return ["final", group, height, block]
         case BlocksWanted(first, last):
             return ["blocks", group, first, last]
-        case ChunkWanted(root, after):
-            return ["chunk", group, root, after]
+        case ChunkWanted(root, after, until):
+            return ["chunk", group, root, after, until]
         case EntriesWanted(wants):
             return ["entries", group, [list(want) for want in wants]]
         case AnnexesWanted(hashes):
@@ -100,10 +104,9 @@ def wanted_of(question: Value) -> Wanted | None:
             return FinalWanted(height, block)
         case ["blocks", bytes(), int(first), int(last)] if _is_height(first) and _is_height(last):
             return BlocksWanted(first, last)
-        case ["chunk", bytes(), bytes(root), None] if len(root) == HASH_BYTES:
-            return ChunkWanted(root, None)
-        case ["chunk", bytes(), bytes(root), bytes(after)] if len(root) == len(after) == HASH_BYTES:
-            return ChunkWanted(root, after)
+        case ["chunk", bytes(), bytes(root), after, until] if len(root) == HASH_BYTES:
+            is_shaped = all(place is None or _is_name(place) for place in (after, until))
+            return ChunkWanted(root, after, until) if is_shaped else None
         case ["entries", bytes(), list(rows)] if 0 < len(rows) <= WANTS_MAX and all(map(_is_want, rows)):
             return EntriesWanted(tuple(Want(*row) for row in rows))
         case ["annexes", bytes(), list(names)] if 0 < len(names) <= ANNEXES_MAX and all(map(_is_name, names)):

@@ -17,6 +17,7 @@ from p2pnode.service.peers import PeersService
 from p2pnode.service.proofs import ProofsService
 from p2pnode.service.sharing import SharingService
 from p2pnode.service.signing import SigningService
+from p2pnode.service.skills import SkillsService
 
 __all__ = ["Context", "LiveService"]
 
@@ -34,5 +35,6 @@ class LiveService(
     MandatesService,
     SharingService,
     SigningService,
+    SkillsService,
 ):
     """One running node."""

@@ -16,8 +16,9 @@ from p2pnode.economy.labels import measure_text
 from p2pnode.economy.measure import Measure
 from p2pnode.economy.sharing import run_row
 from p2pnode.economy.tables import DECLINED, STANDING, STRUCK, WAITING, EventRow
+from p2pnode.economy.transvestment import inflows
 from p2pnode.local.account_shapes import Account, AccountLine, AccountSection
-from p2pnode.service.commons_rows import commons_shown
+from p2pnode.service.commons_rows import commons_shown, inflow_shown
 from p2pnode.service.context import Context
 from p2pnode.service.economy_names import agent_name, amount, kind_name
 from p2pnode.service.economy_rows import agreement_shown
@@ -74,7 +75,7 @@ def account_of(view: GroupView, wanted: Wanted) -> Account:
     tip = view.final.tip()
     records = _Records(view, wanted)
     sections = records.sections()
-    sections += [_agreements(view, wanted), _shares(view, wanted, records)]
+    sections += [_agreements(view, wanted), _shares(view, wanted, records), _inflows(view, wanted, records)]
     if wanted.who is not None:
         sections.append(_commons(view, wanted.who))
     sections.append(records.void())
@@ -315,6 +316,29 @@ def _shares(view: GroupView, wanted: Wanted, records: _Records) -> AccountSectio
         lines=lines[:LINES_MAX],
         totals=[],
         empty="",
+    )
+
+
+def _inflows(view: GroupView, wanted: Wanted, records: _Records) -> AccountSection:
+    """Means from outside, with what may still flow back of them."""
+    lines: list[AccountLine] = []
+    for inflow_id, row in inflows(view.rows):
+        if wanted.who not in (None, row.provider, view.group):
+            continue
+        shown = inflow_shown(view, inflow_id, row)
+        returned = f"{shown['returned']} of at most {shown['cap']} flowed back"
+        lines.append(
+            AccountLine(
+                time_ms=row.time_ms,
+                text=f"{shown['provider']} to {view.describer.group_name}, {shown['returns']}",
+                amount=shown["quantity"],
+                state=f"{shown['status']}, {returned}; {records.how_far(inflow_id)}",
+                entry=inflow_id.hex(),
+                block=records.block_of(inflow_id),
+            )
+        )
+    return AccountSection(
+        title="Means from outside, as they stand now", lines=lines[:LINES_MAX], totals=[], empty=""
     )
 
 

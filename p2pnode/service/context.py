@@ -23,6 +23,7 @@ from p2pnode.net.dialer import Supervisor
 from p2pnode.net.host import Host
 from p2pnode.peerbook import PeerBook
 from p2pnode.port import HeldGroup, LivePort
+from p2pnode.service.pending import PendingJoin
 from p2pnode.service.provisional import Provisional
 from p2pnode.service.rules import refusal
 from p2pnode.service.viewing import GroupView
@@ -46,7 +47,7 @@ class Context:
     recovery_commitment: bytes
     started_ms: int
     stop: Callable[[], None]
-    pending_joins: dict[bytes, str]
+    pending_joins: dict[bytes, PendingJoin]
     counted: dict[bytes, Sums] = field(default_factory=dict)
     api_port: int = 0
     announce: tuple[str, ...] = ()

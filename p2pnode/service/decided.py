@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from p2pnode.core.codec import Value
 from p2pnode.core.crypto import HASH_BYTES
@@ -11,17 +11,34 @@ from p2pnode.core.errors import FormatError
 from p2pnode.exporters.statement import rule_in_words
 from p2pnode.exporters.subject_words import about_in_words
 from p2pnode.governance.ballot import BallotRow, recorded
+from p2pnode.governance.charter import Charter
 from p2pnode.governance.deciding import Vote, vote
 from p2pnode.governance.decision import DecisionRow, decision, decisions
-from p2pnode.governance.decision_rule import HOUR_MS, rule_of_row
+from p2pnode.governance.decision_rule import DEFAULT_RULES, HOUR_MS, SUBJECTS, rule_of_row
 from p2pnode.governance.proposal import Proposal, decode_answer, decode_open, open_proposal, open_proposals
 from p2pnode.governance.recount import recount
 from p2pnode.governance.tally import Count
-from p2pnode.local.shapes import BallotShown, DecisionDetail, DecisionSummary, Spoken, Tally
+from p2pnode.local.shapes import BallotShown, DecisionDetail, DecisionSummary, Spoken, SubjectRule, Tally
 from p2pnode.plain import plain
 from p2pnode.service.economy_open import open_with
 from p2pnode.service.evidence import evidence_of
 from p2pnode.service.viewing import GroupView
+
+
+def rules_in_words(charter: Charter) -> list[SubjectRule]:
+    """How a charter decides on each subject that it or this version has a rule for."""
+    subjects = sorted({*charter.setting("decisions"), *DEFAULT_RULES, *SUBJECTS})
+    rules = [(subject, charter.rule(subject)) for subject in subjects]
+    return [
+        SubjectRule(
+            subject=subject,
+            rule=rule_in_words(rule, subject),
+            window_hours=rule.window_hours,
+            grace_hours=rule.grace_hours,
+            early=rule.early,
+        )
+        for subject, rule in rules
+    ]
 
 
 def title_of(view: GroupView, proposal_id: bytes) -> str:
@@ -113,6 +130,7 @@ def _of_closed(view: GroupView, proposal_id: bytes, row: DecisionRow) -> Decisio
 def _open_detail(view: GroupView, proposal_id: bytes, held: Vote) -> DecisionDetail:
     counted = held.count
     through = dict(counted.through)
+    called = _called(view, held.electorate)
     entries = [view.describer.entry_of(answer) for answer in held.course.answers]
     return DecisionDetail(
         summary=_of_open(view, proposal_id),
@@ -121,9 +139,9 @@ def _open_detail(view: GroupView, proposal_id: bytes, held: Vote) -> DecisionDet
         body=plain(held.row.body),
         result=counted.result,
         round=held.course.round,
-        ballots=_ballots(view, counted, held.own),
+        ballots=_ballots(view, counted, held.own, called),
         recorded=list(_unconfirmed(view, proposal_id, held.own)),
-        missing=[view.name(member) for member in held.electorate if member not in through],
+        missing=[name for member, name in called.items() if member not in through],
         answers=_answers(view, [entry for entry in entries if entry is not None]),
         elected=_elected(view, counted),
         recounted=None,
@@ -143,6 +161,7 @@ def _closed_detail(view: GroupView, proposal_id: bytes, row: DecisionRow) -> Dec
     proposal = _proposal(view, proposal_id)
     body = None if proposal is None else proposal.body
     through = {} if again.count is None else dict(again.count.through)
+    called = _called(view, evidence.electorate)
     answers = [entry for entry in evidence.entries if entry.id in row.answers]
     return DecisionDetail(
         summary=_of_closed(view, proposal_id, row),
@@ -150,11 +169,11 @@ def _closed_detail(view: GroupView, proposal_id: bytes, row: DecisionRow) -> Dec
         body=plain(body),
         result=row.result,
         round=row.round,
-        ballots=[] if again.count is None else _ballots(view, again.count, again.own),
+        ballots=[] if again.count is None else _ballots(view, again.count, again.own, called),
         recorded=[],
-        missing=[view.name(member) for member in evidence.electorate if member not in through],
+        missing=[name for member, name in called.items() if member not in through],
         answers=_answers(view, answers),
-        elected=[view.name(member) for member in row.elected],
+        elected=view.names(row.elected),
         recounted=again.agrees,
         faults=[f"{rule} {what}" for rule, what in again.faults],
     )
@@ -187,12 +206,19 @@ def _tally(counted: Count) -> Tally:
 
 
 def _elected(view: GroupView, counted: Count) -> list[str]:
-    return [] if counted.elected is None else [view.name(member) for member in counted.elected.members]
+    return [] if counted.elected is None else view.names(counted.elected.members)
 
 
-def _ballots(view: GroupView, counted: Count, own: Mapping[bytes, BallotRow]) -> list[BallotShown]:
+def _called(view: GroupView, electorate: Sequence[bytes]) -> dict[bytes, str]:
+    """What those who may vote are called, each as nobody else among them."""
+    return dict(zip(electorate, view.names(electorate), strict=True))
+
+
+def _ballots(
+    view: GroupView, counted: Count, own: Mapping[bytes, BallotRow], called: Mapping[bytes, str]
+) -> list[BallotShown]:
     return [
-        _ballot(view, member, own[speaker], None if speaker == member else speaker)
+        _ballot(view, member, own[speaker], None if speaker == member else speaker, called)
         for member, speaker in counted.through
         if speaker in own
     ]
@@ -209,15 +235,17 @@ def _unconfirmed(
         is_newer = before is None or (before.time_ms, before.entry) < (row.time_ms, row.entry)
         if row.confirmed_by is None and member not in own and is_newer:
             newest[member] = row
-    return (_ballot(view, member, row, None) for member, row in newest.items())
+    return (_ballot(view, member, row, None, {}) for member, row in newest.items())
 
 
-def _ballot(view: GroupView, member: bytes, row: BallotRow, speaker: bytes | None) -> BallotShown:
+def _ballot(
+    view: GroupView, member: bytes, row: BallotRow, speaker: bytes | None, called: Mapping[bytes, str]
+) -> BallotShown:
     return BallotShown(
         member=member.hex(),
-        name=view.name(member),
+        name=called.get(member) or view.name(member),
         choice=row.choice,
-        ranked=[view.name(candidate) for candidate in row.ranked],
+        ranked=view.names(row.ranked),
         reason=view.text(row.annex, "text"),
         through=None if speaker is None else view.name(speaker),
         recorded_by=None if row.recorder is None else view.name(row.recorder),

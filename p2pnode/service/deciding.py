@@ -30,7 +30,7 @@ from p2pnode.governance.proposal import (
 )
 from p2pnode.governance.subjects import concerned_by, void_rule_at_opening
 from p2pnode.local import shapes
-from p2pnode.local.naming import Named, choose
+from p2pnode.local.naming import Named, choose, is_called
 from p2pnode.port import HeldGroup
 from p2pnode.service.decided import detail_of, summaries, title_of
 from p2pnode.service.entries import EntriesService, written
@@ -39,6 +39,9 @@ from p2pnode.service.naming_subjects import body_of
 from p2pnode.service.rules import refusal
 from p2pnode.service.sharing import void_rule_of_yes
 from p2pnode.service.viewing import GroupView
+
+_NEEDS_A_CAUSE = ("remove", "suspend")
+"""What is decided against somebody is said with its cause: there is nothing else to answer."""
 
 
 class _Found(NamedTuple):
@@ -65,6 +68,8 @@ class DecidingService(EntriesService):
             rule = void_rule_at_opening(view.rows, tables.charter(view.rows), subject, named)
             if rule is not None:
                 raise refusal(rule)
+            if subject in _NEEDS_A_CAUSE and not text:
+                raise refusal("proposal.no_cause")
             return encode_open(Proposal(subject, named, None if annex is None else annex_hash(annex)))
 
         payload = await self.context.view(held, prepare, with_facts=subject in ("commons", "dispute"))
@@ -92,7 +97,7 @@ class DecidingService(EntriesService):
             )
             rule = _void_rule_of_ballot(view, cast)
             if rule is not None:
-                raise refusal(rule)
+                raise _of_oneself(view, cast) or refusal(rule)
             return ballots.encode_cast(cast)
 
         payload = await self.context.view(found.held, prepare)
@@ -196,15 +201,21 @@ class DecidingService(EntriesService):
         return shapes.Document(name=held.name, text=text)
 
     async def _find_proposal(self, group: str | None, word: str) -> _Found:
-        """The proposal that a person means, in one group or in any. Errors: UsageError proposal.*."""
+        """The proposal that a person means, in one group or in any. Errors: UsageError proposal.*.
+
+        Shapes: of several of one title, the one that is open is meant.
+        """
         helds = [self.context.held(group)] if group else list(self.context.port.groups().values())
         places: dict[str, HeldGroup] = {}
         candidates: list[Named] = []
+        opened: list[str] = []
         for held in helds:
-            for named in await self.context.view(held, _known):
+            for named, is_open in await self.context.view(held, _known):
                 places[named.id] = held
                 candidates.append(named)
-        chosen = choose("proposal", word, candidates, where="p2pnode decisions")
+                opened += [named.id] if is_open and is_called(named, word) else []
+        meant = opened[0] if len(opened) == 1 else word
+        chosen = choose("proposal", meant, candidates, where="p2pnode decisions")
         return _Found(places[chosen], bytes.fromhex(chosen))
 
     async def write(
@@ -213,10 +224,14 @@ class DecidingService(EntriesService):
         return written(await self.context.say(held, type_, payload, annex))
 
 
-def _known(view: GroupView) -> list[Named]:
-    """All proposals of a group with their titles."""
-    ids = [*open_proposals(view.rows), *(proposal_id for proposal_id, _ in closed_decisions(view.final))]
-    return [Named(proposal_id.hex(), title_of(view, proposal_id)) for proposal_id in dict.fromkeys(ids)]
+def _known(view: GroupView) -> list[tuple[Named, bool]]:
+    """All proposals of a group with their titles, and whether they are open."""
+    opened = list(open_proposals(view.rows))
+    ids = [*opened, *(proposal_id for proposal_id, _ in closed_decisions(view.final))]
+    return [
+        (Named(proposal_id.hex(), title_of(view, proposal_id)), proposal_id in opened)
+        for proposal_id in dict.fromkeys(ids)
+    ]
 
 
 def _void_rule_of_ballot(view: GroupView, cast: Ballot) -> str | None:
@@ -244,6 +259,18 @@ def _void_rule_of_place(view: GroupView, proposal_id: bytes, voter: bytes) -> st
     if voter not in electorate(rows, row.electorate):
         return "ballot.not_entitled"
     return "ballot.late" if view.now_ms > course(rows, proposal_id).deadline_ms else None
+
+
+def _of_oneself(view: GroupView, cast: Ballot) -> UsageError | None:
+    """What to say to whom a proposal is about, who is heard instead of voting."""
+    row = open_proposal(view.rows, cast.proposal)
+    if row is None or cast.member is not None or concerned_by(row.subject, row.body) != view.me[0]:
+        return None
+    return UsageError(
+        "ballot.not_entitled",
+        "this proposal is about you: the others vote, and you are heard",
+        f'p2pnode propose answer {cast.proposal.hex()[:8]} "what you have to say"',
+    )
 
 
 def _code_text(code: bytes) -> str:

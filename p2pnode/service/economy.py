@@ -117,9 +117,11 @@ class EconomyService:
 
         return await self.context.view(self.context.held(group), read, with_facts=True)
 
-    async def export_economy(self, group: str) -> shapes.Document:
+    async def export_economy(self, group: str, each_reading: bool) -> shapes.Document:
         held = self.context.held(group)
-        text = await self.context.view(held, lambda view: write_valueflows(exported(view)), with_facts=True)
+        text = await self.context.view(
+            held, lambda view: write_valueflows(exported(view, each_reading)), with_facts=True
+        )
         return shapes.Document(name=held.name, text=text)
 
     async def receipt(self, group: str, record: str) -> shapes.ProofFile:
@@ -134,7 +136,9 @@ class EconomyService:
                     "no block has ordered this record yet, so there is nothing to prove",
                     f"p2pnode why {record_id.hex()[:8]} tells what it waits for",
                 )
-            return shapes.ProofFile(entry=record_id.hex(), height=tip.height, proof_hex=data.hex())
+            return shapes.ProofFile(
+                entry=record_id.hex(), height=tip.height, proof_hex=data.hex(), peer_id=None
+            )
 
         return await self.context.view(self.context.held(group), read, with_facts=True)
 

@@ -18,11 +18,13 @@ from p2pnode.economy.promising import INTENT, Intent
 from p2pnode.local.economy_calls import EconomyRow, FeedPage
 from p2pnode.service.economy_names import agent_name, amount, kind_name, place_text
 from p2pnode.service.naming_economy import place_of
-from p2pnode.service.paging import Page, listed_rows
+from p2pnode.service.paging import ROWS_MAX, Page, listed_rows
 from p2pnode.service.viewing import GroupView
 
 PAGE_ROWS_MAX = 100
-_SCANNED_ROWS = 500
+LOOKED_AT_MAX = 5000
+"""Rows looked at for one page where filters leave few of them; `next` goes on behind them."""
+
 _EARTH_RADIUS_KM = 6371.0
 _NEAR_KM = 10
 """As far as people go without being asked how far."""
@@ -50,27 +52,40 @@ def feed_page(view: GroupView, wanted: Wanted, after: str | None, limit: int) ->
     near = place_of(wanted.near) if wanted.near else None
     if near is None and wanted.within_km is not None:
         raise UsageError("feed.no_place", "it is not said from where", "add --near 52.37,4.9")
-    page = Page(_SCANNED_ROWS, id_of(after))
+    most = min(limit, PAGE_ROWS_MAX)
+    # Most of what comes first is wanted; where filters leave little of it, more is looked at at once.
+    page = Page(most + 1, id_of(after))
     found: list[EconomyRow] = []
+    looked_at = 0
     while rows := listed_rows(view, "intent", wanted.who, page):
         for key, row in rows:
-            said = INTENT.decode(row.payload)
+            if _is_behind_all(wanted, row):
+                return FeedPage(rows=found, next=None)
+            said = INTENT.decode_own(row.payload)
             if not _passes(view, wanted, row, said):
                 continue
             if near is not None and not _is_near(near, wanted.within_km, said):
                 continue
-            shown = intent_shown(view, key, row)
+            shown = intent_shown(view, key, row, said)
             if _has_words(shown, wanted.words):
-                if len(found) == min(limit, PAGE_ROWS_MAX):
+                if len(found) == most:
                     return FeedPage(rows=found, next=found[-1]["id"])
                 found.append(shown)
-        page = Page(_SCANNED_ROWS, rows[-1][0])
+        looked_at += len(rows)
+        page = Page(ROWS_MAX, rows[-1][0])
+        if looked_at >= LOOKED_AT_MAX:
+            return FeedPage(rows=found, next=rows[-1][0].hex())
     return FeedPage(rows=found, next=None)
 
 
-def intent_shown(view: GroupView, key: bytes, row: tables.IntentRow) -> EconomyRow:
+def _is_behind_all(wanted: Wanted, row: tables.IntentRow) -> bool:
+    """Whether neither a row nor any after it is wanted: what is open comes first, and then the newest."""
+    is_open = row.status == tables.OPEN
+    return not is_open and (not wanted.is_all or row.time_ms < wanted.since_ms)
+
+
+def intent_shown(view: GroupView, key: bytes, row: tables.IntentRow, said: Intent) -> EconomyRow:
     """One offer or need, with what is left of it."""
-    said = INTENT.decode(row.payload)
     measure = said.quantity
     return {
         "id": key.hex(),

@@ -14,6 +14,12 @@ def agent_name(view: GroupView, agent_id: bytes | None) -> str:
     """What an agent is called, or the start of the id."""
     if agent_id is None:
         return ""
+    if agent_id not in view.agent_names:
+        view.agent_names[agent_id] = _looked_up(view, agent_id)
+    return view.agent_names[agent_id]
+
+
+def _looked_up(view: GroupView, agent_id: bytes) -> str:
     if agent_id == view.group:
         return view.describer.group_name
     outside = tables.agent(view.rows, agent_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 
 from p2pnode.core.amount import add, is_less, negated
@@ -29,7 +29,7 @@ from p2pnode.service.economy_loops import loop_shown, loops_listed, loops_to_sig
 from p2pnode.service.economy_names import agent_name, amount, kind_name, place_text
 from p2pnode.service.imported_claims import claims_to_sign
 from p2pnode.service.meters import meters_shown, months_shown
-from p2pnode.service.paging import ROWS_MAX, Page, listed_rows
+from p2pnode.service.paging import ROWS_MAX, Page, listed_rows, rows_below
 from p2pnode.service.sharing import run_rows
 from p2pnode.service.viewing import GroupView
 
@@ -54,20 +54,21 @@ def _resources(view: GroupView, who: bytes | None, page: Page) -> list[EconomyRo
             "stage": row.stage or "",
             "state": row.state or "",
             "tracking_identifier": row.tracking_identifier or "",
+            "is_gone": row.onhand == tables.ZERO and row.accounting == tables.ZERO,
         }
         for key, row in listed_rows(view, "resource", who, page)
     ]
 
 
 def _events(view: GroupView, who: bytes | None, page: Page) -> list[EconomyRow]:
-    return [event_shown(view, key, row) for key, row in listed_rows(view, "event", who, page)]
+    return events_shown(view, listed_rows(view, "event", who, page))
 
 
 def _to_sign(view: GroupView, who: bytes | None) -> list[EconomyRow]:
     member_id = view.me[0] if who is None else who
-    ids = [key for key, _ in scan(view.rows, "to_sign", member_id)]
-    found = [(key, tables.event(view.rows, key)) for key in ids[:ROWS_MAX]]
-    events = [event_shown(view, key, row) for key, row in found if row is not None]
+    ids = [key for key, _ in islice(scan(view.rows, "to_sign", member_id), ROWS_MAX)]
+    found = [(key, tables.event(view.rows, key)) for key in ids]
+    events = events_shown(view, [(key, row) for key, row in found if row is not None])
     asked = [key for key, _ in scan(view.rows, "agreement_of", member_id)]
     rows = [(key, agreement(view.rows, key)) for key in asked]
     open_ones = [key for key, row in rows if row is not None and member_id in missing_answers(view, row)]
@@ -83,11 +84,24 @@ def _to_sign(view: GroupView, who: bytes | None) -> list[EconomyRow]:
 
 def event_shown(view: GroupView, record_id: bytes, row: tables.EventRow) -> EconomyRow:
     """One event with what became of it and how it was judged."""
-    said = event.decode(row.payload)
+    (shown,) = events_shown(view, [(record_id, row)])
+    return shown
+
+
+def events_shown(view: GroupView, found: Sequence[tuple[bytes, tables.EventRow]]) -> list[EconomyRow]:
+    """The same for a page of events."""
+    judged = rows_below(view, "attestation", [record_id for record_id, _ in found])
+    return [_event_shown(view, record_id, row, judged.get(record_id, ())) for record_id, row in found]
+
+
+def _event_shown(
+    view: GroupView, record_id: bytes, row: tables.EventRow, judged: Sequence[tuple[bytes, bytes]]
+) -> EconomyRow:
+    said = event.decode_own(row.payload)
     missing = (
         recording.missing_signers(view.rows, row, said, view.context) if row.status == tables.WAITING else ()
     )
-    judged = tables.rows_of(view.rows, tables.AttestationRow, "attestation", record_id)
+    judgements = [(member_id, tables.row_of(tables.AttestationRow, data)) for member_id, data in judged]
     return {
         "id": record_id.hex(),
         "entry": row.entry.hex() if row.entry == record_id else f"{row.entry.hex()}#{row.item}",
@@ -101,6 +115,7 @@ def event_shown(view: GroupView, record_id: bytes, row: tables.EventRow) -> Econ
         "author": agent_name(view, row.author),
         "performed_ms": said.performed_ms,
         "stream": said.stream or "",
+        "lesson": said.lesson or "",
         "in_scope_of": said.in_scope_of or "",
         "corrects": "" if said.corrects is None else said.corrects.hex(),
         "fulfills": "" if said.fulfills is None else said.fulfills.hex(),
@@ -112,13 +127,16 @@ def event_shown(view: GroupView, record_id: bytes, row: tables.EventRow) -> Econ
                 "competence": judgement.competence or "",
                 "reason": view.text(judgement.annex, "note"),
             }
-            for member_id, judgement in judged
+            for member_id, judgement in judgements
         ],
     }
 
 
 def _intents(view: GroupView, who: bytes | None, page: Page) -> list[EconomyRow]:
-    return [intent_shown(view, key, row) for key, row in listed_rows(view, "intent", who, page)]
+    return [
+        intent_shown(view, key, row, promising.INTENT.decode_own(row.payload))
+        for key, row in listed_rows(view, "intent", who, page)
+    ]
 
 
 def _promises(view: GroupView, who: bytes | None, page: Page) -> list[EconomyRow]:
@@ -165,11 +183,12 @@ def _claims(view: GroupView, who: bytes | None, page: Page) -> list[EconomyRow]:
 
 
 def _agreements(view: GroupView, who: bytes | None) -> list[EconomyRow]:
-    return [
+    shown = (
         _agreement_row(view, key, row)
         for key, row in agreements(view.rows)
         if who is None or who in row.terms.parties
-    ][:ROWS_MAX]
+    )
+    return list(islice(shown, ROWS_MAX))
 
 
 def _agreement_row(view: GroupView, key: bytes, row: AgreementRow) -> EconomyRow:
@@ -272,7 +291,7 @@ def agreement_shown(view: GroupView, agreement_id: bytes) -> EconomyRow:
 
 
 def _processes(view: GroupView, who: bytes | None) -> list[EconomyRow]:
-    return [
+    shown = (
         {
             "id": key.hex(),
             "name": row.name,
@@ -283,11 +302,12 @@ def _processes(view: GroupView, who: bytes | None) -> list[EconomyRow]:
         }
         for key, row in tables.rows_of(view.rows, tables.ProcessRow, "process")
         if who in (None, row.author)
-    ][:ROWS_MAX]
+    )
+    return list(islice(shown, ROWS_MAX))
 
 
 def _kinds(view: GroupView, who: bytes | None) -> list[EconomyRow]:
-    return [
+    shown = (
         {
             "id": key.hex(),
             "name": row.name,
@@ -296,14 +316,16 @@ def _kinds(view: GroupView, who: bytes | None) -> list[EconomyRow]:
         }
         for key, row in tables.rows_of(view.rows, tables.SpecRow, "spec")
         if who in (None, row.author)
-    ][:ROWS_MAX]
+    )
+    return list(islice(shown, ROWS_MAX))
 
 
 def _agents(view: GroupView, _: bytes | None) -> list[EconomyRow]:
-    return [
+    shown = (
         {"id": key.hex(), "kind": row.kind, "name": agent_name(view, key)}
         for key, row in tables.rows_of(view.rows, tables.AgentRow, "agent")
-    ][:ROWS_MAX]
+    )
+    return list(islice(shown, ROWS_MAX))
 
 
 def _balances(view: GroupView, who: bytes | None) -> list[EconomyRow]:
@@ -311,6 +333,8 @@ def _balances(view: GroupView, who: bytes | None) -> list[EconomyRow]:
     everybody = [member_id for member_id, _ in members(view.rows)] if who is None else [who]
     found: list[EconomyRow] = []
     for agent_id in everybody:
+        if len(found) >= ROWS_MAX:
+            break
         sums: dict[tuple[bytes, str], list[str]] = {}
         for place, table in enumerate(("given", "taken")):
             for other, measure in tables.flows(view.rows, table, agent_id):

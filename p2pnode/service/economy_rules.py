@@ -20,6 +20,10 @@ ECONOMY_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         **COMMONS_RULES,
         "event.no_such_agent": ("who gives or takes is nobody whom the group knows", "p2pnode members"),
+        "event.bad_lesson": (
+            "what is taught or learned is work, or a service, that has a name",
+            'for example: p2pnode record work 2h "bicycle repair" --lesson taught --to Bob',
+        ),
         "event.not_yours": ("neither you nor the group has a part in it", "the people it names record it"),
         "event.too_many_waiting": (
             "five hundred records of yours wait for others to sign",
@@ -36,7 +40,19 @@ ECONOMY_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "the group decides: p2pnode propose dispute RECORD --strike",
         ),
         "event.corrects_too_much": ("more would be taken back than was recorded", _RECORDS),
+        "skills.nothing_final": (
+            "no block has ordered any work of yours that has a name, so there is nothing to carry away",
+            "record some, or wait for the next block: p2pnode status tells what it waits for",
+        ),
         "import.duplicate": ("the same row was brought in before", "nothing: it is recorded"),
+        "meter.other_receiver": (
+            "what a meter produces goes to the group or to nobody: anybody else would have to sign each time",
+            "leave it out, or write --to group",
+        ),
+        "meter.bad_receiver": (
+            "only what is produced goes to somebody",
+            "leave out --to, or install it as produce",
+        ),
         "meter.unknown": ("there is no such meter", _METERS),
         "meter.known": ("you have a meter of that name", "give this one another name, or close that one"),
         "meter.too_many": ("a hundred meters of yours are open", "close some: p2pnode meter close NAME"),
@@ -127,7 +143,10 @@ ECONOMY_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
             _RUNS,
         ),
         "distribution.shared_already": ("some of those blocks are shared out already", _RUNS),
-        "distribution.nothing_to_share": ("nothing came in that could be shared", "p2pnode record list"),
+        "distribution.nothing_to_share": (
+            "nothing came in that could be shared, as far as blocks have ordered it",
+            "p2pnode distribute preview UNIT shows what is counted, and what waits for a block",
+        ),
         "distribution.other_result": (
             "what the proposal says is not what the rule gives here",
             "p2pnode distribute preview shows what it gives; vote no, and propose it again",
@@ -142,7 +161,7 @@ ECONOMY_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "agreement.unknown": ("there is no such agreement", _AGREE),
         "agreement.no_such_member": ("a party is no member", "p2pnode members"),
-        "agreement.not_a_party": ("that is no party of the agreement", _AGREE),
+        "agreement.not_a_party": ("only its parties do that, and all of them are members", _AGREE),
         "agreement.not_yours": ("only who wrote it does that", _AGREE),
         "agreement.past_end": ("its end is in the past", "propose it with a later end, or with none"),
         "agreement.one_sided": (

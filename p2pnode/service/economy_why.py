@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from p2pnode.consensus.rows import row_key
 from p2pnode.core.errors import UsageError
-from p2pnode.economy import tables
+from p2pnode.economy import metering, tables
 from p2pnode.economy.agreement import ACCEPTED, CLOSED, AgreementRow, agreement
 from p2pnode.economy.loop import loop
 from p2pnode.economy.sharing import run_row
@@ -16,6 +16,7 @@ from p2pnode.service.economy_names import agent_name
 from p2pnode.service.economy_rows import agreement_shown, event_shown, missing_answers, promise_shown
 from p2pnode.service.economy_rules import ECONOMY_RULES
 from p2pnode.service.naming_economy import agreement_of, commitment_of
+from p2pnode.service.open_why import claim_lines, intent_lines, meter_lines, sign_remedy
 from p2pnode.service.sharing_why import run_lines
 from p2pnode.service.viewing import GroupView
 
@@ -57,11 +58,26 @@ def economy_lines(view: GroupView, entry_id: bytes) -> list[str]:
         ]
     if read(view.rows, row_key("git_claim", entry_id)) is not None:
         return ["a claim about somebody's commit; it becomes a contribution when its author signs it"]
+    found = claim_lines(view, entry_id) or intent_lines(view, entry_id)
+    if found:
+        return found
+    meter = metering.meter(view.rows, entry_id)
+    if meter is not None:
+        return meter_lines(view, entry_id, meter)
     return [
         f"record {int.from_bytes(item, 'big')} is void, {rule}: {ECONOMY_RULES.get(rule, ('', ''))[0]}"
         for item, rule in scan(view.rows, "void_record", entry_id)
         if len(item) == ITEM_BYTES
     ]
+
+
+def economy_remedy(view: GroupView, entry_id: bytes) -> str:
+    """What whoever asks can do about an entry that waits for signatures, or nothing."""
+    row = tables.event(view.rows, entry_id)
+    if row is not None:
+        return sign_remedy(view, entry_id, row)
+    agreed = agreement(view.rows, entry_id)
+    return "" if agreed is None else _remedy(view, agreed)
 
 
 def _event_lines(view: GroupView, entry_id: bytes, row: tables.EventRow) -> list[str]:

@@ -110,11 +110,12 @@ class EntriesService:
         type_: str | None,
         limit: int,
         before: int | None,
+        votes: bool,
     ) -> shapes.LogPage:
         limit = min(limit, _LOG_ROWS_MAX)
         helds = [self.context.held(group)] if group else list(self.context.port.groups().values())
         key = None if author is None else self._author(helds, author)
-        wanted = Filter(key, lane, type_)
+        wanted = Filter(key, lane, type_, votes)
         pages = [
             await self.context.describe(held, lambda describer: describer.page(wanted, limit, before))
             for held in helds
@@ -125,7 +126,9 @@ class EntriesService:
             return pages[0]
         rows = sorted((row for page in pages for row in page["rows"]), key=lambda row: -row["cursor"])[:limit]
         is_more = any(page["next"] is not None for page in pages) or len(rows) == limit
-        return shapes.LogPage(rows=rows, next=rows[-1]["cursor"] if rows and is_more else None)
+        if not rows:
+            return shapes.LogPage(rows=[], next=max((page["next"] or 0 for page in pages), default=0) or None)
+        return shapes.LogPage(rows=rows, next=rows[-1]["cursor"] if is_more else None)
 
     def _author(self, helds: Sequence[HeldGroup], word: str) -> bytes:
         if word == "me":

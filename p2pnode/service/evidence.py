@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from p2pnode.consensus.format import decode_header
-from p2pnode.consensus.proof import Proof, RowProof, encode_proof
-from p2pnode.consensus.trie import prove
 from p2pnode.core import codec
 from p2pnode.core.annex import annexes_named
-from p2pnode.core.entry import Entry, check_alone
+from p2pnode.core.entry import Entry
 from p2pnode.core.errors import FormatError, UsageError
 from p2pnode.exporters.decisions_export import Export, ExportedDecision, write_export
 from p2pnode.governance import ballot as ballots
@@ -20,6 +17,7 @@ from p2pnode.governance.proposal import ANSWER_TYPE, WITHDRAW_TYPE, decode_answe
 from p2pnode.governance.recount import Evidence, Person
 from p2pnode.replication.run import stored_entry
 from p2pnode.service.history import History
+from p2pnode.service.proof_making import founding_in, prove_row
 from p2pnode.service.viewing import GroupView
 from p2pnode.store.group_file import number_and_seq
 
@@ -130,15 +128,10 @@ def _annexes(view: GroupView, evidence: Evidence) -> tuple[bytes, ...]:
 
 def founding_of(view: GroupView) -> Entry:
     """The founding entry."""
-    founding = view.queries.founding()
-    return check_alone(founding.header, founding.signature, founding.payload)
+    return founding_in(view.queries)
 
 
 def row_proof(view: GroupView, key: bytes, history: History) -> bytes | None:
     """A file that shows a row of the last final state, or that there is none; None before the first block."""
-    tip = view.final.tip()
-    if tip is None:
-        return None
-    root = decode_header(tip.header).state_root
-    shown = RowProof(key, view.final.get(key), prove(root, key, view.final.trie_node))
-    return encode_proof(Proof(founding_of(view), history.links(tip.height), None, shown))
+    made = prove_row(view.queries, key, history)
+    return None if made is None else made.data

@@ -12,6 +12,7 @@ from p2pnode.core.codec import Value
 from p2pnode.core.crypto import HASH_BYTES, tagged_hash
 from p2pnode.core.errors import FormatError, UsageError
 from p2pnode.core.events import Item
+from p2pnode.core.ids import EntryId
 from p2pnode.core.limits import BATCH_RECORDS_MAX
 from p2pnode.economy import agents, batch, event, importing, metering, recording, tables
 from p2pnode.economy.event import Event
@@ -31,7 +32,7 @@ from p2pnode.service.bundling import bundle_file
 from p2pnode.service.context import Context
 from p2pnode.service.economy_rules import ECONOMY_RULES
 from p2pnode.service.export_tables import page_of
-from p2pnode.service.naming_economy import agent_of, field_of
+from p2pnode.service.naming_economy import agent_of, field_of, refuse_future
 from p2pnode.service.rules import refusal
 from p2pnode.service.viewing import GroupView
 from p2pnode.store.group_file import number_and_seq
@@ -71,7 +72,9 @@ class _Reading:
         try:
             said = self._event(line["fields"])
             brought = Import(said, self._key(line, said))
-            importing.encode(brought)
+            # The hash of a note is a part of what must not be too large.
+            noted = replace(said, annex=bytes(HASH_BYTES)) if line["note"] else said
+            importing.encode(Import(noted, brought.key))
             if self.mine and said.provider != self.me:
                 return {**shown, "state": "other"}, None
             if self.is_shown:
@@ -98,6 +101,7 @@ class _Reading:
             if self._kind_of(agent_id) is None:
                 raise refusal("event.no_such_agent")
         said: Event = event.FORM.read(value)
+        refuse_future(said.performed_ms, self.view.now_ms)
         return said
 
     def _field(self, name: str, item: Any) -> Value:
@@ -122,11 +126,15 @@ class _Reading:
         found = importing.imported(self.view.rows, brought)
         if found is not None or brought.name in self.names:
             return found or b""
-        own = line["identifier"].removeprefix(OWN_ID)
-        if own != line["identifier"] and is_id(own):
+        own = line["identifier"].removeprefix(OWN_ID).partition("#")[0]
+        if line["identifier"].startswith(OWN_ID) and is_id(own):
             # An export of this very group comes back.
             record = bytes.fromhex(own)
             if tables.event(self.view.rows, record) is not None:
+                return record
+            # Readings of a meter are events in an export, and named by their entry.
+            entry = self.view.describer.entry_of(EntryId(record))
+            if entry is not None and entry.header.type == metering.READ_TYPE:
                 return record
         position = self.view.queries.claim_positions(IMPORT_ROOT, [brought.name]).get(brought.name)
         if position is None:
@@ -198,7 +206,7 @@ class ExchangeService:
         return Brought(outcomes=outcomes, entries=entries)
 
     def _batches(self, noted: Sequence[tuple[Import, str]]) -> Iterator[Item]:
-        """Signed batches, each as full as it may be."""
+        """Signed batches of what was checked, each as full as it may be."""
         records: list[dict[str, Value]] = []
         annexes: list[bytes] = []
         size = 0
@@ -207,7 +215,7 @@ class ExchangeService:
             if note:
                 annexes.append(self.context.annex(note=note))
                 said = replace(said, annex=annex_hash(annexes[-1]))
-            record = codec.decode(importing.encode(Import(said, brought.key)))
+            record = importing.value(Import(said, brought.key))
             record_bytes = len(codec.encode(record))
             if records and (len(records) == BATCH_RECORDS_MAX or size + record_bytes > _BATCH_BYTES_MAX):
                 last = annexes[-1:] if note else []

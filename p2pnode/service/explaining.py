@@ -18,27 +18,33 @@ from p2pnode.penalties import Conduct
 from p2pnode.port import HeldGroup
 from p2pnode.service.commons_why import void_lines_of_entry
 from p2pnode.service.context import Context
+from p2pnode.service.deciding_why import proposal_called, proposal_lines
 from p2pnode.service.devices import recovering_for
 from p2pnode.service.economy_open import left_over_with, open_with
-from p2pnode.service.economy_why import economy_lines, named_lines
+from p2pnode.service.economy_why import economy_lines, economy_remedy, named_lines
 from p2pnode.service.foreseeing import foresee, foreseen
 from p2pnode.service.mandates import said_by_mandates
 from p2pnode.service.naming_subjects import petition_of
+from p2pnode.service.naming_why import balances_of, thing_lines
 from p2pnode.service.parted import as_of
+from p2pnode.service.pending import explain_pending
 from p2pnode.service.rules import RULES
 from p2pnode.service.sharing_why import share_lines
 from p2pnode.service.viewing import GroupView
-from p2pnode.service.waiting import waiting_of
+from p2pnode.service.waiting import is_convening, waiting_of
 from p2pnode.vocabulary import GOVERNED_TYPES
 
 
 async def explain(context: Context, word: str) -> Explanation:
-    """Explain an entry, a group, a peer, a device or a rule id. Errors: UsageError why.unknown."""
+    """Explain whatever has an id or a name. Errors: UsageError why.unknown."""
     if word in RULES:
         return Explanation(subject=f"the rule {word}", lines=[RULES[word][0]], remedy=RULES[word][1])
     held = _group(context, word)
     if held is not None:
         return await _explain_group(context, held)
+    waits = [one for one in context.pending_joins.values() if one.name.casefold() == word.casefold()]
+    if waits:
+        return explain_pending(waits[0])
     row = await _entry(context, word)
     if row is not None:
         return await _explain_entry(context, row)
@@ -49,13 +55,17 @@ async def explain(context: Context, word: str) -> Explanation:
         found = await _explain_member(context, one, word) or await _explain_agreed(context, one, word)
         if found is not None:
             return found
+        titled = await context.view(one, lambda view: proposal_called(view, word))
+        row = None if titled is None else await _entry(context, titled.hex())
+        if row is not None:
+            return await _explain_entry(context, row)
     try:
         key = context.book.find(word, context.host.connected())
     except UsageError as error:
         raise UsageError(
             "why.unknown",
-            f"{word!r} is no entry, group, member, peer or rule that this node knows",
-            "give an entry id from p2pnode log show, the name of a group or a member, a peer id or a rule id",
+            f"{word!r} is no entry, proposal, group, member, agreement, commons, thing, peer or rule here",
+            "give an id from a list or p2pnode log show, a name, MEMBER/MEMBER for a balance, or a rule id",
         ) from error
     return _explain_peer(context, key)
 
@@ -83,7 +93,7 @@ async def _explain_group(context: Context, held: HeldGroup) -> Explanation:
     waiting = await waiting_of(context, held)
     standing, remedy = await context.view(held, _own_standing)
     voters = await context.view(
-        held, lambda view: [view.name(member) for member, _ in tables.voters(view.final)]
+        held, lambda view: view.names(member for member, _ in tables.voters(view.final))
     )
     lines = [
         standing,
@@ -93,7 +103,7 @@ async def _explain_group(context: Context, held: HeldGroup) -> Explanation:
     ]
     if waiting["sentence"]:
         lines.append(f"the next one waits for {waiting['sentence']}")
-        remedy = remedy or _who_must_act(held, waiting)
+        remedy = remedy or _who_must_act(context, held, waiting)
     council = await context.view(held, lambda view: _council_line(view, context.port.now_ms()))
     if council:
         lines.append(council)
@@ -162,12 +172,12 @@ def _own_standing(view: GroupView) -> tuple[str, str]:
     return "you are a member; that is final", ""
 
 
-def _who_must_act(held: HeldGroup, waiting: Waiting) -> str:
+def _who_must_act(context: Context, held: HeldGroup, waiting: Waiting) -> str:
     if waiting["stage"] == "rules":
         return "upgrade p2pnode; until then this node keeps and passes on what is written, and does not vote"
     if waiting["stage"] == "schism":
         return "the members talk, and found a new group that continues this one"
-    if waiting["stage"] == "closes":
+    if waiting["stage"] == "closes" or is_convening(context, held):
         name = shlex.quote(held.name)
         return f"who is here agrees to go on without the silent ones: p2pnode group convene {name} --yes"
     if not waiting["ask"]:
@@ -181,7 +191,10 @@ async def _explain_entry(context: Context, row: EntryRow) -> Explanation:
     entry_id = bytes.fromhex(row["entry"])
     lines = [row["text"]] + await context.view(held, lambda view: said_by_mandates(view, entry_id))
     lines += await context.view(held, lambda view: economy_lines(view, entry_id), with_facts=True)
-    state, rule, remedy = row["state"], row["rule"], ""
+    to_sign = await context.view(held, lambda view: economy_remedy(view, entry_id), with_facts=True)
+    decided, remedy = await context.view(held, lambda view: proposal_lines(view, entry_id))
+    lines += decided
+    state, rule = row["state"], row["rule"]
     if state == "final":
         lines.append("final: a block of the group has ordered it; p2pnode proof show writes the proof")
     elif state == "void":
@@ -199,11 +212,11 @@ async def _explain_entry(context: Context, row: EntryRow) -> Explanation:
             lines.append("signed: no quorum of the voters has built on it yet")
         if waiting["sentence"]:
             lines.append(f"the block of height {waiting['height'] + 1} waits for {waiting['sentence']}")
-            remedy = _who_must_act(held, waiting)
+            remedy = _who_must_act(context, held, waiting) or remedy
         elif row["type"] not in GOVERNED_TYPES:
             lines.append("nobody waits for its order: it comes in bulk, or with the next decision")
         else:
-            remedy = "leave the node running until voters are reachable: p2pnode peers"
+            remedy = remedy or "leave the node running until voters are reachable: p2pnode peers"
     if rule:
         meaning, mend = RULES.get(rule, ("a rule of its type", ""))
         lines.append(f"{foreseen(state, rule)}{rule}: {meaning}")
@@ -211,12 +224,17 @@ async def _explain_entry(context: Context, row: EntryRow) -> Explanation:
             held, lambda view: void_lines_of_entry(view, entry_id, rule), with_facts=True
         )
         remedy = mend or remedy
+    remedy = to_sign or remedy
     return Explanation(subject=f"the entry {row['entry'][:8]}", lines=lines, remedy=remedy)
 
 
 async def _explain_agreed(context: Context, held: HeldGroup, word: str) -> Explanation | None:
-    """Why an agreement or a clause is as it is; None where the word names none."""
-    found = await context.view(held, lambda view: named_lines(view, word), with_facts=True)
+    """Why what has a name, or a balance, is as it is; None where the word names none."""
+
+    def read(view: GroupView) -> tuple[str, list[str], str] | None:
+        return named_lines(view, word) or thing_lines(view, word)
+
+    found = await context.view(held, read, with_facts=True)
     return None if found is None else Explanation(subject=found[0], lines=found[1], remedy=found[2])
 
 
@@ -260,7 +278,7 @@ async def _explain_member(context: Context, held: HeldGroup, word: str) -> Expla
                     raise
         return None
 
-    return await context.view(held, read)
+    return await context.view(held, read, with_facts=True)
 
 
 def _petition_lines(view: GroupView, entry_id: bytes) -> Explanation:
@@ -271,7 +289,9 @@ def _petition_lines(view: GroupView, entry_id: bytes) -> Explanation:
     name = view.petitioner_name(row.inception.get("annex")) or entry_id.hex()[:8]
     lines = [f"asked to join on {_day(row.since_ms)} by an invitation of {view.name(row.inviter)}", meaning]
     if row.sponsors:
-        lines.append(f"spoken for by {', '.join(view.name(sponsor) for sponsor in row.sponsors)}")
+        who = ", ".join(view.name(sponsor) for sponsor in row.sponsors)
+        asked = tables.charter(view.rows).sponsors
+        lines.append(f"spoken for by {who}: {len(row.sponsors)} of the {asked} whom the charter asks for")
     return Explanation(subject=f"the newcomer {name}", lines=lines, remedy=remedy.replace("NAME", name))
 
 
@@ -306,6 +326,7 @@ def _member_lines(view: GroupView, member_id: bytes) -> Explanation:
         if pending.member == member_id:
             change = _CHANGES[pending.kind]
             lines.append(f"on {_day(pending.due_ms)} {change}, unless a device of theirs objects")
+    lines += balances_of(view, member_id)
     still_open = open_with(view, member_id)
     if still_open:
         lines += ["open with them; it would end if they went:", *still_open]

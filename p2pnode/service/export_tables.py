@@ -135,6 +135,7 @@ def _events(view: GroupView, start: bytes) -> _Rows:
                 *map(_hex, (said.input_of, said.output_of, said.resource_inventoried_as)),
                 _hex(said.to_resource_inventoried_as),
                 view.text(said.annex, "note"),
+                said.lesson or "",
             ],
         )
 
@@ -239,7 +240,8 @@ def _readings(view: GroupView, start: bytes) -> _Rows:
         held = metering.meter(view.rows, meter_id)
         assert held is not None, "only meters are read"
         times = [row.first_ms, row.last_ms, row.count]
-        yield key, [meter_id.hex(), row.entry.hex(), *times, amount_text(row.total), held.unit]
+        sides = [held.action, held.holder.hex(), _hex(held.receiver)]
+        yield key, [meter_id.hex(), row.entry.hex(), *times, amount_text(row.total), held.unit, *sides]
 
 
 def _metered(view: GroupView, start: bytes) -> _Rows:
@@ -299,7 +301,7 @@ TABLES: Mapping[
             "id entry item:i status action provider receiver author performed:t recorded:t kind"
             " resource_amount:a resource_unit effort_amount:a effort_unit counted_amount:a counted_unit"
             " stream commons corrects fulfills settles realization_of input_of output_of resource to_resource"
-            " note"
+            " note lesson"
         ),
         "event",
         _events,
@@ -317,7 +319,11 @@ TABLES: Mapping[
         _meters,
     ),
     "processes": (_columns("id name based_on commons author finished:f"), "process", _processes),
-    "readings": (_columns("meter entry first:t last:t count:i amount:a unit"), "meter_run", _readings),
+    "readings": (
+        _columns("meter entry first:t last:t count:i amount:a unit action provider receiver"),
+        "meter_run",
+        _readings,
+    ),
     "resources": (
         _columns(
             "id name kind accounting:a onhand:a unit accountable custodian place contained_in stage state"

@@ -7,6 +7,13 @@ from fractions import Fraction
 from p2pnode.core.amount import EXPONENT_MIN
 from p2pnode.core.errors import FormatError, UsageError
 from p2pnode.economy import figures
+from p2pnode.economy.commons_figures import (
+    BackFigure,
+    InflowFigure,
+    UseFigure,
+    commons_figures,
+    commons_named,
+)
 from p2pnode.economy.figures import Evenness, Figures, FlowFigure, StreamFigure, Sums
 from p2pnode.economy.labels import label_of_unit
 from p2pnode.governance import tables as members
@@ -35,8 +42,9 @@ class FiguresService:
             sums = _counted_on(rows, kept.get(held.group, Sums()))
             # Readers in several threads put whole values here, of which each is right by itself.
             kept[held.group] = sums
-            scope = None if commons is None else _scope_named(sums, commons)
+            scope = None if commons is None else _scope_named(rows, sums, commons)
             found = figures.figures_of(sums, scope, _month(first), _month(last))
+            kept_in_common = commons_figures(rows, scope, _month(first), _month(last))
             return shapes.FiguresShown(
                 group=held.group.hex(),
                 name=held.name,
@@ -47,6 +55,9 @@ class FiguresService:
                 streams=[_stream(one) for one in found.streams],
                 months=_months(found),
                 flows=[_flow(one) for one in figures.flows(rows, held.group)] if scope is None else [],
+                uses=[_use(one) for one in kept_in_common.uses],
+                back=[_back(one) for one in kept_in_common.back],
+                inflows=[_inflow(one) for one in kept_in_common.inflows],
             )
 
         return await self.context.query(held, read)
@@ -65,16 +76,16 @@ def _counted_on(rows: ChainQueries, before: Sums) -> Sums:
         raise refusal(error.rule) from error
 
 
-def _scope_named(sums: Sums, word: str) -> str:
+def _scope_named(rows: ChainQueries, sums: Sums, word: str) -> str:
     """The label that a person means, whatever its capitals. Errors: UsageError figures.unknown_commons."""
-    scopes = sums.scopes
+    scopes = sorted({*sums.scopes, *commons_named(rows)})
     found = [word] if word in scopes else [one for one in scopes if one.casefold() == word.casefold()]
     if len(found) == 1:
         return found[0]
     known = ", ".join(scopes[:_NAMED_MAX]) + (" and others" if len(scopes) > _NAMED_MAX else "")
     raise UsageError(
         "figures.unknown_commons",
-        f"nothing was contributed to a commons called {word!r} in final blocks",
+        f"final blocks know no commons called {word!r}, and nothing that was contributed to one",
         f"there is {known}" if known else "record contributions with --commons LABEL",
     )
 
@@ -140,6 +151,26 @@ def _flow(one: FlowFigure) -> shapes.FlowShown:
         to_members=_text(one.to_members, one.unit),
         to_others=_text(one.to_others, one.unit),
         returned=_part_of(one.to_members, one.received),
+    )
+
+
+def _use(one: UseFigure) -> shapes.UseShown:
+    return shapes.UseShown(use=one.use, amount=_text(one.amount, one.unit), times=one.times, users=one.users)
+
+
+def _back(one: BackFigure) -> shapes.BackShown:
+    return shapes.BackShown(
+        asked=_text(one.asked, one.unit),
+        given=_text(one.given, one.unit),
+        returned=_part_of(one.given, one.asked),
+    )
+
+
+def _inflow(one: InflowFigure) -> shapes.InflowShown:
+    return shapes.InflowShown(
+        brought=_text(one.brought, one.unit),
+        cap=_text(one.cap, one.unit),
+        returned=_text(one.returned, one.unit),
     )
 
 

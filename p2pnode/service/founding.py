@@ -21,6 +21,7 @@ from p2pnode.governance.charter import Charter, charter_of_toml, charter_of_valu
 from p2pnode.governance.founding import Founding
 from p2pnode.governance.inception import Inception, inception_of_value
 from p2pnode.local.shapes import FounderOffer, FoundingDraft, FoundingTerms, GroupDetail
+from p2pnode.service.decided import rules_in_words
 from p2pnode.service.groups import GroupsService
 
 _TEMPLATES = "config_files/templates"
@@ -83,13 +84,10 @@ class FoundingService(GroupsService):
         return FoundingTerms(
             name=founding.charter.name,
             charter=dict(founding.charter.value),
+            rules=rules_in_words(founding.charter),
             founders=[_founder(draft, inception) for inception in founding.inceptions],
             author=draft["author"],
-            missing=[
-                _founder(draft, inception)
-                for inception in founding.inceptions
-                if did_of(inception.device_key) not in draft["signatures"]
-            ],
+            missing=_missing(draft, founding),
             group=group,
         )
 
@@ -145,16 +143,15 @@ class FoundingService(GroupsService):
     def _entry_of(self, draft: FoundingDraft, founding: Founding) -> list[str]:
         """The founding entry, which only the draft's author makes: there must not be two of them."""
         own = did_of(self.context.port.own_key)
-        signatures = []
-        for inception in founding.inceptions:
-            signature = draft["signatures"].get(did_of(inception.device_key))
-            if signature is None:
-                raise UsageError(
-                    "founding.unsigned",
-                    f"the signature of {_founder(draft, inception)} is missing",
-                    "they run: p2pnode group sign FILE",
-                )
-            signatures.append(bytes.fromhex(signature))
+        missing = _missing(draft, founding)
+        if missing:
+            raise UsageError(
+                "founding.unsigned",
+                f"not everybody has signed: {', '.join(missing)}",
+                "each of them runs: p2pnode group sign FILE",
+            )
+        signed = [draft["signatures"][did_of(one.device_key)] for one in founding.inceptions]
+        signatures = [bytes.fromhex(signature) for signature in signed]
         if draft["author"] != own:
             raise UsageError(
                 "founding.not_the_author",
@@ -169,6 +166,12 @@ class FoundingService(GroupsService):
             ) from error
         entry = terms.founding_entry(self.context.port.signing_key, payload, self.context.port.now_ms())
         return [entry.header_bytes.hex(), (entry.signature or b"").hex(), payload.hex()]
+
+
+def _missing(draft: FoundingDraft, founding: Founding) -> list[str]:
+    """Who has not signed a draft yet, by name."""
+    signed = draft["signatures"]
+    return [_founder(draft, one) for one in founding.inceptions if did_of(one.device_key) not in signed]
 
 
 def _charter(name: str, template: str, text: str | None) -> Charter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 import trio
 
@@ -25,6 +26,7 @@ from p2pnode.opening import PreparedJoin
 from p2pnode.port import HeldGroup
 from p2pnode.service.context import Context
 from p2pnode.service.parted import as_of
+from p2pnode.service.pending import AWAY_RULE, PendingJoin
 from p2pnode.service.rules import RULES, refusal
 from p2pnode.service.viewing import GroupView
 from p2pnode.service.waiting import waiting_of
@@ -92,9 +94,9 @@ class GroupsService:
                 charter=dict(held.state.charter.value),
                 founders=[did_of(inception.device_key) for inception in inceptions],
                 voters=[did_of(voter) for voter in held.state.voters],
-                founder_names=[view.name(inception.member_id) for inception in inceptions],
-                voter_names=[view.name(member_id) for member_id, _ in tables.voters(view.rows)],
-                council=[view.name(member_id) for member_id in seats],
+                founder_names=view.names(inception.member_id for inception in inceptions),
+                voter_names=view.names(member_id for member_id, _ in tables.voters(view.rows)),
+                council=view.names(seats),
                 council_until_ms=until_ms,
                 rule_version=tables.read_uint(rows, tables.RULE_VERSION_KEY, 1),
                 parked=len(view.describer.parked),
@@ -150,7 +152,10 @@ class GroupsService:
     async def join(self, link: str, my_name: str) -> shapes.Joined:
         parsed = parse_link(link)
         group = bytes(parsed.invitation.group)
-        if parsed.invitation.expiry_ms < self.context.port.now_ms():
+        # A request that waits for people already was in time; the group judges it, not the link's end.
+        before = self.context.pending_joins.get(group)
+        is_asked = before is not None and before.link == encode_link(parsed) and before.rule in PETITION_RULES
+        if parsed.invitation.expiry_ms < self.context.port.now_ms() and not is_asked:
             raise UsageError(
                 "invite.expired", f"this invitation to {parsed.name} has expired", "ask for a new one"
             )
@@ -161,19 +166,20 @@ class GroupsService:
         prepared: PreparedJoin = await self.context.port.ask(
             lambda request: PrepareJoin(request, link, self.context.recovery_commitment, annex)
         )
-        self.context.pending_joins[group] = link
         try:
             with trio.fail_after(_JOIN_TIMEOUT_S):
                 answer = await self._knock(prepared)
         except (Unreachable, trio.TooSlowError) as error:
             reason = str(error) or "no answer in time"
+            away = f"the inviter cannot be reached now ({reason})"
+            self._wait_for(group, parsed, AWAY_RULE, away)
             return shapes.Joined(
                 group=group.hex(),
                 name=parsed.name,
                 standing="petitioner",
                 entry=_last_id(prepared),
                 entries=0,
-                message=f"the inviter cannot be reached now ({reason}); this node keeps trying while it runs",
+                message=f"{away}; this node keeps trying while it runs",
             )
         except PeerError as error:
             self.context.pending_joins.pop(group, None)
@@ -182,10 +188,11 @@ class GroupsService:
             return self._petitioning(group, prepared, answer)
         self.context.pending_joins.pop(group, None)
         if answer.verdict not in ("member", "provisional") or answer.founding is None:
+            meaning, remedy = RULES.get(answer.rule, (answer.message or answer.rule, ""))
             raise UsageError(
                 answer.rule or "join.refused",
-                f"{parsed.name} did not admit this device: {answer.message or answer.rule}",
-                "ask the inviter for a new link",
+                f"{parsed.name} did not admit this device: {meaning}",
+                remedy or "ask the inviter for a new link",
             )
         try:
             return await self._enter(group, prepared, answer)
@@ -224,9 +231,14 @@ class GroupsService:
         """By what this device is gone, as others have shown while the rows here do not say so yet."""
         return await self.context.query(held, parting_in)
 
+    def _wait_for(self, group: bytes, link: Link, rule: str, message: str) -> None:
+        """Keep a request in mind, to ask again and to be shown."""
+        self.context.pending_joins[group] = PendingJoin(encode_link(link), link.name, rule, message)
+
     def _petitioning(self, group: bytes, prepared: PreparedJoin, answer: JoinAnswer) -> shapes.Joined:
         """Where a request stands that waits for people; this node asks again from time to time."""
         meaning, _ = RULES.get(answer.rule, (answer.message, ""))
+        self._wait_for(group, prepared.link, answer.rule, meaning)
         return shapes.Joined(
             group=group.hex(),
             name=prepared.link.name,
@@ -292,11 +304,16 @@ class GroupsService:
         """Knock again for requests that found nobody at home, for ever."""
         while True:
             await trio.sleep(_JOIN_TIMEOUT_S)
-            for group, link in list(self.context.pending_joins.items()):
+            for group, pending in list(self.context.pending_joins.items()):
+                if pending.is_refused:
+                    continue
                 try:
-                    await self.join(link, "")
+                    await self.join(pending.link, "")
                 except UsageError as error:
-                    self.context.pending_joins.pop(group, None)
+                    # It stays to be seen in `status`; nobody reads this node's events all the time.
+                    self.context.pending_joins[group] = replace(
+                        pending, rule=error.rule, message=error.message, is_refused=True
+                    )
                     self.context.emit(
                         {
                             "event": "notice",

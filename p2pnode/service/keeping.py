@@ -71,7 +71,8 @@ class KeepingService(GroupsService):
                 )
                 for alert in context.port.alerts.values()
                 if not _is_over(alert, heights)
-            ],
+            ]
+            + [pending.notice for pending in context.pending_joins.values()],
         )
 
     async def verify(self, group: str | None) -> shapes.Verification:

@@ -41,10 +41,10 @@ def answer_to(queries: GroupQueries, wanted: Wanted) -> Value:
             return _final(queries, wanted)
         case BlocksWanted():
             return _blocks(queries, wanted)
-        case ChunkWanted(root, after):
+        case ChunkWanted(root, after, until):
             states = queries.states
             try:
-                return {"chunk": make_chunk(root, after, states.node_at, states.row_at)}
+                return {"chunk": make_chunk(root, after, states.node_at, states.row_at, until=until)}
             except KeyError:
                 raise _gone("that state is not kept any more") from None
         case EntriesWanted() | AnnexesWanted():

@@ -92,7 +92,7 @@ def _shown_mandates(view: GroupView) -> list[shapes.MandateShown]:
             shapes.SaidOnBehalf(
                 entry=entry_id.hex(),
                 act=act,
-                signers=[view.name(signer) for signer in signers],
+                signers=view.names(signers),
                 holds=height is not None,
                 text="" if entry is None else view.describer.sentence(entry),
             )
@@ -101,7 +101,7 @@ def _shown_mandates(view: GroupView) -> list[shapes.MandateShown]:
         shapes.MandateShown(
             id=mandate_id.hex(),
             name=row.name,
-            holders=[view.name(holder) for holder in row.holders],
+            holders=view.names(row.holders),
             needed=row.needed,
             acts=list(row.acts),
             until_ms=row.until_ms,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from p2pnode.core.events import AgreeToClose
 from p2pnode.core.ids import did_of
-from p2pnode.exporters.statement import rule_in_words
 from p2pnode.governance import roles, sponsoring, tables
-from p2pnode.governance.decision_rule import DEFAULT_RULES, SUBJECTS
 from p2pnode.governance.tables import MemberRow, PetitionRow
 from p2pnode.local import shapes
+from p2pnode.service.decided import rules_in_words
 from p2pnode.service.deciding import DecidingService
 from p2pnode.service.naming_subjects import petition_of
 from p2pnode.service.rules import refusal
@@ -40,23 +39,12 @@ class MembersService(DecidingService):
     async def charter(self, group: str) -> shapes.CharterDetail:
         held = self.context.held(group)
         charter = held.state.charter
-        subjects = sorted({*charter.setting("decisions"), *DEFAULT_RULES, *SUBJECTS})
-        rules = [(subject, charter.rule(subject)) for subject in subjects]
         return shapes.CharterDetail(
             group=held.group.hex(),
             name=held.name,
             charter=dict(charter.value),
             hash=charter.hash.hex(),
-            rules=[
-                shapes.SubjectRule(
-                    subject=subject,
-                    rule=rule_in_words(rule, subject),
-                    window_hours=rule.window_hours,
-                    grace_hours=rule.grace_hours,
-                    early=rule.early,
-                )
-                for subject, rule in rules
-            ],
+            rules=rules_in_words(charter),
         )
 
     async def convene(self, group: str) -> shapes.Waiting:

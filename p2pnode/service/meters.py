@@ -21,6 +21,7 @@ def meters_shown(view: GroupView, who: bytes | None) -> list[EconomyRow]:
             "reader": "" if row.reader is None else view.name(row.reader),
             "is_mine": view.me[0] in (row.holder, row.reader),
             "action": row.action,
+            "receiver": "" if row.receiver is None else view.describer.group_name,
             "unit": label_of_unit(row.unit),
             "decimals": row.decimals,
             "every_ms": row.every_ms,

@@ -9,6 +9,7 @@ from typing import Any
 from p2pnode.consensus.rows import row_key
 from p2pnode.core.codec import Value
 from p2pnode.core.errors import FormatError, UsageError
+from p2pnode.core.ids import id_of_text
 from p2pnode.economy import (
     agreement,
     batch,
@@ -68,6 +69,8 @@ FORMS: Mapping[str, tuple[str, Form[Any]]] = {
 }
 """What can be said, by the word of the local API: the type of entry and its form."""
 
+_DAY_MS = 24 * 3600 * 1000
+_OPEN = (agreement.PROPOSED, agreement.ACCEPTED)
 _SHOWN_MAX = 200
 """Candidates that are looked at for the start of an id; more share it only by somebody's work."""
 
@@ -86,9 +89,15 @@ def payload_of(view: GroupView, what: str, said: Mapping[str, Any], annex: bytes
             raise refusal(error.rule) from error
         raise UsageError(
             error.rule,
-            f"that does not hold: {error.detail or error.rule}",
-            "the command's --help has examples",
+            f"that cannot be recorded: {_in_words(error)}",
+            "look at what was typed; the command's --help has examples",
         ) from error
+
+
+def _in_words(error: FormatError) -> str:
+    """What is wrong, with the words of people for the fields of a record."""
+    field, colon, why = error.detail.partition(": ")
+    return f"{_WORDS[field]}: {why}" if colon and field in _WORDS else error.detail or error.rule
 
 
 def _with_defaults(view: GroupView, what: str, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,9 +105,11 @@ def _with_defaults(view: GroupView, what: str, said: Mapping[str, Any]) -> dict[
     fields = dict(said)
     if what == "event" or what in TIMED:
         fields.setdefault("performed_ms", view.now_ms)
+        refuse_future(fields["performed_ms"], view.now_ms)
     if what == "agreement":
         named = [clause.get(side, "") for clause in said["clauses"] for side in ("provider", "receiver")]
         agents = {agent_of(view, word) for word in named}
+        _refuse_terms(view, str(said.get("name", "")), agents)
         fields.setdefault("parties", sorted(agents - {view.group}))
         fields.setdefault("mode", agreement.RECIPROCAL)
     if what == "agreement-answer":
@@ -106,6 +117,36 @@ def _with_defaults(view: GroupView, what: str, said: Mapping[str, Any]) -> dict[
         assert row is not None
         fields["terms"] = row.terms.hash
     return fields
+
+
+def refuse_future(performed_ms: Any, now_ms: int) -> None:
+    """What was given lies in the past, or a day ahead by another zone. Errors: UsageError event.in_future."""
+    if isinstance(performed_ms, int) and performed_ms > now_ms + _DAY_MS:
+        raise UsageError(
+            "event.in_future",
+            "that lies in the future",
+            "look at the date; what is still to come is promised: p2pnode promise make",
+        )
+
+
+def _refuse_terms(view: GroupView, name: str, agents: set[bytes]) -> None:
+    """Refuse what would be hard to speak of later: parties that are none, a name that is taken."""
+    if len(agents - {view.group}) < 2:
+        raise UsageError(
+            "agreement.alone",
+            "an agreement is between two members or more",
+            "what somebody gives to the group needs none: p2pnode record work 2h --to group",
+        )
+    for key, row in agreement.agreements(view.rows):
+        is_open = agreement.status_at(row, view.now_ms) in _OPEN and view.me[0] in row.terms.parties
+        if is_open and row.terms.name.casefold() == name.casefold():
+            start = key.hex()[:8]
+            raise UsageError(
+                "agreement.name_taken",
+                f"an agreement of yours of that name is open, {start}",
+                f"p2pnode agree show {start} tells its terms, and p2pnode agree accept {start} signs it; "
+                "give a new one another name",
+            )
 
 
 def field_of(view: GroupView, what: str, name: str, item: Any) -> Value:
@@ -174,19 +215,40 @@ def process_of(view: GroupView, word: str) -> bytes:
 
 
 def agreement_of(view: GroupView, word: str) -> bytes:
-    """An agreement, by name or id; one that is not over before the others. Errors: UsageError agreement.*."""
-    rows = agreement.agreements(view.rows)
-    live = (agreement.PROPOSED, agreement.ACCEPTED)
+    """An agreement, by name or id; one that is not over before the others. Errors: UsageError
+    agreement.*.
+    """
+    agreement_id = _whole_id(word)
+    if agreement_id is not None and agreement.agreement(view.rows, agreement_id) is not None:
+        # So programs name it: no other one has to be looked at.
+        return agreement_id
+    rows = list(agreement.agreements(view.rows))
     current = [
-        Named(key.hex(), row.terms.name) for key, row in rows if agreement.status_at(row, view.now_ms) in live
+        Named(key.hex(), row.terms.name)
+        for key, row in rows
+        if agreement.status_at(row, view.now_ms) in _OPEN
     ]
     try:
         return bytes.fromhex(choose("agreement", word, current, where="p2pnode agree list"))
     except UsageError as error:
         if error.rule != "agreement.unknown":
             raise
-    named = [Named(key.hex(), row.terms.name) for key, row in rows]
+    # Of those that are over, a name means the one that was in force last, else the one proposed last.
+    rows.sort(key=lambda item: (item[1].accepted_ms is not None, item[1].proposed_ms), reverse=True)
+    taken: set[str] = set()
+    named = []
+    for key, row in rows:
+        name = row.terms.name.casefold()
+        named.append(Named(key.hex(), "" if name in taken else row.terms.name))
+        taken.add(name)
     return bytes.fromhex(choose("agreement", word, named, where="p2pnode agree list"))
+
+
+def _whole_id(word: str) -> bytes | None:
+    try:
+        return id_of_text(word)
+    except FormatError:
+        return None
 
 
 def event_of(view: GroupView, word: str) -> bytes:
@@ -263,6 +325,23 @@ def _hashes(_: GroupView, text: str) -> Value:
             "evidence.bad_text", "evidence is named by hashes", "write 64 digits each"
         ) from error
 
+
+_WORDS: Mapping[str, str] = {
+    "competence": "the competence",
+    "due_ms": "the date",
+    "effort_quantity": "the time it took",
+    "eligible_location": "the place",
+    "end_ms": "the end",
+    "in_scope_of": "the commons",
+    "name": "the name",
+    "performed_ms": "the date",
+    "reach_km": "the reach",
+    "resource_conforms_to": "what it is",
+    "resource_quantity": "the amount",
+    "review_ms": "the day to look at it again",
+    "to_location": "the place",
+}
+"""Fields that people know by other words."""
 
 _MEASURES = frozenset({"effort_quantity", "given", "quantity", "resource_quantity", "taken"})
 intent_of = _by_start("intent", "intent", "p2pnode feed")

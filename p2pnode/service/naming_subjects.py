@@ -9,7 +9,7 @@ from p2pnode.core.codec import Value
 from p2pnode.core.errors import FormatError, UsageError
 from p2pnode.core.ids import device_key_of_did
 from p2pnode.governance import tables
-from p2pnode.governance.charter import SETTINGS
+from p2pnode.governance.charter import SETTINGS, TABLES, Charter, amended
 from p2pnode.governance.founding import RULE_VERSION
 from p2pnode.governance.proposal import Proposal, decode_open, encode_open
 from p2pnode.governance.subjects import DISTRIBUTE
@@ -17,6 +17,7 @@ from p2pnode.local.naming import Named, choose
 from p2pnode.service.mandates import mandate_of
 from p2pnode.service.naming_commons import adoptable_of
 from p2pnode.service.naming_economy import event_of
+from p2pnode.service.rules import refusal
 from p2pnode.service.sharing import run_body
 from p2pnode.service.viewing import GroupView
 
@@ -37,9 +38,9 @@ def body_of(view: GroupView, subject: str, fields: Mapping[str, Any]) -> Value:
         ) from error
 
 
-def _settings(_: GroupView, changes: Any) -> Value:
-    """Changes of a charter, none of which looks like a misspelt setting. Errors: UsageError
-    charter.unknown_setting."""
+def _settings(view: GroupView, changes: Any) -> Value:
+    """Changes that the charter of a group can take, none of which looks like a misspelt setting. Errors:
+    UsageError charter.*."""
     import difflib
 
     known = [setting.name for setting in SETTINGS]
@@ -51,7 +52,29 @@ def _settings(_: GroupView, changes: Any) -> Value:
                 f"there is no setting {name!r} in a charter",
                 f"did you mean {near[0]}? A setting of the group's own needs a name less like it",
             )
+    _check_changes(tables.charter(view.rows), changes)
     return changes
+
+
+def _check_changes(charter: Charter, changes: Any) -> None:
+    """Say where a change is wrong: one setting, or one entry of a table, after the other."""
+    places: list[tuple[str, Any]] = []
+    for name, value in changes.items() if isinstance(changes, dict) else ():
+        if name in TABLES and isinstance(value, dict):
+            places += [(f"{name}.{entry}", {name: {entry: one}}) for entry, one in value.items()]
+        else:
+            places.append((name, {name: value}))
+    for place, change in places:
+        try:
+            amended(charter, change)
+        except FormatError as error:
+            if error.rule == "charter.fixed":
+                raise refusal(error.rule) from error
+            raise UsageError(
+                error.rule,
+                f"the charter cannot take this change of {place}: {error.detail or error.rule}",
+                "p2pnode charter shows what holds now, p2pnode charter template circle says what is possible",
+            ) from error
 
 
 def _version(_: GroupView, number: Any) -> Value:

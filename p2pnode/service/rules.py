@@ -53,10 +53,14 @@ RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "leave the node running until a member is reachable",
         ),
         "level.gone": ("the snapshot that was asked for is not kept any more; a newer one is taken", ""),
-        "clock.ahead": ("this machine's clock is more than ten minutes ahead of its peers", "set the clock"),
+        "clock.ahead": (
+            "this machine's clock is more than ten minutes ahead of its peers",
+            "set the clock, then run p2pnode down and p2pnode up",
+        ),
         "clock.unconfirmed": (
             "nobody was heard for thirty days and the clock moved far beyond the last entry",
-            "set the clock, or start once with P2PNODE_SIGN_CONFIRM=true if it is right",
+            "set the clock, then run p2pnode down and p2pnode up; if it is right, start once by "
+            "P2PNODE_SIGN_CONFIRM=true p2pnode up",
         ),
         "invite.expired": (
             "the invitation's time was over when the group decided",
@@ -70,7 +74,11 @@ RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "join.needs_sponsors": (
             "the charter asks for sponsors: members have to speak for the newcomer",
-            "members run: p2pnode members sponsor NAME",
+            "members run: p2pnode members sponsor NAME; or all decide: p2pnode propose admit NAME",
+        ),
+        "join.inviter_away": (
+            "the inviter has not been reached since; this node keeps trying",
+            "leave the node running, and ask the inviter to run theirs, or another member for a new link",
         ),
         "join.needs_decision": (
             "the charter asks for a decision about each newcomer",
@@ -101,6 +109,10 @@ RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "proposal.unknown_role": (
             "the charter has no such role",
             "p2pnode charter show lists the roles; p2pnode propose amend adds one",
+        ),
+        "proposal.no_cause": (
+            "whoever is to be removed or suspended is told why, and answers it",
+            'say it in words: --why "..."',
         ),
         "proposal.no_petition": ("no newcomer of that name waits", "p2pnode members shows who waits"),
         "proposal.no_mandate": (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from p2pnode.consensus.format import decode_header
@@ -11,7 +11,7 @@ from p2pnode.core.crypto import HASH_BYTES
 from p2pnode.core.entry import Entry
 from p2pnode.core.errors import FormatError, UsageError
 from p2pnode.core.ids import EntryId
-from p2pnode.economy import event, sharing, tables
+from p2pnode.economy import event, metering, sharing, tables
 from p2pnode.economy.labels import measure_text, places_text, unit_of_label
 from p2pnode.economy.measure import Measure
 from p2pnode.economy.sharing import CARRIED_OUT, Run, RunRow, again, apply_rule, run_row, runs, share_id
@@ -273,6 +273,8 @@ def exported_run(view: GroupView, run_id: bytes) -> RunExport:
     entries = {entry_id: _entry(view, entry_id) for entry_id in sorted(set(wanted.values()))}
     for spec_id in sorted(set(_specs(view, wanted))):
         entries[spec_id] = _entry(view, spec_id)
+    for meter_id in sorted(set(_meters(entries.values()))):
+        entries[meter_id] = _entry(view, meter_id)
     authors = {bytes(entry.author) for entry in (proposal, *entries.values())}
     people = tuple(people_of(view, authors))
     named = {who for bucket in run.result.buckets for who in (share.who for share in bucket.shares)}
@@ -304,8 +306,15 @@ def _entry(view: GroupView, entry_id: bytes) -> Entry:
 
 def _entry_id(view: GroupView, record_id: bytes) -> bytes:
     row = tables.event(view.final, record_id)
-    assert row is not None, "a line is about an event"
-    return row.entry
+    # What is no event is readings of a meter, which are named by their entry.
+    return record_id if row is None else row.entry
+
+
+def _meters(entries: Iterable[Entry]) -> Iterator[bytes]:
+    """The meters of which readings are among some entries."""
+    for entry in entries:
+        if entry.header.type == metering.READ_TYPE:
+            yield metering.decode_reading(entry.payload or b"").meter
 
 
 def _specs(view: GroupView, records: Mapping[bytes, bytes]) -> Iterator[bytes]:

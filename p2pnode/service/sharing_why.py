@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from p2pnode.core.amount import Amount, add, amount_text, times
+from p2pnode.economy import metering, tables
 from p2pnode.economy.distributing import BucketResult, Given, Share, weight_of
 from p2pnode.economy.journal import CONSUMED, CONTRIBUTED, GIVEN, RECEIVED, Line
 from p2pnode.economy.labels import measure_text
@@ -53,7 +54,7 @@ def share_lines(view: GroupView, run_id: bytes, who: bytes) -> list[str]:
         found.append(_bucket_line(run, bucket, rule))
         for share in mine:
             found.append(_share_line(view, run, bucket, share))
-            found += _entry_lines(run, bucket, rule, who)
+            found += _entry_lines(view, run, bucket, rule, who)
         if not mine and bucket.kind != FUND:
             found.append(f"  {view.name(who)} has no part in it")
     owed = dict(run.result.owed).get(who, 0)
@@ -67,7 +68,8 @@ def _flow_lines(view: GroupView, run: Run) -> list[str]:
     for line in lines:
         word = "from" if line.what == RECEIVED else "given to"
         sign = "" if line.what == RECEIVED else "less "
-        found.append(f"  {_record(line)}: {sign}{_measure(line)} {word} {agent_name(view, line.who)}")
+        read = _read_by(view, line)
+        found.append(f"  {_record(line)}: {sign}{_measure(line)} {word} {agent_name(view, line.who)}{read}")
     return found
 
 
@@ -101,12 +103,12 @@ def _share_line(view: GroupView, run: Run, bucket: BucketResult, share: Share) -
     return f"  {name} has {share.points} of {points} points: {amount}{rounded}"
 
 
-def _entry_lines(run: Run, bucket: BucketResult, rule: Bucket, who: bytes) -> Iterator[str]:
+def _entry_lines(view: GroupView, run: Run, bucket: BucketResult, rule: Bucket, who: bytes) -> Iterator[str]:
     """The signed entries behind a share, with what each counts."""
     if bucket.kind == CONSUMPTION:
         for line in run.inputs:
             if line.what == CONSUMED and line.who == who:
-                yield f"    {_record(line)}: used {_measure(line)}"
+                yield f"    {_record(line)}: used {_measure(line)}{_read_by(view, line)}"
     if bucket.kind != CONTRIBUTIONS:
         return
     total: Amount = (0, 0)
@@ -119,6 +121,20 @@ def _entry_lines(run: Run, bucket: BucketResult, rule: Bucket, who: bytes) -> It
         counts = f"x {weight} = {amount_text(weighed)}" if weight else "has no weight in this bucket"
         yield f"    {_record(line)}: {_measure(line)}{_of(line)} for {line.what} {counts}"
     yield f"    together {amount_text(total)}"
+
+
+def _read_by(view: GroupView, line: Line) -> str:
+    """Of which meter a line is, and how many readings; nothing for an event."""
+    entry = None if tables.event(view.rows, line.record) is not None else view.describer.entry_of(line.record)
+    if entry is None or entry.header.type != metering.READ_TYPE or entry.payload is None:
+        return ""
+    reading = metering.decode_reading(entry.payload)
+    meter = metering.meter(view.rows, reading.meter)
+    assert meter is not None, "only meters are read"
+    void = len(metering.void_rules(view.rows, entry.id))
+    count = len(reading.readings) - void
+    left_out = f", {void} void" if void else ""
+    return f", by {count} readings of the meter {meter.name}{left_out}"
 
 
 def _record(line: Line) -> str:

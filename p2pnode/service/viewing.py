@@ -6,7 +6,7 @@ same rules as blocks are (J37).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from p2pnode.consensus.execution import BlockContext
@@ -30,7 +30,8 @@ from p2pnode.vocabulary import execute_entry
 @dataclass(slots=True)
 class GroupView:
     """Shapes: final are the rows of the last block, rows those with provisional entries on top; provisional
-    gives for each such entry the rule by which it would be void, or nothing. Entries that call for no order
+    gives for each such entry the rule by which it would be void, or nothing; agent_names are those that
+    were looked up. Entries that call for no order
     are on top only where what was executed of them is kept (`facts`), since there may be many.
     """
 
@@ -43,6 +44,7 @@ class GroupView:
     final: ChainQueries = field(init=False)
     rows: State = field(init=False)
     provisional: dict[bytes, str] = field(init=False)
+    agent_names: dict[bytes, str] = field(init=False, default_factory=dict)
     _above: BlockContext = field(init=False)
 
     def __post_init__(self) -> None:
@@ -116,6 +118,10 @@ class GroupView:
     def name(self, member_id: bytes) -> str:
         """What a member is called, or the start of the id."""
         return self.describer.member_name(member_id)
+
+    def names(self, member_ids: Iterable[bytes]) -> list[str]:
+        """What several members are called; two of one name are told apart."""
+        return self.describer.member_names(member_ids)
 
     def member(self, word: str) -> bytes:
         """The member whom a person means: me, a name, an id or the start of one, or a device.

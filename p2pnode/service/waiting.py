@@ -58,10 +58,13 @@ async def waiting_of(context: Context, held: HeldGroup) -> Waiting:
         )
     missing = report.missing
 
-    spoken = await context.describe(held, lambda names: [names.member_name(one) for one in missing.spoken])
-    silent = await context.describe(held, lambda names: [names.member_name(one) for one in missing.silent])
+    ids = [*missing.spoken, *missing.silent]
+    names = await context.describe(held, lambda describer: describer.member_names(ids))
+    spoken, silent = names[: len(missing.spoken)], names[len(missing.spoken) :]
     own = held.state.member_of(context.port.own_key)
-    others = [one for one in missing.silent if own is None or one != own.id]
+    sentence = _sentence(missing.stage, silent, len(spoken), missing.needed)
+    if missing.stage == "answers" and is_convening(context, held):
+        sentence = f"{', '.join(silent)}: no answer to the roll call; who is here may go on without them now"
     return Waiting(
         group=held.group.hex(),
         height=report.height,
@@ -71,10 +74,15 @@ async def waiting_of(context: Context, held: HeldGroup) -> Waiting:
         needed=missing.needed,
         spoken=spoken,
         silent=silent,
-        ask=await context.describe(held, lambda names: [names.member_name(one) for one in others]),
-        sentence=_sentence(missing.stage, silent, len(spoken), missing.needed),
+        ask=[name for one, name in zip(missing.silent, silent, strict=True) if own is None or one != own.id],
+        sentence=sentence,
         level=_level_sentence(report.level),
     )
+
+
+def is_convening(context: Context, held: HeldGroup) -> bool:
+    """Whether this node asks its member to agree to a second convocation."""
+    return ("convocation.asked", held.group.hex()) in context.port.alerts
 
 
 def _sentence(stage: str, silent: list[str], spoken: int, needed: int) -> str:

@@ -6,7 +6,7 @@ A state stays for some blocks after it was left behind, so that whoever fetches 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from p2pnode.consensus.trie import Leaf, TrieChange, leaf_of, node_of
@@ -72,6 +72,22 @@ class ChainQueries:
             if len(rows) < _ROWS_A_SCAN:
                 return
             after, comparison = rows[-1][0], ">"
+
+    def scan_each(self, prefixes: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+        """State rows whose keys start with one of some distinct prefixes, in no order: one question for a
+        page of rows.
+
+        Shapes: a prefix ends with an id, so that there are keys behind those that start with it.
+        """
+        if not prefixes:
+            return []
+        bounds = [bound for prefix in prefixes for bound in (prefix, _end_of(prefix))]
+        rows = self._connection.execute(
+            f"WITH wanted(first, last) AS (VALUES {', '.join(['(?, ?)'] * len(prefixes))})"
+            f" SELECT key, value FROM wanted CROSS JOIN {self._ROWS} WHERE key >= first AND key < last",
+            bounds,
+        )
+        return rows.fetchall()
 
     @property
     def lists(self) -> ListQueries:

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from p2pnode.consensus.execution import read_cut
-from p2pnode.consensus.trie import TrieChange, leaf_of
-from p2pnode.core.crypto import sha256
+from p2pnode.consensus.snapshot import ProvenChunk
+from p2pnode.consensus.trie import TrieChange
 from p2pnode.store.chain_tables import BlockRow, ChainQueries, ChainTransaction
 from p2pnode.store.list_tables import add_listed, listed
 
@@ -96,13 +96,14 @@ class LevelTransaction(LevelQueries):
             [(*coming.block, coming.following) for coming in blocks],
         )
 
-    def add_state(self, rows: Sequence[tuple[bytes, bytes]], nodes: Mapping[bytes, bytes]) -> None:
-        """Keep the next rows of the state on its way, and nodes of its trie."""
+    def add_state(self, proven: ProvenChunk) -> None:
+        """Keep rows of the state on its way, and nodes of its trie."""
+        rows, nodes, leaves = proven.chunk.rows, proven.nodes, proven.leaves
         self._connection.executemany("INSERT OR REPLACE INTO coming_row VALUES (?, ?)", rows)
         self._connection.executemany("INSERT OR REPLACE INTO coming_node VALUES (?, ?)", list(nodes.items()))
         self._connection.executemany(
             "INSERT OR REPLACE INTO coming_leaf VALUES (?, ?, NULL)",
-            [(sha256(leaf_of(key, value).node), key) for key, value in rows],
+            list(leaves.items()),
         )
         places = [place for key, value in rows for place in listed(key, value)]
         add_listed(self._connection, places, "coming_listed")

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from p2pnode.consensus.rows import row_key
 from p2pnode.economy.listing import LISTINGS, Listing, places
 
 Listed = tuple[int, int, int, bytes]
@@ -28,19 +29,24 @@ class ListQueries:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def ids(self, table: str, agent: bytes, after: tuple[int, bytes] | None, limit: int) -> list[bytes]:
-        """Ids of a list in its order, behind a rank and an id where they are given.
+    def rows(
+        self, table: str, agent: bytes, after: tuple[int, bytes] | None, limit: int
+    ) -> list[tuple[bytes, bytes]]:
+        """A part of a list in its order: ids and the values of the rows, behind a rank and an id where they
+        are given.
 
         Shapes: agent is empty for the list of everybody; somebody whose id has the same start may be in it.
         """
         bounds = (LISTINGS[table].number, _number_of(agent))
         rows = self._connection.execute(
-            "SELECT id FROM listed WHERE list=? AND agent=?"
+            "SELECT id, value FROM (SELECT rank, id FROM listed WHERE list=? AND agent=?"
             + ("" if after is None else " AND (rank, id) < (?, ?)")
-            + " ORDER BY rank DESC, id DESC LIMIT ?",
-            (*bounds, *(after or ()), limit),
+            + " ORDER BY rank DESC, id DESC LIMIT ?)"
+            # What is put together is text to SQLite, and no text is equal to bytes.
+            + " JOIN state_row ON key=CAST(? || id AS BLOB) ORDER BY rank DESC, id DESC",
+            (*bounds, *(after or ()), limit, row_key(table)),
         )
-        return [bytes(row[0]) for row in rows]
+        return rows.fetchall()
 
 
 def listed(key: bytes, value: bytes) -> Iterator[Listed]:

@@ -163,6 +163,7 @@ _ROOMS = {
             "p2pnode.core",
             "p2pnode.governance.charter",  # `charter check` needs no node
             "p2pnode.proof_summary",  # nor does `proof verify`
+            "p2pnode.skill_summary",  # nor does `skills --verify`
             "p2pnode.governance.inception",  # `init` commits to the recovery phrase that it prints
             "p2pnode.exporters",
             "p2pnode.importers",

@@ -12,7 +12,7 @@ def main() -> int:
         prog="scripts/bench",
         description="Measure figures: medians of several runs, beside a plain baseline.",
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="w1 to w5, c1 to c4, e1, e2, m1, n1, or all")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="w1 to w5, c1 to c5, e1, e2, m1, n1, or all")
     parser.add_argument("--json", action="store_true", help="one object a line instead of a table")
     parser.add_argument("--runs", type=int, default=5, help="runs of each (default 5)")
     parser.add_argument("--entries", type=int, default=100_000, help="for w2, w3, w5 (100000)")

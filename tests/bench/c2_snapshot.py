@@ -10,7 +10,8 @@ import time
 import msgpack
 
 from p2pnode.consensus.rows import row_key
-from p2pnode.consensus.snapshot import SnapshotReader, make_chunk
+from p2pnode.consensus.snapshot import make_chunk
+from p2pnode.consensus.snapshot_reader import SnapshotReader
 from p2pnode.consensus.trie import EMPTY_ROOT, update
 from p2pnode.core import codec
 from p2pnode.core.crypto import sha256
@@ -59,7 +60,7 @@ def _run(count: int, changes: int) -> dict[str, float]:
         start = time.process_time()
         chunks.append(make_chunk(built.root, reader.end, built.new.__getitem__, by_hash.__getitem__))
         middle = time.process_time()
-        nodes.update(reader.add(chunks[-1])[1])
+        nodes.update(reader.add(chunks[-1]).nodes)
         take += time.process_time() - middle
         make += middle - start
     changed = {key: b"changed" for key, _ in map(_row, range(0, count, max(1, count // changes)))}

@@ -40,7 +40,7 @@ def read_row(data: bytes) -> None:
 
 def read_chunk(data: bytes) -> snapshot.Chunk:
     """Read [root, key hash or nil, chunk]."""
-    return snapshot.check_chunk(*_claimed(data, (bytes,), (bytes, type(None)), (bytes,)))
+    return snapshot.check_chunk(*_claimed(data, (bytes,), (bytes, type(None)), (bytes,))).chunk
 
 
 def chunk_facts(chunk: snapshot.Chunk) -> dict[str, Any]:

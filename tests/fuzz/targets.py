@@ -60,6 +60,7 @@ from p2pnode.governance import (
 )
 from p2pnode.replication import fork, messages, ranges, run
 from protocols import join as join_protocol
+from protocols import proof as proof_protocol
 from protocols import query as query_protocol
 from tests.fuzz import proofs, shares
 
@@ -164,6 +165,14 @@ def _read_query_answer(data: bytes) -> Any:
         return query_protocol.decode_answer(data)
     except UsageError as declined:
         return [declined.rule, declined.message, declined.remedy]
+
+
+def _read_proof_answer(data: bytes) -> Any:
+    """Read the size of a proof, or the three texts of a peer that declines."""
+    try:
+        return [proof_protocol.VERSION, proof_protocol.decode_answer(data)]
+    except UsageError as declined:
+        return [proof_protocol.VERSION, declined.rule, declined.message, declined.remedy]
 
 
 def _run_facts(runs: list[run.Run]) -> dict[str, Any]:
@@ -397,6 +406,8 @@ TARGETS: dict[str, Target] = {
     ),
     "query_question": Target(query_protocol.decode_question, codec.encode),
     "query_answer": Target(_read_query_answer),
+    "proof_question": Target(proof_protocol.decode_question, proof_protocol.encode_question),
+    "proof_answer": Target(_read_proof_answer),
     "fork_proof": Target(
         fork.check_fork_proof,
         lambda proof: fork.encode_fork_proof(*proof.branches),

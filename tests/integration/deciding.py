@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from p2pnode.consensus.format import VOTE_TYPE, Vote, decode_votes
+from p2pnode.core.errors import UsageError
 from p2pnode.core.ids import Lane
 from p2pnode.replication.run import stored_header
 from p2pnode.serving import GroupReader
@@ -60,7 +61,17 @@ def propose(node: Running, group: str, *words: str) -> str:
 
 def is_final(nodes: Sequence[Running], group: str, entry: str) -> bool:
     """Whether a block has ordered an entry, on all of these nodes."""
-    return all(node.entries(group).get(entry, {}).get("state") == "final" for node in nodes)
+    return all(_state(node, group, entry) == "final" for node in nodes)
+
+
+def _state(node: Running, group: str, entry: str) -> str:
+    try:
+        detail = node.client.get("/entry", entry=entry)
+    except UsageError as error:
+        assert error.rule == "entry.unknown", error
+        return ""
+    assert detail["row"]["group"] == group
+    return str(detail["row"]["state"])
 
 
 def decided(nodes: Sequence[Running], group: str, entry: str, what: str) -> None:

@@ -9,23 +9,26 @@ import json
 import os
 import select
 import signal
-import subprocess
-import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from p2pnode.core.errors import NodeError
 from p2pnode.home import Home
 from p2pnode.local.client import Client
+from tests.integration.forked import Forked, ready_pipe
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 READY_S = 120.0
 SOON_S = 180.0
 _STOP_S = 90.0
 _STEP_S = 0.05
+_STEP_S_MAX = 1.0
+"""A test rests twice as long as it looked: the nodes need the machine for what it waits for."""
 DAY_MS = 86_400_000
 
 
@@ -62,17 +65,14 @@ def environment(folder: Path) -> dict[str, str]:
 
 def run_command(folder: Path, *words: str, timeout_s: float = SOON_S) -> Ended:
     """Run a command of the program to its end."""
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "cli.py"), *words],
-        env=environment(folder),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    return Ended(done.returncode, done.stdout, done.stderr)
+    with tempfile.TemporaryDirectory() as files:
+        output, errors = Path(files) / "output", Path(files) / "errors"
+        process = Forked(words, environment=environment(folder), folder=folder, output=output, errors=errors)
+        try:
+            status = process.wait(timeout_s)
+        finally:
+            process.kill()
+        return Ended(status, output.read_text("utf-8"), errors.read_text("utf-8"))
 
 
 def eventually(what: str, condition: Callable[[], Any], *, within_s: float = SOON_S) -> Any:
@@ -80,15 +80,17 @@ def eventually(what: str, condition: Callable[[], Any], *, within_s: float = SOO
     deadline = time.monotonic() + within_s
     last: object = None
     while True:
+        began = time.monotonic()
         try:
             last = condition()
         except NodeError as error:
             last = error
         if last and not isinstance(last, NodeError):
             return last
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now > deadline:
             raise AssertionError(f"not within {within_s:.0f} s: {what}; last: {last!r}")
-        time.sleep(_STEP_S)
+        time.sleep(min(max(_STEP_S, 2 * (now - began)), _STEP_S_MAX))
 
 
 class Running:
@@ -102,36 +104,28 @@ class Running:
         self.log_file = folder / f"{name}.log"
         self.listen = "/ip4/127.0.0.1/tcp/0"
         self.first_status: dict[str, Any] = {}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Forked | None = None
 
-    def launch(self, *flags: str) -> subprocess.Popen[bytes]:
+    def launch(self, *flags: str, ready: Connection | None = None) -> Forked:
         """Start the process without waiting for it."""
-        assert self._process is None or self._process.poll() is not None
-        with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    str(ROOT / "cli.py"),
-                    *("--home", str(self.path), "up", "--listen", self.listen, *flags),
-                ],
-                env=environment(self.folder),
-                cwd=self.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                pass_fds=[int(flags[flags.index("--ready-fd") + 1])] if "--ready-fd" in flags else [],
-            )
+        assert not self.is_running
+        self._process = Forked(
+            ("--home", str(self.path), "up", "--listen", self.listen, *flags),
+            environment=environment(self.folder),
+            folder=self.folder,
+            output=self.log_file,
+            errors=self.log_file,
+            ready=ready,
+        )
         return self._process
 
     def start(self, *flags: str) -> Running:
         """Run the node; returns when it answers. After the first start it keeps its port."""
-        reading, writing = os.pipe()
-        try:
-            self.launch("--ready-fd", str(writing), *flags)
-        finally:
-            os.close(writing)
-        with os.fdopen(reading, "rb") as pipe:
-            text = self._read_line(pipe.fileno())
+        reading, writing = ready_pipe()
+        with reading:
+            with writing:
+                self.launch(*flags, ready=writing)
+            text = self._read_line(reading.fileno())
         self.first_status = json.loads(text)
         address = self.first_status["addresses"][0]
         self.listen = address.partition("/p2p/")[0]
@@ -157,7 +151,7 @@ class Running:
         return self._process is not None and self._process.poll() is None
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> Forked:
         assert self._process is not None
         return self._process
 
@@ -168,7 +162,7 @@ class Running:
     def stop(self) -> int:
         """Ask the process to stop, as Ctrl-C does."""
         if not self.is_running:
-            return self.process.returncode
+            return self.wait()
         self.process.send_signal(signal.SIGINT)
         return self.wait()
 

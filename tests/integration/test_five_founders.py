@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from p2pnode.core.errors import UsageError
 from tests.integration.deciding import (
     QUICK,
     are_members,
@@ -30,9 +31,6 @@ from tests.integration.deciding import (
 )
 from tests.integration.nodes import SOON_S, Running, converge, eventually, nodes_in, run_command
 
-pytestmark = pytest.mark.xdist_group("five founders")
-"""One group plays all scenes, one after the other, whatever else runs beside them."""
-
 _NAMES = ("alice", "bob", "carol", "dave", "erin")
 _CHARTER = (
     QUICK
@@ -41,6 +39,12 @@ ballot_grace_hours = 0
 hearing_hours = 0
 
 [decisions.remove]
+rule = "majority"
+quorum = [1, 2]
+window_hours = 1
+early = true
+
+[decisions.restore_key]
 rule = "majority"
 quorum = [1, 2]
 window_hours = 1
@@ -57,6 +61,7 @@ class Five(NamedTuple):
     founders: list[Running]
     frank: Running
     folder: Path
+    make: Callable[..., Running]
 
     @property
     def everybody(self) -> list[Running]:
@@ -79,7 +84,7 @@ def five(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Five]:
         group = found_together(founders, folder, _CHARTER)
         frank = make("frank").start()
         frank.join(founders[0].invite(group))
-        five = Five(group, founders, frank, folder)
+        five = Five(group, founders, frank, folder, make)
         eventually("frank is a member", lambda: are_members(five.everybody, group, 6), within_s=120)
         assert voters(frank, group) == 5
         yield five
@@ -226,6 +231,73 @@ def test_who_was_away_when_it_was_removed_learns_it_when_it_comes_back(five: Fiv
         assert "as it was at block" in shown.output
     dave.stop()
     assert [row["rule"] for row in dave.start().status()["notices"]] == ["member.parted"]
+
+
+def test_j41_who_was_removed_is_shown_proofs_of_what_it_may_not_read(five: Five) -> None:
+    """Over libp2p, by name and by itself; the own row says how it stands now, and no other row is shown."""
+    alice, _, _, dave, _ = five.founders
+    standings = statuses(alice, five.group)
+    others = [node for node in five.everybody if standings[node.name] == "member"]
+    entry = five.propose(alice, "After dave was removed")
+    decided(others, five.group, entry, "the others go on")
+    eventually("they are connected", lambda: any(row["connected"] for row in dave.client.get("/peers")))
+    assert entry not in dave.entries(five.group)
+    file = five.folder / "entry.proof"
+    shown = dave.done("proof", "show", entry, "-g", five.group, "--from", alice.peer_id, "-o", str(file))
+    assert (shown["entry"]["id"], shown["entry"]["state"]) == (entry, "final")
+    assert shown["entry"]["body"] is None
+    assert dave.done("proof", "verify", str(file), "--trusted", five.group)["holds"]
+    assert dave.client.get("/proof", entry=entry, group=five.group)["peer_id"]
+    last = dave.client.get("/proof/final", group=five.group, peer=alice.peer_id)
+    assert last["height"] > dave.group(five.group)["height"]
+    own = dave.done("proof", "membership", "--from", alice.peer_id, "-g", five.group)
+    assert own["row"]["member"]["status"] == "removed"
+    with pytest.raises(UsageError) as caught:
+        dave.client.get("/proof", entry=entry, decision="true", group=five.group, peer=alice.peer_id)
+    assert caught.value.rule == "proof.not_yours"
+
+
+def test_a_device_that_the_group_replaced_while_it_was_off_line_learns_it_and_writes_no_more(
+    five: Five,
+) -> None:
+    """Frank lost the device and the phrase, and the group gave him another one; then the old one is found."""
+    alice, standings = five.founders[0], statuses(five.founders[0], five.group)
+    old, new = five.frank, five.make("frank's new one")
+    old.stop()
+    new.done("init")
+    request = new.done("recover", "ask")["request"]
+    words = ("restore-key", "frank", "--request", request, "--why", "the old one fell into the lake")
+    decision = propose(alice, five.group, *words)
+    others = [node for node in five.founders if standings[node.name] == "member"]
+    decided(others, five.group, decision, "the vote is open")
+    for node in others:
+        node.done("vote", decision, "yes", "-g", five.group)
+    file = five.folder / "back.device"
+    alice.done("device", "invite", str(file), "--for", "frank", "-g", five.group)
+    new.start().done("device", "accept", str(file))
+    written = eventually("the new one writes", lambda: _written(new, five.group, "with the new one"))
+    eventually("alice has it", lambda: written in alice.entries(five.group))
+    assert statuses(alice, five.group)["frank"] == "member"
+
+    before = set(old.start().entries(five.group))
+    notice = eventually("the old one is told", lambda: old.status()["notices"])[0]
+    assert (notice["rule"], "this device was revoked" in notice["message"]) == ("member.parted", True)
+    assert _written(old, five.group, "with the old one") is None
+    told = old.done("why", five.group)
+    assert "this device was revoked" in told["lines"][0]
+    assert before <= set(old.entries(five.group))
+    assert written not in old.entries(five.group)
+    row = alice.client.get("/proof/membership", group=five.group, peer=new.peer_id)
+    assert row["peer_id"] == new.peer_id
+
+
+def _written(node: Running, group: str, what: str) -> str | None:
+    """The entry that a node wrote, or None where it may not."""
+    try:
+        return node.contribute(group, what)
+    except UsageError as error:
+        assert error.rule in ("member.not_one", "group.unknown")
+        return None
 
 
 def test_nobody_has_voted_twice(five: Five) -> None:

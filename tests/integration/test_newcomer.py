@@ -30,6 +30,11 @@ def test_a_newcomer_who_is_killed_gets_level_and_checks_history(make: Make) -> N
     for _ in range(2):
         bob.kill()
         bob.start()
+    # Whoever has not run history again yet is shown by others what it came to (J41).
+    asked = {"entry": first, "group": group, "peer": alice.peer_id}
+    early = eventually("alice shows bob a proof", lambda: bob.client.get("/proof", **asked))
+    assert early["peer_id"] == alice.peer_id
+    assert bob.command("proof", "verify", _file(bob, early["proof_hex"]), "--trusted", group).status == 0
     eventually("bob is level", lambda: _is_level(bob, alice, group))
     assert len(bob.client.get("/members", group=group)) == 2
     written = bob.contribute(group, "pruning")

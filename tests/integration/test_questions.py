@@ -33,7 +33,7 @@ def test_a_peer_answers_with_proofs(make: Make) -> None:
     assert log["proven"] == 3
 
 
-def test_why_explains_entries_groups_peers_and_rules(make: Make) -> None:
+def test_w15_why_explains_entries_groups_people_peers_and_rules(make: Make) -> None:
     nodes = [make(name).start() for name in ("alice", "bob")]
     alice, bob = nodes
     group = form_group(nodes)
@@ -47,6 +47,12 @@ def test_why_explains_entries_groups_peers_and_rules(make: Make) -> None:
         explanation = alice.done("why", word)
         assert explanation["subject"] == subject
         assert explanation["lines"]
+    # Why is this not final, or is it; how do I stand in this group; who has given whom.
+    lines = alice.done("why", entry[:8])["lines"]
+    assert any(line.startswith(("signed: ", "acknowledged: ", "final: ")) for line in lines)
+    assert alice.done("why", "orchard")["lines"][0].startswith("you are ")
+    balance = alice.done("why", "me/orchard")["lines"]
+    assert any(line.lstrip().startswith(entry[:8]) for line in balance)
 
 
 def test_the_log_is_shown_in_pages_and_by_author(make: Make) -> None:

@@ -26,7 +26,7 @@ _HEIGHTS = st.integers(0, 2**53 - 1)
 _WANTED = st.one_of(
     st.builds(FinalWanted, _HEIGHTS, _HASHES),
     st.builds(BlocksWanted, _HEIGHTS, _HEIGHTS),
-    st.builds(ChunkWanted, _HASHES, st.one_of(st.none(), _HASHES)),
+    st.builds(ChunkWanted, _HASHES, st.none() | _HASHES, st.none() | _HASHES),
 )
 _NAMES = st.sampled_from(["proof", "more", "blocks", "chunk"])
 _VALUES = st.recursive(

@@ -8,7 +8,8 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from p2pnode.consensus.snapshot import SnapshotReader, make_chunk
+from p2pnode.consensus.snapshot import make_chunk
+from p2pnode.consensus.snapshot_reader import SnapshotReader
 from p2pnode.consensus.trie import EMPTY_ROOT, update
 from p2pnode.store import chain_tables
 from p2pnode.store.chain_tables import BlockRow
@@ -22,14 +23,14 @@ _BLOCKS = st.lists(st.dictionaries(_KEYS, _VALUES, max_size=5), min_size=1, max_
 def _read(file: GroupFile, root: bytes) -> dict[bytes, bytes]:
     states, reader, rows = file.states, SnapshotReader(root), {}
     while not reader.is_complete:
-        part, _ = reader.add(make_chunk(root, reader.end, states.node_at, states.row_at, 60))
-        rows.update(part)
+        chunk = make_chunk(root, reader.end, states.node_at, states.row_at, 60)
+        rows.update(reader.add(chunk).chunk.rows)
     return rows
 
 
 @settings(max_examples=25, deadline=None)
 @given(blocks=_BLOCKS, kept=st.integers(0, 6))
-def test_j09_a_state_is_kept_whole_until_it_is_forgotten(
+def test_j9_a_state_is_kept_whole_until_it_is_forgotten(
     blocks: list[dict[bytes, bytes | None]], kept: int
 ) -> None:
     rows: dict[bytes, bytes] = {}

@@ -16,7 +16,8 @@ from p2pnode.consensus.convocation import CLOSE_TYPE, decode_closing
 from p2pnode.consensus.format import VOTE_TYPE, Vote, decode_header, decode_votes
 from p2pnode.consensus.proof import Link, Proof, encode_proof
 from p2pnode.consensus.rules import FIRST_ATTEMPT
-from p2pnode.consensus.snapshot import SnapshotReader, make_chunk
+from p2pnode.consensus.snapshot import make_chunk
+from p2pnode.consensus.snapshot_reader import SnapshotReader
 from p2pnode.consensus.trie import EMPTY_ROOT, update
 from p2pnode.core import codec
 from p2pnode.core.crypto import sha256
@@ -203,8 +204,7 @@ def _from_snapshot(log: GroupLog) -> Iterator[tuple[bytes, bytes]]:
     reader = SnapshotReader(root)
     while not reader.is_complete:
         chunk = make_chunk(root, reader.end, chain.trie_node, lambda hash_: row_of[hash_], _SNAPSHOT_BYTES)
-        rows, _ = reader.add(chunk)
-        yield from rows
+        yield from reader.add(chunk).chunk.rows
 
 
 def _no_node(name: bytes) -> bytes:

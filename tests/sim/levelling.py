@@ -39,6 +39,8 @@ class Levelling:
         self._boots = machine.boots
         self._turn = 0
         self.answers = 0
+        self._asked: set[Wanted] = set()
+        self._is_waiting = False
 
     def begin(self) -> None:
         """Ask everybody for the newest final block first."""
@@ -84,13 +86,22 @@ class Levelling:
     def _go_on(self, reply: Reply) -> None:
         following = _next_in(reply)
         if following.wanted is not None:
-            self._fetch(following.wanted, self._members())
-        elif following.is_busy:
-            self._later(1 if following.has_moved else PAUSE_MS, self._step)
+            for wanted in (following.wanted, *following.others):
+                if wanted not in self._asked:
+                    self._asked.add(wanted)
+                    self._fetch(wanted, self._members())
+        elif following.is_busy and not self._is_waiting:
+            self._is_waiting = True
+            self._later(1 if following.has_moved else PAUSE_MS, self._go_on_later)
+
+    def _go_on_later(self) -> None:
+        self._is_waiting = False
+        self._step()
 
     def _fetch(self, wanted: Wanted, peers: list[Machine]) -> None:
         """Ask one after the other; a peer that stays silent costs a moment."""
         if not peers:
+            self._asked.discard(wanted)
             self._submit(LevelAnswered(None, self._group, bytes(32), wanted, None))
             self._later(PAUSE_MS, self.begin)
             return
@@ -101,6 +112,7 @@ class Levelling:
                 return
             is_done[0] = True
             if following is not None and following.has_moved:
+                self._asked.discard(wanted)
                 self._step()
             else:
                 self._fetch(wanted, peers[1:])
@@ -149,9 +161,8 @@ def _honest(queries: GroupQueries, wanted: Wanted) -> Value:
     if isinstance(wanted, ChunkWanted):
         states = queries.states
         try:
-            return {
-                "chunk": make_chunk(wanted.root, wanted.after, states.node_at, states.row_at, CHUNK_BYTES)
-            }
+            root, after, until = wanted
+            return {"chunk": make_chunk(root, after, states.node_at, states.row_at, CHUNK_BYTES, until)}
         except KeyError:
             return None
     return levels.answer_to(queries, wanted)

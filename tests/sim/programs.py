@@ -56,12 +56,12 @@ def running(version: int) -> Iterator[None]:
     if version == RULE_VERSION:
         yield
         return
-    types, known = vocabulary.TYPES, executing.check_rules.__defaults__
-    vocabulary.TYPES, executing.check_rules.__defaults__ = _LATER_TYPES, (version,)
+    types, known = vocabulary.TYPES, executing.check_version.__defaults__
+    vocabulary.TYPES, executing.check_version.__defaults__ = _LATER_TYPES, (version,)
     try:
         yield
     finally:
-        vocabulary.TYPES, executing.check_rules.__defaults__ = types, known
+        vocabulary.TYPES, executing.check_version.__defaults__ = types, known
 
 
 def later_rows(rows: Rows) -> list[tuple[bytes, object]]:

@@ -1,4 +1,4 @@
-"""The power goes, or the process dies, at every statement of one short life of a group."""
+"""The power goes, or the process dies, at every statement of one short life of a group: scenario 5."""
 
 import pytest
 
@@ -49,7 +49,7 @@ def _statements(name: str, from_ms: int) -> int:
 
 @pytest.mark.parametrize("first", FIRSTS)
 @pytest.mark.parametrize(("name", "from_ms"), [("alice", 50), ("bob", 900)])
-def test_power_goes_at_every_statement(name: str, from_ms: int, first: int) -> None:
+def test_5_power_goes_at_every_statement(name: str, from_ms: int, first: int) -> None:
     total = _statements(name, from_ms)
     assert total > 100
     cuts = 0

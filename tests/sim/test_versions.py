@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from p2pnode.chain.levelling import BEHIND_BLOCKS_MIN
 from p2pnode.chain.report import report_of
 from p2pnode.governance import tables
@@ -89,9 +87,6 @@ def _between(name: str, others: tuple[str, ...]) -> list[tuple[str, str]]:
     return [pair for other in others for pair in ((name, other), (other, name))]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="who restarts forgets, until the next block, that it waits for later rules"
-)
 def test_25_rules_that_nobody_has_stop_the_order_and_no_node() -> None:
     """All go on writing and passing on; once their programs know the rules they decide what has waited."""
     steps: list[Step] = [

@@ -1,4 +1,11 @@
-"""What must hold when a world has healed: everybody holds the same, and holds it rightly."""
+"""What must hold when a world has healed: everybody holds the same, and holds it rightly.
+
+Each executes the whole order again and comes to its own rows (I6: `state.not_rebuilt`, `store.damage`), lacks
+nothing that it has acknowledged (I7: `entry.lost`, `entry.replaced`, `annex.lost`), shows the heads that all
+show (I8), has nothing left to decide (I9: `world.unsettled`), names nobody who is honest (I11:
+`author.accused`), and was never filled without bound (I12: `queue.unbounded`, `traffic.endless`). The others
+stand in `chains.py`; sums (I13) in `market.py` and `commons_sums.py`.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +46,7 @@ def _unsettled_group(world: World, group: bytes) -> str | None:
     if len({log.frontier.digest(ALL_LANES) for _, log in members}) > 1:
         return "heads differ"
     insiders = _insiders(world, group)
-    if len({log.frontier.digest(_OPEN) for _, log in insiders}) > 1:
+    if any(_lacks_open(log, members[0][1]) for _, log in insiders):
         return "open heads differ"
     if len({log.chain.tip.id for _, log in members}) > 1:
         return "chains differ"
@@ -125,6 +132,23 @@ def _insiders(world: World, group: bytes) -> list[tuple[Machine, GroupLog]]:
         for machine, log in _holders(world, group)
         if members and members[0].state.standing(machine.key.public) is not None
     ]
+
+
+def _lacks_open(log: GroupLog, whole: GroupLog) -> bool:
+    """Whether something in lane 2 is not the same as a member has it. Who left takes nothing of those who
+    came later: the blocks that say who they are go to members alone.
+    """
+    held, theirs = (
+        {key: head._replace(changed=0) for key, head in one.frontier.heads.items() if head.lane in _OPEN}
+        for one in (log, whole)
+    )
+    return (
+        any(
+            held.get(key) != head and (key in held or log.state.standing(head.author) is not None)
+            for key, head in theirs.items()
+        )
+        or not held.keys() <= theirs.keys()
+    )
 
 
 def _roll(log: GroupLog) -> tuple[Any, ...]:

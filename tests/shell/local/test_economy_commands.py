@@ -76,6 +76,11 @@ def test_what_begins_with_no_amount_is_refused(words: list[str]) -> None:
             "correction",
             {"corrects": "3f0a", "difference": "-2 kilogram"},
         ),
+        (
+            ("record", "correct", "3f0a", "-2", "kg", "-g", "g"),
+            "correction",
+            {"corrects": "3f0a", "difference": "-2 kilogram"},
+        ),
         (("sign", "3f0a"), "signature", {"event": "3f0a", "agrees": True}),
         (("sign", "3f0a", "--decline"), "signature", {"event": "3f0a", "agrees": False}),
         (
@@ -223,7 +228,7 @@ def test_import_valueflows_names_people_and_earlier_records(
     run: CommandLine, node: RecordingService, tmp_path: Path
 ) -> None:
     alice, group = "aa" * 32, "ab" * 32
-    node.answers["members"] = [{"id": alice, "name": "Alice"}]
+    node.answers["members"] = [{"id": alice, "name": "Alice", "is_self": False}]
     node.answers["group"] = {"summary": {"id": group}}
     node.answers["record"] = _WRITTEN
     node.answers["economy"] = []
@@ -242,12 +247,20 @@ def test_import_valueflows_names_people_and_earlier_records(
                 "receiver": {"@id": "urn:x:brook"},
                 "effortQuantity": {"hasNumericalValue": "2", "hasUnit": {"@id": "om:hour"}},
             },
+            {
+                "@id": "urn:x:2",
+                "@type": "Intent",
+                "action": {"@id": "https://w3id.org/valueflows/ont/vf#work"},
+                "receiver": {"@id": "urn:x:alice"},
+                "effortQuantity": {"hasNumericalValue": "3", "hasUnit": {"@id": "om:hour"}},
+            },
         ],
     }  # fmt: skip
     file = tmp_path / "other.jsonld"
     file.write_text(json.dumps(document))
     shown = run("import", "valueflows", str(file), "-g", "g")
     assert shown.status == 0, shown.err
+    assert "Left out: 1 that other members offer or need" in shown.out
     said = [arguments for name, arguments in node.asked if name == "record"]
     assert said == [
         ("g", "agent", {"kind": "ecological", "name": "the brook"}, ""),
@@ -259,7 +272,7 @@ def test_import_valueflows_names_people_and_earlier_records(
     node.answers["economy"] = [row]
     node.answers["import_lines"] = {"outcomes": [{**outcome, "state": "known"}], "entries": 0}
     shown = run("import", "valueflows", str(file), "-g", "g")
-    assert shown.out == "Recorded: 0 entries, 2 known already.\n"
+    assert shown.out.startswith("Recorded: 0 entries, 2 known already.\n")
     refused = {**outcome, "state": "refused", "rule": "event.not_yours", "message": "not yours", "remedy": ""}
     node.answers["import_lines"] = {"outcomes": [refused], "entries": 0}
     node.answers["economy"] = []

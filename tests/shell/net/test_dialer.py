@@ -80,7 +80,7 @@ async def test_a_failure_is_reported_with_the_time_of_the_next_try(make_host: Ma
         assert 0 <= status.next_try_ms <= dialer.BACKOFF_MS_MAX * 1.25
 
 
-async def test_the_back_off_doubles_up_to_its_limit(
+async def test_j42_the_back_off_doubles_up_to_its_limit(
     make_host: MakeHost, autojump_clock: trio.testing.MockClock
 ) -> None:
     alice = make_host()
@@ -102,7 +102,9 @@ async def test_the_back_off_doubles_up_to_its_limit(
     assert all(30 <= gap <= 37.5 for gap in gaps[7:])
 
 
-async def test_new_addresses_are_tried_at_once(make_host: MakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_j42_new_addresses_are_tried_at_once(
+    make_host: MakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(dialer, "BACKOFF_MS_MIN", 3_600_000)
     alice, bob = make_host(), make_host()
     async with alice.run(), supervised(bob) as supervisor:
@@ -138,7 +140,7 @@ async def test_a_host_does_not_want_itself(make_host: MakeHost) -> None:
         assert supervisor.statuses() == []
 
 
-async def test_a_lost_peer_is_dialled_again(make_host: MakeHost) -> None:
+async def test_j42_a_lost_peer_is_dialled_again(make_host: MakeHost) -> None:
     alice, bob = make_host(), make_host()
     async with alice.run(), supervised(bob) as supervisor:
         supervisor.want(alice.key, alice.addresses())
@@ -159,7 +161,7 @@ async def test_two_supervisors_that_want_each_other_agree(make_host: MakeHost) -
         assert await is_echoing(alice, bob)
 
 
-async def test_a_check_ends_what_does_not_answer(
+async def test_j42_a_check_ends_what_does_not_answer(
     make_host: MakeHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dialer, "CHECK_TIMEOUT_MS", 100)
@@ -180,7 +182,7 @@ async def _swallow(_data: bytes) -> None:
     await trio.lowlevel.checkpoint()
 
 
-async def test_waking_from_sleep_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_j42_waking_from_sleep_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([100.0, 101.0, 162.0, 163.0])
     monkeypatch.setattr(wakeups.time, "clock_gettime", lambda _clock: next(clock))
     monkeypatch.setattr(wakeups, "_TICK_MS", 1)

@@ -17,7 +17,7 @@ from p2pnode.replication.exchange import Cursor, GroupView, Ingested, Want
 from p2pnode.replication.frontier import Head
 from p2pnode.replication.run import StoredEntry
 from protocols import PROTOCOLS
-from protocols.port import AnnexesWanted, Change, HeadsMoved, JoinAnswer, JoinRequest
+from protocols.port import AnnexesWanted, Change, HeadsMoved, JoinAnswer, JoinRequest, ProofAsked
 from tests.unit.replication.shelf import GROUP, START_MS, Shelf
 
 
@@ -104,6 +104,8 @@ class MemoryNode:
         self.streams: list[MemoryStream] = []
         self.admitted: list[JoinRequest] = []
         self.answer_to: Callable[[Any], Any] = lambda question: {"question": question}
+        self.proof = b""
+        self.proofs_asked: list[tuple[bytes, ProofAsked]] = []
         self.join_answer = JoinAnswer("refused", "invite.unknown", "no such invitation")
         self._watchers: list[trio.MemorySendChannel[Change]] = []
         self._random = 0
@@ -223,6 +225,13 @@ class MemoryNode:
         if question == ["nothing"]:
             raise UsageError("query.unknown", "this node has no answer", "ask another")
         return self.answer_to(question)
+
+    async def prove(self, peer: bytes, question: ProofAsked) -> bytes:
+        await trio.lowlevel.checkpoint()
+        self.proofs_asked.append((peer, question))
+        if not self.proof:
+            raise UsageError("proof.unknown_entry", "this node does not hold that entry", "ask another")
+        return self.proof
 
     @asynccontextmanager
     async def watch(self) -> AsyncIterator[trio.MemoryReceiveChannel[Change]]:

@@ -26,7 +26,7 @@ LEAVES = [
 ]
 
 
-def test_j08_roots_are_those_of_rfc_6962() -> None:
+def test_j8_roots_are_those_of_rfc_6962() -> None:
     # Published with the reference implementation of certificate transparency.
     assert merkle_root([]).hex() == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert merkle_root(LEAVES[:1]).hex() == "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
@@ -35,7 +35,7 @@ def test_j08_roots_are_those_of_rfc_6962() -> None:
 
 
 @pytest.mark.parametrize("count", range(1, 9))
-def test_j08_every_leaf_is_proven_and_nothing_else(count: int) -> None:
+def test_j8_every_leaf_is_proven_and_nothing_else(count: int) -> None:
     leaves = LEAVES[:count]
     root = merkle_root(leaves)
     for index, leaf in enumerate(leaves):
@@ -50,7 +50,7 @@ def test_j08_every_leaf_is_proven_and_nothing_else(count: int) -> None:
         audit_path(leaves, count)
 
 
-def test_j08_the_cut_root_does_not_depend_on_the_order_of_arrival() -> None:
+def test_j8_the_cut_root_does_not_depend_on_the_order_of_arrival() -> None:
     cut = [
         CutEntry(ALICE.public, 0, 1, bytes(32)),
         CutEntry(ALICE.public, 2, 0, bytes(32)),
@@ -60,14 +60,14 @@ def test_j08_the_cut_root_does_not_depend_on_the_order_of_arrival() -> None:
     assert agreement.cut_root(cut) != agreement.cut_root(cut[:2])
 
 
-def test_j08_one_outcome_is_provable() -> None:
+def test_j8_one_outcome_is_provable() -> None:
     outcomes = [(bytes([number]) * 32, "" if number else "invite.spent") for number in range(5)]
     leaves = [codec.encode(list(outcome)) for outcome in outcomes]
     root = agreement.ops_root(outcomes)
     assert is_leaf_of(root, leaves[0], 0, 5, audit_path(leaves, 0))
 
 
-def test_j08_the_cut_holds_facts_only() -> None:
+def test_j8_the_cut_holds_facts_only() -> None:
     with pytest.raises(FormatError, match=r"body\.bad_cut"):
         agreement.encode_body(Body((CutEntry(ALICE.public, 1, 0, bytes(32)),), (), None))
 

@@ -10,12 +10,12 @@ from p2pnode.consensus.snapshot import (
     ROWS_MAX,
     Beside,
     Chunk,
-    SnapshotReader,
     check_chunk,
     decode_chunk,
     encode_chunk,
     make_chunk,
 )
+from p2pnode.consensus.snapshot_reader import Range, SnapshotReader
 from p2pnode.consensus.trie import EMPTY_ROOT, check_row, place_of, prove, update, way_to
 from p2pnode.core import codec
 from p2pnode.core.crypto import sha256
@@ -37,14 +37,14 @@ def refused(rule: str, start: bytes | None, data: bytes, root: bytes = BUILT.roo
     assert caught.value.rule == rule
 
 
-def test_j09_chunks_follow_each_other_to_the_end() -> None:
+def test_j9_chunks_follow_each_other_to_the_end() -> None:
     reader = SnapshotReader(BUILT.root)
     rows: list[tuple[bytes, bytes]] = []
     nodes: dict[bytes, bytes] = {}
     while not reader.is_complete:
-        part, new = reader.add(chunk_after(reader.end))
-        rows += part
-        nodes.update(new)
+        proven = reader.add(chunk_after(reader.end))
+        rows += proven.chunk.rows
+        nodes.update(proven.nodes)
     assert rows == [BY_HASH[name] for name in ORDER]
     assert nodes == BUILT.new
 
@@ -70,15 +70,51 @@ def test_a_reader_stands_where_it_stood_after_a_bad_chunk() -> None:
         with pytest.raises(FormatError):
             reader.add(bad)
         assert reader.end == end
-    rows, _ = reader.add(chunk_after(end))
+    rows = reader.add(chunk_after(end)).chunk.rows
     assert end is not None
     assert rows[0] == BY_HASH[ORDER[ORDER.index(end) + 1]]
+
+
+def chunk_of(asked: Range, bytes_max: int = 500) -> bytes:
+    place = (BUILT.root, asked.after, BUILT.new.__getitem__, BY_HASH.__getitem__)
+    return make_chunk(*place, bytes_max, asked.until)
+
+
+def test_parts_of_a_state_may_come_in_any_order() -> None:
+    reader = SnapshotReader(BUILT.root)
+    assert reader.ranges(9) == (Range(None, None),), "a small state is one chunk"
+    rows = dict(reader.add(chunk_of(Range(None, None))).chunk.rows)
+    assert len(reader.ranges(5)) == 5
+    while not reader.is_complete:
+        asked = reader.ranges(100)[-1]
+        part = reader.add(chunk_of(asked), asked).chunk.rows
+        assert rows.keys().isdisjoint(dict(part)), "nothing is sent twice"
+        rows.update(part)
+        assert reader.end is not None or reader.is_complete
+        reader = SnapshotReader(BUILT.root, reader.mark)
+    assert rows == ROWS
+
+
+def test_what_goes_on_behind_what_was_asked_for_is_refused() -> None:
+    asked = Range(ORDER[10], ORDER[12])
+    good = check_chunk(BUILT.root, asked.after, chunk_of(asked), asked.until)
+    assert [sha256(key) for key, _ in good.chunk.rows] == ORDER[11:13]
+    longer = chunk_of(Range(ORDER[10], ORDER[13]))
+    with pytest.raises(FormatError) as caught:
+        check_chunk(BUILT.root, asked.after, longer, asked.until)
+    assert caught.value.rule == "snapshot.other_place"
+
+
+def test_where_no_row_is_the_next_one_shows_it() -> None:
+    asked = Range(ORDER[10], (int.from_bytes(ORDER[10]) + 1).to_bytes(32))
+    proven = check_chunk(BUILT.root, asked.after, chunk_of(asked), asked.until)
+    assert [sha256(key) for key, _ in proven.chunk.rows] == [ORDER[11]]
 
 
 def test_an_empty_state_is_one_chunk() -> None:
     data = make_chunk(EMPTY_ROOT, None, {}.__getitem__, {}.__getitem__)
     reader = SnapshotReader(EMPTY_ROOT)
-    assert reader.add(data) == ((), {})
+    assert reader.add(data).nodes == {}
     assert reader.is_complete
     refused("snapshot.other_root", None, data)
 
@@ -87,13 +123,14 @@ def test_a_state_of_one_row_is_one_chunk() -> None:
     one = update(EMPTY_ROOT, {b"k": b"v"}, {}.__getitem__)
     reader = SnapshotReader(one.root)
     data = make_chunk(one.root, None, one.new.__getitem__, lambda _: (b"k", b"v"))
-    assert reader.add(data) == (((b"k", b"v"),), one.new)
+    proven = reader.add(data)
+    assert (proven.chunk.rows, proven.nodes) == (((b"k", b"v"),), one.new)
     assert reader.is_complete
 
 
 def test_a_range_may_begin_anywhere() -> None:
     for start in (bytes(32), ORDER[0], ORDER[49], ORDER[98], ORDER[99], b"\xff" * 32):
-        chunk = check_chunk(BUILT.root, start, chunk_after(start, 1 << 20))
+        chunk = check_chunk(BUILT.root, start, chunk_after(start, 1 << 20)).chunk
         assert [sha256(key) for key, _ in chunk.rows] == [name for name in ORDER if name > start]
         assert chunk.is_last
 
@@ -163,7 +200,7 @@ def test_chunks_keep_their_bounds() -> None:
         while not reader.is_complete:
             data = make_chunk(built.root, reader.end, built.new.__getitem__, by_hash.__getitem__)
             assert len(data) <= CHUNK_BYTES_MAX
-            taken.update(reader.add(data)[0])
+            taken.update(reader.add(data).chunk.rows)
         assert taken == rows
 
 
@@ -191,7 +228,7 @@ def test_a_misshapen_chunk_is_refused(value: object) -> None:
 
 
 def test_a_chunk_and_a_proof_agree() -> None:
-    chunk = check_chunk(BUILT.root, ORDER[10], chunk_after(ORDER[10]))
+    chunk = check_chunk(BUILT.root, ORDER[10], chunk_after(ORDER[10])).chunk
     for key, value in chunk.rows:
         check_row(BUILT.root, key, value, prove(BUILT.root, key, BUILT.new.__getitem__))
     assert encode_chunk(Chunk(chunk.before, chunk.left, chunk.rows, chunk.right)) == chunk_after(ORDER[10])

@@ -29,14 +29,14 @@ def refused(rule: str, *arguments: object) -> None:
     assert caught.value.rule == rule
 
 
-def test_j09_a_leaf_is_the_hash_of_both_hashes() -> None:
+def test_j9_a_leaf_is_the_hash_of_both_hashes() -> None:
     built = update(EMPTY_ROOT, {b"k": b"v"}, {}.__getitem__)
     assert built.root == sha256(b"\x00" + sha256(b"k") + sha256(b"v"))
     assert built.new == {built.root: b"\x00" + sha256(b"k") + sha256(b"v")}
     assert built.stale == ()
 
 
-def test_j09_a_branch_holds_its_bit_its_prefix_and_both_sides() -> None:
+def test_j9_a_branch_holds_its_bit_its_prefix_and_both_sides() -> None:
     # The hashes of these two keys share their first 4 bits, and part in the next.
     right, left = b"key 0", b"key 15"
     assert (sha256(left)[0] >> 4, sha256(left)[0] >> 3 & 1) == (sha256(right)[0] >> 4, 0)
@@ -72,7 +72,7 @@ def test_only_the_way_to_a_change_is_read() -> None:
     assert len(read) == len(changed.new) == len(changed.stale) == len(bits) + 1
 
 
-def test_j09_every_row_is_proven_and_every_missing_row() -> None:
+def test_j9_every_row_is_proven_and_every_missing_row() -> None:
     for key, value in ROWS.items():
         proof = prove(BUILT.root, key, NODES.__getitem__)
         check_row(BUILT.root, key, value, proof)
@@ -86,7 +86,7 @@ def test_j09_every_row_is_proven_and_every_missing_row() -> None:
         refused("proof.bad_row", BUILT.root, key, b"value", proof)
 
 
-def test_j09_no_proof_hides_a_row_that_is_there() -> None:
+def test_j9_no_proof_hides_a_row_that_is_there() -> None:
     # Every leaf, with its honest way, offered as the reason why another row should be missing.
     ways = {key: way_to(BUILT.root, place_of(sha256(key)), NODES.__getitem__) for key in ROWS}
     for hidden in ROWS:

@@ -19,6 +19,7 @@ from p2pnode.core.entry import (
 )
 from p2pnode.core.entry_type import UNKNOWN_TYPE_RULE
 from p2pnode.core.errors import FormatError
+from p2pnode.governance.decision_rule import rule_of_value
 
 ALICE = SigningKey(b"\x01" * 32)
 GROUP = b"\x47" * 32
@@ -29,14 +30,14 @@ def _header(**changes: object) -> Header:
     return fields._replace(**changes)  # type: ignore[arg-type]
 
 
-def test_j02_lane_1_has_no_acks_and_its_depth_is_its_seq() -> None:
+def test_j2_lane_1_has_no_acks_and_its_depth_is_its_seq() -> None:
     assert decode_header(encode_header(_header(lane=1))).lane == 1
     for changes in ({"depth": 1}, {"acks": (b"\x01" * 32,)}):
         with pytest.raises(FormatError, match=r"entry\.bad_vote_lane"):
             decode_header(encode_header(_header(lane=1, **changes)))
 
 
-def test_j02_acks_are_at_most_eight_in_ascending_order() -> None:
+def test_j2_acks_are_at_most_eight_in_ascending_order() -> None:
     ids = tuple(bytes([number]) * 32 for number in range(9))
     assert decode_header(encode_header(_header(acks=ids[:8]))).acks == ids[:8]
     for acks in (ids, ids[1::-1], (ids[1], ids[1])):
@@ -44,12 +45,12 @@ def test_j02_acks_are_at_most_eight_in_ascending_order() -> None:
             decode_header(encode_header(_header(acks=acks)))
 
 
-def test_j02_an_acknowledgement_says_nothing_else() -> None:
+def test_j2_an_acknowledgement_says_nothing_else() -> None:
     assert vocabulary.void_rule_of(_header(), b"") is None
     assert vocabulary.void_rule_of(_header(), codec.encode({})) == "ack.bad_payload"
 
 
-def test_j03_amounts_have_one_form() -> None:
+def test_j3_amounts_have_one_form() -> None:
     assert amount.amount_of(1500, -3) == (15, -1)
     assert amount.amount_of(0, -7) == (0, 0)
     assert amount.amount_of(3, 2) == (300, 0)
@@ -59,7 +60,7 @@ def test_j03_amounts_have_one_form() -> None:
             amount.amount_of_value(value)
 
 
-def test_j04_small_order_keys_are_refused() -> None:
+def test_j4_small_order_keys_are_refused() -> None:
     # The identity as R and S = 0 verify for every message under these keys in a naive library.
     assert len(SMALL_ORDER_KEYS) == 14
     for key in SMALL_ORDER_KEYS:
@@ -69,7 +70,7 @@ def test_j04_small_order_keys_are_refused() -> None:
             decode_header(encode_header(_header(author=key)))
 
 
-def test_j04_only_one_form_of_a_signature_is_valid() -> None:
+def test_j4_only_one_form_of_a_signature_is_valid() -> None:
     order = 2**252 + 27742317777372353535851937790883648493
     signature = ALICE.sign(b"words")
     other = signature[:32] + (int.from_bytes(signature[32:], "little") + order).to_bytes(32, "little")
@@ -78,7 +79,7 @@ def test_j04_only_one_form_of_a_signature_is_valid() -> None:
     assert not is_signed(ALICE.public, b"words.", signature)
 
 
-def test_j06_later_versions_append_fields_that_are_kept_in_the_id() -> None:
+def test_j6_later_versions_append_fields_that_are_kept_in_the_id() -> None:
     later = codec.encode([*_header(version=2), 7, b"x", "y"])
     entry = check_alone(later, ALICE.sign(b"p2pnode/e1\0" + later), b"")
     assert entry.header.version == 2
@@ -88,7 +89,7 @@ def test_j06_later_versions_append_fields_that_are_kept_in_the_id() -> None:
         decode_header(codec.encode([*_header(), 7]))
 
 
-def test_j06_unknown_types_are_parked_and_not_refused() -> None:
+def test_j6_unknown_types_are_parked_and_not_refused() -> None:
     payload = codec.encode({"x": 1})
     size, digest = payload_fields(payload)
     header = _header(type="seed.exchange", payload_bytes=size, payload_hash=digest)
@@ -142,3 +143,11 @@ def test_a_founding_entry_is_its_own_group() -> None:
     entry = sign_entry(ALICE, header, b"\xc0")
     assert entry.group == entry.id
     assert sign_entry(ALICE, _header(), b"").group == GROUP
+
+
+@pytest.mark.parametrize("part", [[2, 4], [1, 0], [0, 2], [3, 2], [-1, 2], [1, -2], [True, 2], [1]])
+def test_j3_ratios_have_one_form(part: list[int]) -> None:
+    """Numerator and denominator without a common divisor, the latter greater than zero."""
+    assert rule_of_value({"quorum": [1, 2], "rule": "majority", "window_hours": 1}, 0).quorum == (1, 2)
+    with pytest.raises(FormatError):
+        rule_of_value({"quorum": part, "rule": "majority", "window_hours": 1}, 0)

@@ -11,7 +11,10 @@ from p2pnode.economy.commons import Role
 from p2pnode.economy.licence import Term
 from p2pnode.economy.measure import Measure
 
-_NAMES = SimpleNamespace(member_name=lambda member_id: f"member {member_id.hex()[:2]}")
+_NAMES = SimpleNamespace(
+    member_name=lambda member_id: f"member {member_id.hex()[:2]}",
+    thing_name=lambda entry_id: f"thing {entry_id.hex()[:2]}",
+)
 _THING = bytes(32)
 
 
@@ -49,7 +52,7 @@ def test_days_are_those_of_the_calendar(days: int) -> None:
     times = [int(one.timestamp() * 1000) for one in (begin, end)]
     expected = " to ".join(one.strftime("%Y-%m-%d %H:%M") for one in (begin, end))
     said = commons_sentence(Booking(CUSTODY, *times, _THING), _NAMES)  # type: ignore[arg-type]
-    assert said == f"books 00000000 from {expected} UTC"
+    assert said == f"books thing 00 from {expected} UTC"
 
 
 def test_other_sentences_name_what_they_are_about() -> None:
@@ -62,7 +65,7 @@ def test_other_sentences_name_what_they_are_about() -> None:
         )
     ]
     assert sentences == [
-        "books 2 of 00000000 to use where it stands from 1970-01-01 00:00 to 1970-01-01 00:01 UTC",
-        "says that 00000000 is away until 1970-01-01 00:00 UTC",
-        "ends the role of member 00 in the commons 01010101",
+        "books 2 of thing 00 to use where it stands from 1970-01-01 00:00 to 1970-01-01 00:01 UTC",
+        "says that thing 00 is away until 1970-01-01 00:00 UTC",
+        "ends the role of member 00 in the commons thing 01",
     ]

@@ -21,7 +21,7 @@ def row(market: Market, who: int, work: str = "2 hour", key: bytes = KEY) -> byt
     return importing.encode(Import(said, key))
 
 
-def test_d12_a_row_is_recorded_once(market: Market) -> None:
+def test_a_row_is_recorded_once(market: Market) -> None:
     recorded = market.write(ALICE, IMPORT_TYPE, row(market, ALICE))
     assert market.status(recorded) == "standing"
     assert market.refused(ALICE, IMPORT_TYPE, row(market, ALICE)) == "import.duplicate"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from p2pnode.consensus.rows import row_key
 from p2pnode.consensus.trie import EMPTY_ROOT, update
 from p2pnode.core import codec
 from p2pnode.economy import promising, tables
@@ -12,6 +13,7 @@ from p2pnode.economy.listing import EVERYBODY
 from p2pnode.store.chain_tables import BlockRow
 from p2pnode.store.group_file import GroupFile
 from tests.unit.economy.market import ALICE, BOB, CAROL, IDS, Market
+from tests.unit.node.test_state_takes_place import proven
 
 
 @pytest.fixture
@@ -47,7 +49,9 @@ class Book:
         return self.file._connection.execute("SELECT * FROM listed").fetchall()
 
     def ids(self, table: str, agent: bytes = EVERYBODY, limit: int = 100) -> list[bytes]:
-        return self.file.chain.lists.ids(table, agent, None, limit)
+        rows = self.file.chain.lists.rows(table, agent, None, limit)
+        assert all(value == self.file.chain.get(row_key(table, row_id)) for row_id, value in rows)
+        return [row_id for row_id, _ in rows]
 
 
 def test_the_index_is_what_it_would_be_made_anew(file: GroupFile) -> None:
@@ -89,7 +93,8 @@ def test_events_are_listed_by_time_and_found_behind_a_place(file: GroupFile) -> 
     assert book.ids("event") == newest
     row = tables.event(book.market.state, newest[1])
     assert row is not None
-    assert file.chain.lists.ids("event", IDS[ALICE], (row.time_ms, newest[1]), 2) == newest[2:4]
+    behind = file.chain.lists.rows("event", IDS[ALICE], (row.time_ms, newest[1]), 2)
+    assert [row_id for row_id, _ in behind] == newest[2:4]
 
 
 def test_a_row_that_is_remembered_is_the_one_in_its_bytes() -> None:
@@ -119,7 +124,7 @@ def test_the_index_comes_with_a_snapshot(file: GroupFile) -> None:
     bread = book.market.record(ALICE, "produce", much="20 kilogram", creates="bread")
     rows = dict(book.market.state.scan(b""))
     with file.write() as transaction:
-        transaction.level.add_state(list(rows.items()), update(EMPTY_ROOT, dict(rows), {}.__getitem__).new)
+        transaction.level.add_state(proven(rows, update(EMPTY_ROOT, dict(rows), {}.__getitem__)))
         assert book.ids("resource") == [], "the state on its way is not seen yet"
         transaction.level.install(1)
     assert (book.ids("resource"), book.ids("intent")) == ([bread], [offer])

@@ -1,9 +1,12 @@
 """Meters: what is counted of readings, and what is void by itself."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from p2pnode.core.amount import add, amount_of, amount_text
 from p2pnode.core.errors import FormatError
-from p2pnode.economy import metering
+from p2pnode.economy import journal, metering, tables
 from p2pnode.economy.metering import CLOSE, INSTALL, Close, Meter, Reading
 from tests.unit.economy.market import ALICE, BOB, CAROL, IDS, Market
 
@@ -144,3 +147,78 @@ def test_readings_are_bounded() -> None:
 )
 def test_months_are_those_of_the_calendar(time_ms: int, month: int) -> None:
     assert metering.month_of(time_ms) == month
+
+
+# ---- counted when something is shared
+
+
+def install_roof(market: Market, who: int, receiver: bytes | None) -> tuple[str | None, bytes]:
+    meter = Meter(metering.PRODUCE, 3, QUARTER_MS, "roof", "kilowattHour", receiver=receiver)
+    return market.try_write(who, metering.INSTALL_TYPE, INSTALL.encode(meter))
+
+
+def test_d12_what_a_meter_produces_for_the_group_is_given_to_it(market: Market) -> None:
+    rule, roof = install_roof(market, ALICE, market.group)
+    assert rule is None
+    read(market, roof, 125, -3, 1000)
+    assert amount_text(market.given(ALICE, market.group, "kilowattHour")) == "1.125"
+    assert tables.amount(market.state, "taken", market.group, IDS[ALICE], b"kilowattHour") == (1125, -3)
+    market.end_block()
+    (line,) = journal.lines(market.state, journal.RECEIVED, 0, market.height)
+    assert (line.who, line.unit, line.kind, line.amount) == (IDS[ALICE], "kilowattHour", None, (1125, -3))
+    # What is for oneself is counted by month alone.
+    _, own = install_roof(market, BOB, None)
+    market.write(BOB, metering.READ_TYPE, payload(own, 7))
+    market.end_block()
+    assert len(list(journal.lines(market.state, journal.RECEIVED, 0, market.height))) == 1
+
+
+def test_d12_only_the_group_is_given_without_a_signature(market: Market) -> None:
+    assert install_roof(market, ALICE, IDS[BOB])[0] == "meter.other_receiver"
+    with pytest.raises(FormatError, match=r"meter\.bad_receiver"):
+        INSTALL.encode(Meter("consume", 3, QUARTER_MS, "house", "kilowattHour", receiver=market.group))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from((ALICE, BOB)),
+            st.lists(st.integers(-5, 50), min_size=1, max_size=4),
+            st.integers(-1, 1),
+            st.booleans(),
+        ),
+        max_size=12,
+    )
+)
+@settings(max_examples=15, deadline=None)
+def test_d12_the_lines_of_the_journal_are_those_of_a_slow_model(
+    said: list[tuple[int, list[int], int, bool]],
+) -> None:
+    market = Market()
+    meters = {who: install(market, who) for who in (ALICE, BOB)}
+    seen: dict[int, int] = {}
+    used = {ALICE: 0, BOB: 0}
+    for who, amounts, shift, is_known in said:
+        start = max(0, seen.get(who, 0) + shift)
+        sent = payload(meters[who], *amounts, start=start, after_gap=is_known)
+        market.try_write(who, metering.READ_TYPE, sent)
+        may_skip, last, counted = is_known, seen.get(who), []
+        for place, amount in enumerate(amounts, start + 1):
+            if last is not None and (place <= last or (place > last + 1 and not may_skip)):
+                continue
+            last, may_skip = place, False
+            if amount >= 0:
+                counted.append(amount)
+        # An entry of which nothing holds is void as a whole: it reads nothing.
+        if counted:
+            seen[who] = last or 0
+            used[who] += sum(counted)
+        market.end_block()
+    for who, total in used.items():
+        found = tables.ZERO
+        market.end_block()
+        for line in journal.lines(market.state, journal.CONSUMED, 0, market.height):
+            if line.who == IDS[who]:
+                found = add(found, line.amount)
+        assert found == amount_of(total, -3)
+        assert held(market, meters[who]).total == found

@@ -12,6 +12,27 @@ def market() -> Market:
     return Market()
 
 
+def test_d2_anyone_takes_up_what_a_commons_needs_and_gives_and_takes_in_turn(market: Market) -> None:
+    # A commons needs something, and whoever wants to takes it up: nobody has to be let in for it.
+    wanted = {"resource_conforms_to": "gluing", "work": "3 hour"}
+    need = market.intent(ALICE, "request", "work", in_scope_of="boat", **wanted)
+    promise = market.promise(BOB, "work", satisfies=need, receiver=IDS[ALICE], **wanted)
+    assert market.refused_promise(CAROL, "work", satisfies=need, receiver=IDS[ALICE], **wanted) in (
+        "intent.taken",
+        "intent.closed",
+    )
+    done = market.record(BOB, "work", receiver=IDS[ALICE], fulfills=promise, in_scope_of="boat", **wanted)
+    assert market.status(done) == "standing"
+    # Who gave takes, and who took gives: the sides are those of an event, not of people.
+    back = market.record(ALICE, "transfer", much="1 one", receiver=IDS[BOB])
+    assert market.sign_event(BOB, back) is None
+    rows = [tables.event(market.state, one) for one in (done, back)]
+    assert [(row.provider, row.receiver) for row in rows if row is not None] == [
+        (IDS[BOB], IDS[ALICE]),
+        (IDS[ALICE], IDS[BOB]),
+    ]
+
+
 def test_d16_an_offer_is_taken_up_in_the_order(market: Market) -> None:
     offer = market.intent(ALICE, "offer", "transfer", much="3 kilogram", resource_conforms_to="apples")
     taken = {

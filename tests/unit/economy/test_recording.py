@@ -96,7 +96,7 @@ def test_d5_a_contribution_needs_nobody_and_counts_in_its_stream(market: Market)
     assert market.given(ALICE, market.group, "hour") == (45, -1)
 
 
-def test_only_a_correction_takes_away(market: Market) -> None:
+def test_accident_only_a_correction_takes_away(market: Market) -> None:
     bread = market.record(
         ALICE, "produce", much="20 kilogram", creates="bread", receiver=market.group, stream="commons"
     )

@@ -410,10 +410,22 @@ def test_a_run_that_fails_changes_nothing() -> None:
         {"buckets": [{"name": "x", "kind": "keys", "permille": 1, "keys": [{"member": "ab", "weight": 1}]}]},
         {"buckets": 2 * [{"name": "x", "kind": "fund", "permille": 1}]},
         {"formula": "sum(hours) / 2"},
+        {"buckets": [{"name": "x", "kind": "fund", "permille": "len(members)"}]},
+        {"buckets": [{"name": "x", "kind": "fund", "amount": "__import__('os').getpid()"}]},
+        {
+            "buckets": [
+                {
+                    "name": "x",
+                    "kind": "contributions",
+                    "permille": 1,
+                    "weights": [{"unit": "hour", "weight": "2 ** 9"}],
+                }
+            ]
+        },
         {"decimals": 7},
     ],
 )
-def test_a_rule_is_data_within_bounds(change: dict[str, Any]) -> None:
+def test_accident_a_rule_is_data_within_bounds_and_cannot_reach_python(change: dict[str, Any]) -> None:
     assert check_distribution({"surplus": SURPLUS})
     with pytest.raises(FormatError, match=r"charter\.bad_field"):
         check_distribution({"surplus": {**SURPLUS, **change}})

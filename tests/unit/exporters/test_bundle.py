@@ -7,6 +7,6 @@ from p2pnode.core import codec
 
 
 def test_a_bundle_says_what_it_is() -> None:
-    assert is_bundle(codec.encode([FORMAT, b"", [], []]))
+    assert is_bundle(codec.encode([FORMAT, b"", [], [], [], []]))
     assert not is_bundle(codec.encode([1, [], [], None, None]))
     assert not is_bundle(b"")

@@ -56,6 +56,24 @@ def flow(number: int, provider: str, receiver: str, amount: str, unit: str, **mo
     }
 
 
+def readings(*rows: dict[str, Any]) -> Table:
+    names = "meter entry first last count amount unit action provider receiver finality".split()
+    columns = tuple((name, "text") for name in names)
+    return Table(
+        "readings", GROUP, HOSTILE, 3, 0, columns, [[row.get(name, "") for name in names] for row in rows]
+    )
+
+
+def reading(amount: str, receiver: str) -> dict[str, Any]:
+    times = {"first": 1_767_225_600_000, "last": 1_767_312_000_000, "count": 96}
+    named = {"entry": "dd" * 32, "action": "produce", "provider": ALICE, "receiver": receiver}
+    return {"amount": amount, "unit": "kilowattHour", "finality": "final", **times, **named}
+
+
+NO_READINGS = readings()
+READ = readings(reading("1.125", GROUP), reading("7", ""))
+"""A roof that produces for all, and one that somebody keeps for themselves."""
+
 PEOPLE = agents((ALICE, "Älice: =cmd()\n"), (BOB, "木村"), (GROUP, "bakery"))
 SOME = events(
     flow(1, ALICE, BOB, "2.5", "hour", kind="baking", note=HOSTILE),
@@ -84,7 +102,7 @@ def sums_of_beancount(path: Path) -> dict[tuple[str, str], Decimal]:
 
 def test_beancount_accepts_it_and_the_sums_are_the_balances(tmp_path: Path) -> None:
     path = tmp_path / "a.beancount"
-    path.write_text(write_journal(PEOPLE, SOME, BEANCOUNT), "utf-8")
+    path.write_text(write_journal(PEOPLE, SOME, READ, BEANCOUNT), "utf-8")
     sums = sums_of_beancount(path)
     alice, bob, group = "Alice-cmd-aaaaaaaa", "Agent-bbbbbbbb", "Bakery-cccccccc"
     assert sums[f"Income:{alice}:{bob}", commodity(path, "hour")] == Decimal("-2.0")
@@ -92,7 +110,8 @@ def test_beancount_accepts_it_and_the_sums_are_the_balances(tmp_path: Path) -> N
     assert sums[f"Expenses:{alice}:{bob}", "KILOGRAM"] == Decimal("0.000000000000000001")
     assert sums[f"Expenses:{group}:{alice}", commodity(path, "Hour")] == Decimal(9223372036854775807)
     assert not [account for account, _ in sums if "Theft" in account]
-    assert len({unit for _, unit in sums}) == 5
+    assert sums[f"Expenses:{group}:{alice}", "KILOWATTHOUR"] == Decimal("1.125")
+    assert len({unit for _, unit in sums}) == 6
 
 
 def commodity(path: Path, unit: str) -> str:
@@ -103,7 +122,7 @@ def commodity(path: Path, unit: str) -> str:
 
 def test_what_no_block_has_ordered_is_pending() -> None:
     for dialect in (HLEDGER, BEANCOUNT):
-        text = write_journal(PEOPLE, SOME, dialect)
+        text = write_journal(PEOPLE, SOME, READ, dialect)
         assert text.count("\n2026-01-01 ! ") == 1
         assert text.count("\n2026-01-01 * ") == 5
 
@@ -113,7 +132,7 @@ def test_what_no_block_has_ordered_is_pending() -> None:
 )
 def test_hledger_accepts_it_in_strict_mode(tmp_path: Path) -> None:
     path = tmp_path / "a.journal"
-    path.write_text(write_journal(PEOPLE, SOME, HLEDGER), "utf-8")
+    path.write_text(write_journal(PEOPLE, SOME, READ, HLEDGER), "utf-8")
     subprocess.run(["hledger", "-f", str(path), "check", "--strict"], check=True)
     shown = subprocess.run(
         ["hledger", "-f", str(path), "balance", "Expenses:Agent"], check=True, capture_output=True, text=True
@@ -142,7 +161,7 @@ def test_no_amount_is_lost_whatever_people_write(
         for number, (sides, amount, unit, note) in enumerate(flows)
     ]
     path = tmp_path_factory.mktemp("journal") / "a.beancount"
-    path.write_text(write_journal(PEOPLE, events(*rows), BEANCOUNT), "utf-8")
+    path.write_text(write_journal(PEOPLE, events(*rows), NO_READINGS, BEANCOUNT), "utf-8")
     taken = {key: value for key, value in sums_of_beancount(path).items() if key[0].startswith("Expenses")}
     wanted: dict[tuple[tuple[str, str], str], Decimal] = {}
     for sides, amount, unit, _ in flows:

@@ -33,6 +33,9 @@ def _figures(**changed: object) -> FiguresShown:
             }
             for month in range(1, 9)
         ],
+        "uses": [],
+        "back": [],
+        "inflows": [],
         "flows": [
             {
                 "unit": "EUR",

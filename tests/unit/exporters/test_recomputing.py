@@ -13,8 +13,9 @@ from p2pnode.consensus.rows import MemoryRows
 from p2pnode.consensus.trie import EMPTY_ROOT, prove, update
 from p2pnode.core import codec
 from p2pnode.core.errors import FormatError
-from p2pnode.economy import batch, event, importing
+from p2pnode.economy import batch, event, importing, metering
 from p2pnode.economy.journal import Line
+from p2pnode.economy.metering import Meter, Reading
 from p2pnode.economy.sharing import again, run_key, run_row, shares
 from p2pnode.economy.transvestment import INFLOW, INFLOW_TYPE, Inflow
 from p2pnode.exporters.distribution_export import RunExport, read_run, write_run
@@ -70,6 +71,25 @@ def imported() -> tuple[Cooperative, bytes]:
     return group, group.run()
 
 
+@cache
+def sunny() -> tuple[Cooperative, bytes]:
+    """A day of a roof for all and of two houses, of which one reads something twice."""
+    group = Cooperative()
+    quarter_ms = 900_000
+
+    def read(who: int, action: str, *amounts: int, receiver: bytes | None = None) -> None:
+        meter = Meter(action, 3, quarter_ms, action, "kilowattHour", receiver=receiver)
+        meter_id = group.write(who, metering.INSTALL_TYPE, metering.INSTALL.encode(meter))
+        sent = tuple((quarter_ms * place, amount) for place, amount in enumerate(amounts, 1))
+        group.write(who, metering.READ_TYPE, metering.encode_reading(Reading(meter_id, sent)))
+
+    read(ALICE, "produce", 2000, 1500, receiver=group.group)
+    read(BOB, "consume", 125, 250)
+    read(CAROL, "consume", 1000, -7, 0)
+    group.end_block()
+    return group, group.run("sun")
+
+
 def export_of(
     proof: bytes | None = None, made: Callable[[], tuple[Cooperative, bytes]] = quarter
 ) -> RunExport:
@@ -78,7 +98,7 @@ def export_of(
     assert row is not None
     run = again(group.state, row)
     by_id = {bytes(entry.id): entry for entry in group.entries}
-    facts = {"event.record", "batch", "spec.define"}
+    facts = {"event.record", "batch", "spec.define", "meter.install", "meter.read"}
     return RunExport(
         group.group,
         "Garden",
@@ -125,6 +145,28 @@ def test_d7_what_flows_back_is_recomputed_from_the_file_to_the_last_digit() -> N
     moved = replace(first, who=IDS[ALICE])
     changed = recompute_run(replace(export, row=replace(export.row, capped=(moved, second))))
     assert _rules(changed) == ["recompute.other_result", "recompute.other_share"]
+
+
+def test_d12_what_meters_read_is_recomputed_from_the_file_to_the_last_digit() -> None:
+    export = read_run(write_run(export_of(made=sunny)))
+    found = recompute_run(export)
+    assert found.faults == ()
+    # Carol's house read a flow below zero, which is void by itself: the others of its entry stand.
+    assert found.judged == 0
+    owed = {who: found.text(amount) for who, amount in found.result.owed}
+    assert owed == {IDS[BOB]: "0.375 kWh", IDS[CAROL]: "1.000 kWh"}
+    assert found.text(found.result.rest) == "2.125 kWh"
+    for change, rule in (
+        (lambda line: line._replace(amount=(9, 0)), "recompute.other_record"),
+        (lambda line: line._replace(who=IDS[ALICE]), "recompute.other_record"),
+        (lambda line: line._replace(unit="hour"), "recompute.other_record"),
+        (lambda line: line._replace(what="received"), "recompute.other_record"),
+    ):
+        used = next(place for place, line in enumerate(export.lines) if line.what == "consumed")
+        lines = (*export.lines[:used], change(export.lines[used]), *export.lines[used + 1 :])
+        assert rule in _rules(recompute_run(replace(export, lines=lines)))
+    kept = tuple(entry for entry in export.entries if entry.header.type != "meter.install")
+    assert "recompute.no_entry" in _rules(recompute_run(replace(export, entries=kept)))
 
 
 def _rules(found: Recomputed) -> list[str]:

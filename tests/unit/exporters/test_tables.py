@@ -101,7 +101,7 @@ def test_an_export_that_never_holds_still_says_so() -> None:
         read_tables(lambda _name, _after: page(next(heights), []), ["agents", "events"])
 
 
-def test_d12_a_calendar_updates_and_doubles_nothing() -> None:
+def test_d13_a_calendar_updates_and_doubles_nothing() -> None:
     from icalendar import Calendar
 
     agents = Table("agents", "cc" * 32, "bakery", 3, 0, (("id", "text"), ("name", "text")), [["aa", "Alice"]])

@@ -1,6 +1,7 @@
 """JSON-LD in the words of ValueFlows: what is written can be expanded, read again, and says the same."""
 
 import json
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -8,11 +9,12 @@ import pytest
 from rdflib import RDF, Graph, URIRef
 
 from p2pnode.core.errors import UsageError
-from p2pnode.economy import event, tables
+from p2pnode.economy import event, metering, tables, transvestment, using
 from p2pnode.economy.agreement import agreements
 from p2pnode.economy.labels import measure_of_text
-from p2pnode.exporters.valueflows import CONTEXT, ID, OM, OWN, VF, Economy, write_valueflows
+from p2pnode.exporters.valueflows import CONTEXT, ID, OM, OWN, VF, Economy, Read, write_valueflows
 from p2pnode.importers.valueflows import read_valueflows
+from tests.unit.economy.library import FIVE_PERCENT, Library
 from tests.unit.economy.market import ALICE, BOB, IDS, Market, clause
 
 # rdflib's own reader of JSON-LD still uses what rdflib deprecates.
@@ -115,6 +117,39 @@ def test_what_is_written_is_read_again(economy: Economy) -> None:
     intents = [said for said in found.values() if said.what == "intent"]
     assert sorted(said.fields["purpose"] for said in intents) == ["offer", "request"]
     assert [said.fields["name"] for said in found.values() if said.what == "process"] == ["baking"]
+
+
+def test_readings_uses_and_inflows_are_written_and_what_is_an_event_is_read_again() -> None:
+    library = Library()
+    garden = library.open(ALICE, FIVE_PERCENT)
+    library.use(ALICE, garden, "100 EUR", use="selling", actor=library.outsider(ALICE, "Shop"))
+    brought = library.inflow(ALICE, "1000 EUR", 1200, commons=garden)
+    house = metering.Meter("consume", 3, 900_000, "house 7", "kilowattHour")
+    meter = library.write(ALICE, metering.INSTALL_TYPE, metering.INSTALL.encode(house))
+    sent = metering.Reading(meter, ((900_000, 125), (1_800_000, 0), (2_700_000, 7)))
+    entry = library.write(ALICE, metering.READ_TYPE, metering.encode_reading(sent))
+    rows = library.state
+    (first,) = metering.runs(rows, meter)
+    economy = replace(
+        _economy(library),
+        meters=tuple(tables.rows_of(rows, metering.MeterRow, "meter")),
+        readings=(
+            Read(entry, None, meter, first[0], first[1].last_ms, first[1].total),
+            Read(entry, 2, meter, 1_800_000, 2_700_000, (7, -3)),
+        ),
+        commons=((garden, "garden"),),
+        uses=tuple(using.uses(rows)),
+        inflows=tuple(transvestment.inflows(rows)),
+    )
+    text = write_valueflows(economy)
+    graph = Graph().parse(data=text, format="json-ld")
+    assert len(set(graph.subjects(RDF.type, URIRef(OWN + "Use")))) == 1
+    assert str(graph.value(URIRef(ID + brought.hex() + ":cap"), URIRef(OWN + "returns"))) == "debt"
+    read = {said.iri: said for said in read_valueflows(text, {}) if said.what == "event"}
+    assert set(read) == {ID + entry.hex(), ID + entry.hex() + "#2"}
+    whole = read[ID + entry.hex()].fields
+    assert (whole["action"], whole["performed_ms"]) == ("consume", 0)
+    assert measure_of_text(whole["resource_quantity"]) == ((132, -3), "kilowattHour")
 
 
 def test_a_correction_comes_after_what_it_corrects(economy: Economy) -> None:

@@ -391,7 +391,7 @@ def test_nobody_takes_the_whole_agenda() -> None:
     )
 
 
-def test_a_closed_proposal_shrinks_to_one_row() -> None:
+def test_j9_a_closed_proposal_shrinks_to_one_row() -> None:
     assembly = _picnic()
     before = assembly.state.changes()
     proposal = assembly.propose(0, "picnic", {"what": "a" * 1000})

@@ -89,7 +89,7 @@ def test_j6_entries_of_later_types_are_parked_and_run_by_the_block_that_raises_t
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(executing, "RULE_VERSION", 2)
-    monkeypatch.setattr(executing.check_rules, "__defaults__", (2,))
+    monkeypatch.setattr(executing.check_version, "__defaults__", (2,))
     chain = Chain(ALICE, BOB)
     _later_type(chain)
     entries = [

@@ -27,7 +27,7 @@ from tests.vectors.cases.material import (
 )
 
 
-def test_j01_founding_entry_stands_alone_and_names_the_group() -> None:
+def test_j1_founding_entry_stands_alone_and_names_the_group() -> None:
     header = CIRCLE.header
     assert (header.group, header.lane, header.seq, header.prev, header.depth, header.acks) == (
         ZERO_HASH, 0, 0, ZERO_HASH, 0, (),
@@ -35,13 +35,13 @@ def test_j01_founding_entry_stands_alone_and_names_the_group() -> None:
     assert CIRCLE.group == CIRCLE.id
 
 
-def test_j01_one_key_may_found_many_groups() -> None:
+def test_j1_one_key_may_found_many_groups() -> None:
     other = founding.founding_entry(ALICE, founding_payload(ALICE), 1)
     assert other.id != CIRCLE.id
     assert founding.read_founding(other) == founding.read_founding(CIRCLE)
 
 
-def test_j01_every_founder_signs_the_terms() -> None:
+def test_j1_every_founder_signs_the_terms() -> None:
     read = founding.read_founding(founding_of(BOB, ALICE, CAROL))
     assert [inception.device_key for inception in read.inceptions] == sorted(
         key.public for key in (ALICE, BOB, CAROL)
@@ -56,11 +56,11 @@ def test_j01_every_founder_signs_the_terms() -> None:
             founding.found(terms, wrong)
 
 
-def test_j01_the_order_in_which_founders_are_named_does_not_matter() -> None:
+def test_j1_the_order_in_which_founders_are_named_does_not_matter() -> None:
     assert founding_payload(ALICE, BOB, CAROL) == founding_payload(CAROL, BOB, ALICE)
 
 
-def test_j01_the_first_block_is_decided_by_the_founders() -> None:
+def test_j1_the_first_block_is_decided_by_the_founders() -> None:
     entry = founding_of(ALICE, BOB, CAROL, EVE)
     terms = founding.read_founding(entry)
     first = configuration_of(MemoryRows(genesis_rows(entry)))

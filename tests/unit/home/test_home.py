@@ -11,6 +11,7 @@ import pytest
 from p2pnode.core.errors import StoreError, UsageError
 from p2pnode.disk import write_durably
 from p2pnode.home import Api, Home, profiles, resolve_home
+from p2pnode.local.client import Client, NotRunning
 
 _ENVIRONMENT = {"XDG_DATA_HOME": "/data"}
 
@@ -130,8 +131,12 @@ def test_a_second_process_is_refused_and_told_who_is_there(home: Home) -> None:
             pass
         assert caught.value.rule == "home.locked"
         assert f"process {other.pid} is using {home.path}" in caught.value.message
+        with pytest.raises(NotRunning, match=f"starting or stopping .process {other.pid}"):
+            Client(home)
         other.kill()
         other.wait()
+        with pytest.raises(NotRunning, match="Start it with `p2pnode up`"):
+            Client(home)
     with home.lock():
         assert home.lock_file.read_text() == f"{os.getpid()}\n"
 

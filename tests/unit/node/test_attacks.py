@@ -10,7 +10,7 @@ import pytest
 from p2pnode import group_log
 from p2pnode.core.codec import encode
 from p2pnode.core.crypto import ZERO_HASH, SigningKey, sha256
-from p2pnode.core.entry import Entry, Header, decode_header, payload_fields, sign_entry
+from p2pnode.core.entry import Entry, Header, check_alone, decode_header, payload_fields, sign_entry
 from p2pnode.core.errors import StoreError, UsageError
 from p2pnode.core.events import (
     Forget,
@@ -25,14 +25,15 @@ from p2pnode.core.events import (
     Reply,
     Woke,
 )
-from p2pnode.governance import leaving
+from p2pnode.governance import leaving, tables
+from p2pnode.governance.invitation import encode_link
 from p2pnode.governance.joining import JOIN_TYPE
 from p2pnode.governance.state import GroupState, state_of
 from p2pnode.node import Admission
 from p2pnode.replication.fork import Branch, encode_fork_proof
 from p2pnode.serving import GroupReader
 from tests.unit.node.test_rulings import crafted, fork_of, framed, pair
-from tests.unit.node.world import NOW_MS, Machine
+from tests.unit.node.world import DAY_MS, NOW_MS, Machine
 
 MachineOf = Callable[[str], Machine]
 
@@ -54,6 +55,21 @@ def knock(member: Machine, newcomer: bytes, group: bytes, entries: list[Entry]) 
     answer = member.ask(JoinAsked(1, group, newcomer, tuple(packed(entry) for entry in entries), ()))
     assert isinstance(answer, Admission)
     return answer
+
+
+def test_j21_who_waits_for_people_may_ask_again_and_is_told_the_same(machine: MachineOf) -> None:
+    founder, newcomer = machine("founder"), machine("newcomer")
+    group = founder.found(admission="sponsors")
+    prepared = newcomer.prepare(founder.link(group, rule="sponsors"))
+    first = newcomer.knock(founder, prepared)
+    assert (first.state, first.rule) == ("petition", "join.needs_sponsors")
+    join_id = check_alone(*prepared.entries[-1]).id
+    assert founder.node.logs[group].chain.tip.height == 1
+    assert tables.petition(founder.node.logs[group].state.final, join_id), (
+        "a block has used the invitation up"
+    )
+    again = newcomer.knock(founder, newcomer.prepare(encode_link(prepared.link)), NOW_MS + 30 * DAY_MS)
+    assert (again.state, again.rule) == ("petition", "join.needs_sponsors")
 
 
 @pytest.mark.parametrize("fault", ["twice", "hole", "other author", "other group", "other lane", "loose"])
@@ -81,7 +97,7 @@ def test_j21_a_newcomer_hands_in_one_chain_and_nothing_else(machine: MachineOf, 
     alice.write(group)
 
 
-def test_j01_a_founding_entry_handed_in_as_a_join_is_not_stored(machine: MachineOf) -> None:
+def test_j1_a_founding_entry_handed_in_as_a_join_is_not_stored(machine: MachineOf) -> None:
     alice = machine("alice")
     group = alice.found()
     founding = alice.node.logs[group].founding

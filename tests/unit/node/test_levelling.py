@@ -13,6 +13,7 @@ import pytest
 from p2pnode.chain import levelling
 from p2pnode.chain.leading import Next
 from p2pnode.chain.levelling import BEHIND_BLOCKS_MIN, LevelReport
+from p2pnode.consensus import execution
 from p2pnode.consensus.certificate import Final
 from p2pnode.consensus.format import decode_header
 from p2pnode.consensus.proof import decode_proof, encode_proof
@@ -20,7 +21,7 @@ from p2pnode.consensus.rows import row_key
 from p2pnode.consensus.snapshot import decode_chunk, encode_chunk, make_chunk
 from p2pnode.core import codec
 from p2pnode.core.errors import UsageError
-from p2pnode.core.events import Alert, LevelAnswered, LevelAsked, PeersPresent, Penalize, Woke
+from p2pnode.core.events import Alert, Append, Item, LevelAnswered, LevelAsked, PeersPresent, Penalize, Woke
 from p2pnode.describing import Describer, Filter
 from p2pnode.replication.level import BlocksWanted, ChunkWanted, FinalWanted, Wanted
 from p2pnode.service import levels
@@ -140,6 +141,33 @@ def test_i15_history_gives_what_the_snapshot_said(machine: MachineOf) -> None:
     assert heights == list(range(1, late.node.logs[group].chain.tip.height + 1))
 
 
+def test_j30_history_is_run_in_slices_and_a_kill_costs_one_block(
+    machine: MachineOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(levelling, "BEHIND_BLOCKS_MIN", FEW_BLOCKS)
+    monkeypatch.setattr(execution, "SLICE_ENTRIES", 1)
+    founder, group = long_group(machine, FEW_BLOCKS)
+    items = tuple(Item("contribution", codec.encode({"text": f"together {number}"})) for number in range(4))
+    founder.ask(Append(1, group, items), NOW_MS + 100)
+    height = founder.node.logs[group].chain.tip.height
+    while founder.node.logs[group].chain.tip.height == height:
+        founder.handle(Woke(), NOW_MS + 200)
+    late = newcomer_to(machine, founder, group)
+    take_snapshot(late, founder, group)
+    founder.share(late, group)
+    answered(late, founder, group, BlocksWanted(1, late.node.logs[group].level.snapshot))
+    steps: dict[int, int] = {}
+    while not late.node.logs[group].level.report().is_checked:
+        replayed = late.node.logs[group].level.report().checked
+        assert next_of(late, group).has_moved
+        steps[replayed] = steps.get(replayed, 0) + 1
+        if late.node.logs[group].level.rerun is not None and steps[replayed] == 2:
+            late.restart()
+            answered(late, founder, group, BlocksWanted(replayed + 1, late.node.logs[group].level.snapshot))
+    assert max(steps.values()) > 3, "a block of some entries takes some steps"
+    assert late.node.logs[group].level.difference is None
+
+
 # ---- those who lie
 
 
@@ -162,7 +190,8 @@ def small_chunk(machine: Machine, group: bytes, wanted: ChunkWanted) -> Value:
     """A chunk with few rows, so that a state has many."""
     with reading(machine, group) as queries:
         states = queries.states
-        return {"chunk": make_chunk(wanted.root, wanted.after, states.node_at, states.row_at, 400)}
+        root, after, until = wanted
+        return {"chunk": make_chunk(root, after, states.node_at, states.row_at, 400, until)}
 
 
 def test_a_bad_chunk_is_refused_and_the_next_peer_is_asked(machine: MachineOf) -> None:

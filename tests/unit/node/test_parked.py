@@ -34,7 +34,7 @@ def upgrade(monkeypatch: pytest.MonkeyPatch) -> None:
     """The program knows the second version of the rules, which brings the type `later`."""
     later = EntryType("later", frozenset({0}), lambda payload: None, execute=refuse_long, since=2)
     monkeypatch.setattr(vocabulary, "TYPES", MappingProxyType({**vocabulary.TYPES, "later": later}))
-    monkeypatch.setattr(executing.check_rules, "__defaults__", (2,))
+    monkeypatch.setattr(executing.check_version, "__defaults__", (2,))
 
 
 def write(council: Council, name: str, type_: str, payload: bytes) -> bytes:
@@ -60,12 +60,8 @@ def test_j6_what_a_later_version_runs_is_shown_and_proven(tmp_path: Path, upgrad
     short, long = (write(council, "alice", "later", payload) for payload in (b"a", b"aa"))
     council.meet(*TWO)
     assert states(council, "bob", short, long) == [("final", "type.unknown")] * 2
-    assert (
-        summary_of(bytes.fromhex(proofs.proof_of_entry(view_of(council, "bob"), short)["proof_hex"]), None)[
-            "entry"
-        ]["rule"]
-        == "type.unknown"
-    )
+    shown = proofs.proof_of_entry(view_of(council, "bob").queries, short)
+    assert summary_of(bytes.fromhex(shown["proof_hex"]), None)["entry"]["rule"] == "type.unknown"
     body = Proposal("rule_version", {"version": 2})
     proposal_id = write(council, "alice", proposal.OPEN_TYPE, proposal.encode_open(body))
     council.meet(*TWO)
@@ -77,7 +73,7 @@ def test_j6_what_a_later_version_runs_is_shown_and_proven(tmp_path: Path, upgrad
     assert states(council, "bob", short, long) == [("final", None), ("void", "later.long")]
     view = view_of(council, "bob")
     for entry_id, rule in ((short, None), (long, "later.long"), (proposal_id, None)):
-        proven = summary_of(bytes.fromhex(proofs.proof_of_entry(view, entry_id)["proof_hex"]), None)
+        proven = summary_of(bytes.fromhex(proofs.proof_of_entry(view.queries, entry_id)["proof_hex"]), None)
         assert proven["entry"]["id"] == entry_id.hex()
         assert proven["entry"]["rule"] == rule
     for machine in council.machines.values():

@@ -10,6 +10,7 @@ import pytest
 from p2pnode.chain import leading, levelling, pruning
 from p2pnode.consensus.format import VOTE_TYPE
 from p2pnode.core.events import LevelAnswered
+from p2pnode.describing import Describer, Filter
 from p2pnode.replication.exchange import Want
 from p2pnode.replication.level import FinalWanted
 from p2pnode.service import levels
@@ -112,6 +113,22 @@ def test_what_is_kept_holds_and_is_kept_over_a_restart(council: Council) -> None
     assert council.tip("alice") == height + 1
 
 
+def test_the_list_of_entries_ends_where_a_lane_was_pruned(council: Council) -> None:
+    prune(council, *THREE)
+    machine = council["alice"]
+    kept = votes_held(council, "alice")
+    with reading(machine, council.group) as queries:
+        describer = Describer(queries, machine.node.logs[council.group].state, machine.key)
+        votes, before = [], None
+        while True:
+            page = describer.page(Filter(None, 1, None), 4, before)
+            votes += page["rows"]
+            before = page["next"]
+            if before is None:
+                break
+    assert len({row["entry"] for row in votes}) == len(votes) == kept > 4
+
+
 def test_who_was_away_for_longer_gets_level_and_votes_again(council: Council) -> None:
     prune(council, *THREE)
     dave = council["dave"].node.logs[council.group]
@@ -130,7 +147,7 @@ def test_who_was_away_for_longer_gets_level_and_votes_again(council: Council) ->
     assert council.tip("dave") == council.tip("alice") == height + 1
 
 
-def test_no_run_begins_among_heights_that_are_still_to_be_decided(council: Council) -> None:
+def test_j18_no_run_begins_among_heights_that_are_still_to_be_decided(council: Council) -> None:
     """Whoever leaves out the first of what a voter says of the next height is not believed."""
     alice, bob = council["alice"], council["bob"]
     first = council.sign("bob", b"x", at="bob", type_=VOTE_TYPE, lane=1)
@@ -144,7 +161,7 @@ def test_no_run_begins_among_heights_that_are_still_to_be_decided(council: Counc
     assert (after.seq, after.pruned) == (before.seq, before.pruned)
 
 
-def test_what_is_pruned_is_passed_over_in_every_answer(council: Council) -> None:
+def test_j18_what_is_pruned_is_passed_over_in_every_answer(council: Council) -> None:
     prune(council, "alice")
     log = council["alice"].node.logs[council.group]
     lane = log.lane(council["bob"].key, 1)

@@ -72,7 +72,7 @@ def pair(machine: MachineOf) -> tuple[Machine, Machine, bytes]:
     return alice, bob, group
 
 
-def test_j01_founder_starts_at_zero_and_acks_the_founding(machine: MachineOf) -> None:
+def test_j1_founder_starts_at_zero_and_acks_the_founding(machine: MachineOf) -> None:
     alice = machine("alice")
     group = alice.found()
     first = alice.write(group)
@@ -81,13 +81,13 @@ def test_j01_founder_starts_at_zero_and_acks_the_founding(machine: MachineOf) ->
     assert alice.node.logs[group].state.standing(alice.key) == "member"
 
 
-def test_j01_one_key_founds_many_groups(machine: MachineOf) -> None:
+def test_j1_one_key_founds_many_groups(machine: MachineOf) -> None:
     alice = machine("alice")
     assert alice.found("One") != alice.found("Two")
     assert not alice.node.logs[alice.found("Three")].forked
 
 
-def test_j02_local_lane_acks_its_own_newer_open_head_and_open_acks_only_open(machine: MachineOf) -> None:
+def test_j2_local_lane_acks_its_own_newer_open_head_and_open_acks_only_open(machine: MachineOf) -> None:
     alice, bob, group = pair(machine)
     opened = bob.write(group, lane=2)
     local = bob.write(group)
@@ -97,7 +97,7 @@ def test_j02_local_lane_acks_its_own_newer_open_head_and_open_acks_only_open(mac
     assert answer.header.acks == (opened.id,)
 
 
-def test_j02_ack_only_entries_are_not_acked_for_their_own_sake(machine: MachineOf) -> None:
+def test_j2_ack_only_entries_are_not_acked_for_their_own_sake(machine: MachineOf) -> None:
     alice, bob, group = pair(machine)
     alice.give(bob, group)
     first = bob.write(group)
@@ -105,7 +105,7 @@ def test_j02_ack_only_entries_are_not_acked_for_their_own_sake(machine: MachineO
     assert first.header.acks == (), "the founder's only entry is the ack that admitted bob"
 
 
-def test_j05_a_run_vouches_for_a_bad_signature_inside_it_and_nobody_is_blamed(machine: MachineOf) -> None:
+def test_j5_a_run_vouches_for_a_bad_signature_inside_it_and_nobody_is_blamed(machine: MachineOf) -> None:
     alice, bob, group = pair(machine)
     for number in range(4):
         bob.write(group, str(number), NOW_MS + number)
@@ -128,7 +128,7 @@ def test_j05_a_run_vouches_for_a_bad_signature_inside_it_and_nobody_is_blamed(ma
     assert [entry.signature is None for entry in stored] == [False, True, False, False]
 
 
-def test_j05_a_lone_entry_with_a_bad_signature_blames_its_sender(machine: MachineOf) -> None:
+def test_j5_a_lone_entry_with_a_bad_signature_blames_its_sender(machine: MachineOf) -> None:
     alice, bob, group = pair(machine)
     lane = alice.node.logs[group].lane(bob.key, 0)
     assert lane is not None
@@ -140,7 +140,7 @@ def test_j05_a_lone_entry_with_a_bad_signature_blames_its_sender(machine: Machin
     assert Penalize(bob.key, "entry.bad_signature") in alice.effects
 
 
-def test_j07_a_run_that_ends_unverified_blames_its_sender(machine: MachineOf) -> None:
+def test_j7_a_run_that_ends_unverified_blames_its_sender(machine: MachineOf) -> None:
     alice, bob, group = pair(machine)
     lane = alice.node.logs[group].lane(bob.key, 0)
     assert lane is not None
@@ -442,7 +442,7 @@ def test_runs_of_entries_keep_their_place(machine: MachineOf) -> None:
     assert (run.first_seq, run.prev_id) == (0, ZERO_HASH)
 
 
-def test_j05_a_signature_that_did_not_arrive_whole_is_asked_for_and_taken(machine: MachineOf) -> None:
+def test_j5_a_signature_that_did_not_arrive_whole_is_asked_for_and_taken(machine: MachineOf) -> None:
     alice, bob, group = pair(machine)
     entries = [bob.write(group, str(number), NOW_MS + number) for number in range(3)]
     lane = bob.node.logs[group].lane(bob.key, 0)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from p2pnode.consensus.trie import EMPTY_ROOT, leaf_of, update
+from p2pnode.consensus.snapshot import Beside, Chunk, ProvenChunk
+from p2pnode.consensus.trie import EMPTY_ROOT, TrieChange, leaf_of, update
 from p2pnode.core.crypto import sha256
 from p2pnode.store.database import MEMORY
 from p2pnode.store.group_file import GroupFile
@@ -16,11 +17,17 @@ def rows_of(mark: bytes) -> dict[bytes, bytes]:
     return {b"row\0" + mark + number.to_bytes(4, "big"): mark for number in range(COUNT)}
 
 
+def proven(rows: dict[bytes, bytes], trie: TrieChange) -> ProvenChunk:
+    """All rows as one chunk, as if they had come."""
+    beside = Beside(b"", ())
+    return ProvenChunk(Chunk(None, beside, tuple(rows.items()), beside), trie.leaves, trie.new)
+
+
 def bring(file: GroupFile, rows: dict[bytes, bytes]) -> bytes:
     """Let rows come as a snapshot brings them, and take their place; the root of their trie."""
     trie = update(EMPTY_ROOT, rows, file.chain.trie_node)
     with file.write() as transaction:
-        transaction.level.add_state(list(rows.items()), trie.new)
+        transaction.level.add_state(proven(rows, trie))
     with file.write() as transaction:
         transaction.level.install(7)
     return trie.root

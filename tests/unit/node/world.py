@@ -95,7 +95,9 @@ class Machine:
         assert isinstance(group, bytes)
         return group
 
-    def link(self, group: bytes, uses: int = 1, expiry_ms: int = NOW_MS + DAY_MS) -> str:
+    def link(
+        self, group: bytes, uses: int = 1, expiry_ms: int = NOW_MS + DAY_MS, rule: str = "invitation"
+    ) -> str:
         return encode_link(
             invite(
                 self.node.key,
@@ -103,7 +105,7 @@ class Machine:
                 self.random.randbytes(32),
                 uses=uses,
                 expiry_ms=expiry_ms,
-                rule="invitation",
+                rule=rule,
                 addresses=["/ip4/127.0.0.1/tcp/1"],
                 name="Garden",
             )

@@ -155,7 +155,7 @@ def test_what_no_correct_node_sends_is_refused(index: int, value: Any, rule: str
     assert _rules(fields) == rule.rstrip("!")
 
 
-def test_frames_are_bounded_when_inflated() -> None:
+def test_j7_frames_are_bounded_when_inflated() -> None:
     bomb = zlib.compress(bytes(64 * FRAME_BYTES_MAX))
     cut = pack_runs([_run(chain(ALICE, 0, [], 3))], compress=True)[:-4]
     cases = {

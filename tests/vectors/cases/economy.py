@@ -121,6 +121,8 @@ def _batch() -> Document:
     file.accept(
         "an unknown type", batch.encode("reading", {"meter": "7"}, [{"kwh": number} for number in range(500)])
     )
+    signatures = [{"event": bytes([number]) * 32} for number in (1, 2, 3)]
+    file.accept("three signatures", batch.encode("event.countersign", {"agrees": True}, signatures))
     file.reject("no record", _changed(value, records=[]), "batch.bad_field")
     file.reject("501 records", _changed(value, records=[{}] * 501), "batch.bad_field")
     file.reject("shared as list", _changed(value, shared=[]), "batch.bad_field")
@@ -166,6 +168,10 @@ def _type() -> Document:
     file.accept("a founding", typed(0, "group.found", founding_payload(ALICE)))
     batched = batch.encode("contribution.claim", {}, [CLAIM.value])
     file.accept("a batch of one claim", typed(0, "batch", batched))
+    signed = batch.encode(
+        "event.countersign", {"agrees": True}, [{"event": b"\x11" * 32}, {"event": bytes(32)}]
+    )
+    file.accept("a batch of two signatures", typed(0, "batch", signed))
     file.reject("a type of later rules", typed(0, "seed.exchange", b""), "type.unknown")
     file.reject("a farewell in lane 2", typed(2, "member.leave", codec.encode({})), "type.wrong_lane")
     file.reject("work among the votes", typed(1, "contribution", work), "type.wrong_lane")

@@ -29,12 +29,17 @@ def documents() -> dict[str, Document]:
             "meter.install",
             "Meters.",
             metering.INSTALL.encode(_METERED),
-            {"read by another": {"reader": _MEMBER}, "for a commons": {"in_scope_of": "solar roof"}},
+            {
+                "read by another": {"reader": _MEMBER},
+                "for a commons": {"in_scope_of": "solar roof"},
+                "for all": {"action": "produce", "receiver": _METER},
+            },
             {
                 "an action that no meter counts": {"action": "transfer"},
                 "ten decimals": {"decimals": 10},
                 "readings without an interval": {"every_ms": 0},
             },
+            {"what is used, for somebody": ({"receiver": _METER}, "meter.bad_receiver")},
         ),
         "meter.read": _reading(),
         "meter.close": _of_form(
@@ -55,6 +60,7 @@ def _of_form(
     payload: bytes,
     accepted: dict[str, dict[str, Any]],
     refused: dict[str, dict[str, Any]],
+    by_rule: dict[str, tuple[dict[str, Any], str]] | None = None,
 ) -> Document:
     file = VectorFile(name, about)
     value = codec.decode(payload)
@@ -66,6 +72,8 @@ def _of_form(
         file.reject(f"without {field}", codec.encode(left), f"{form.prefix}.bad_field")
     for case, changes in refused.items():
         file.reject(case, codec.encode({**value, **changes}), f"{form.prefix}.bad_field")
+    for case, (changes, rule) in (by_rule or {}).items():
+        file.reject(case, codec.encode({**value, **changes}), rule)
     return file.document()
 
 

@@ -194,6 +194,7 @@ def _events() -> Document:
         "worked, with a result": replace(worked, resource_quantity=_KILOGRAMS),
         "used": Event("use", START_MS, effort_quantity=_HOURS, resource_inventoried_as=_THING),
         "corrected": replace(worked, corrects=_EVENT, effort_quantity=Measure((-5, -1), "hour")),
+        "taught": replace(worked, lesson="taught", resource_conforms_to="weaving"),
         "for a claim": replace(given, fulfills=None, settles=_EVENT),
         "of a specification": replace(baked, resource_conforms_to=_THING, creates=None),
     }.items():
@@ -209,6 +210,9 @@ def _events() -> Document:
         ("a new thing without a name", {**value, "creates": {}}, "event.bad_field"),
         ("a place of three numbers", {**value, "to_location": [1, 2, 3]}, "event.bad_field"),
         ("work without effort", {**effort, "effort_quantity": [[0, 0], "hour"]}, "event.bad_quantity"),
+        ("a lesson in nothing", {**effort, "lesson": "taught"}, "event.bad_lesson"),
+        ("a lesson that is given away", {**moved, "lesson": "learned"}, "event.bad_lesson"),
+        ("a lesson of another kind", {**effort, "lesson": "heard"}, "event.bad_field"),
         ("below zero", {**effort, "effort_quantity": [[-1, 0], "hour"]}, "event.bad_quantity"),
         ("out of a process that it goes into", {**effort, "output_of": _THING}, "event.wrong_side"),
         ("a thing that is new and old", {**value, "resource_inventoried_as": _THING}, "event.bad_resource"),

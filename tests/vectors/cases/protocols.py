@@ -1,4 +1,4 @@
-"""Vectors of the wire protocols: frames of sync, join and query."""
+"""Vectors of the wire protocols: frames of sync, join, query and proof."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from p2pnode.core import codec
 from p2pnode.replication import messages
 from p2pnode.replication.messages import HeadColumns, Part, Shown, encode_message
 from protocols.join import encode_answer, encode_request
-from protocols.port import JoinAnswer, JoinRequest, WireEntry
+from protocols.port import (
+    EntryProofAsked,
+    FinalProofAsked,
+    JoinAnswer,
+    JoinRequest,
+    RowProofAsked,
+    WireEntry,
+)
+from protocols.proof import encode_question
 from tests.vectors.cases.material import ALICE, BOB, CIRCLE, START_MS
 from tests.vectors.cases.state import join_of
 from tests.vectors.cases.vector_file import Document, VectorFile
@@ -26,6 +34,8 @@ def documents() -> dict[str, Document]:
         "join_answer": _join_answer(),
         "query_question": _query_question(),
         "query_answer": _query_answer(),
+        "proof_question": _proof_question(),
+        "proof_answer": _proof_answer(),
     }
 
 
@@ -200,4 +210,45 @@ def _query_answer() -> Document:
         "declined at length": [1, "query.unknown", "a" * 501, ""],
     }.items():
         file.reject(name, codec.encode(value), "query.bad_answer")
+    return file.document()
+
+
+def _proof_question() -> Document:
+    file = VectorFile("proof_question", "Questions of /p2pnode/proof/1.")
+    file.accept("the last final block", encode_question(FinalProofAsked(CIRCLE.group, 0)))
+    file.accept("a final block", encode_question(FinalProofAsked(CIRCLE.group, 12)))
+    file.accept("what became of an entry", encode_question(EntryProofAsked(CIRCLE.group, _32)))
+    file.accept("a row", encode_question(RowProofAsked(CIRCLE.group, b"member\0" + _32)))
+    for name, value in {
+        "nothing asked": [],
+        "a later version": [2, "final", CIRCLE.group, 0],
+        "true as version": [True, "final", CIRCLE.group, 0],
+        "an unknown question": [1, "state", CIRCLE.group, 0],
+        "a short group": [1, "final", _16, 0],
+        "a height below zero": [1, "final", CIRCLE.group, -1],
+        "true as height": [1, "final", CIRCLE.group, True],
+        "a short entry": [1, "entry", CIRCLE.group, _16],
+        "a row without a key": [1, "row", CIRCLE.group, b""],
+        "a key of 257 bytes": [1, "row", CIRCLE.group, bytes(257)],
+    }.items():
+        file.reject(name, codec.encode(value), "proof.bad_question")
+    file.reject("513 bytes", bytes(513), "codec.too_large")
+    return file.document()
+
+
+def _proof_answer() -> Document:
+    file = VectorFile("proof_answer", "First frames of answers of /p2pnode/proof/1.")
+    file.accept("a size", codec.encode([1, 700_000]))
+    file.accept("declined", codec.encode([1, "proof.not_final", "no block has ordered it", "wait"]))
+    for name, value in {
+        "no size": [1, 0],
+        "more than 16 MiB": [1, 16 * 1024 * 1024 + 1],
+        "true as size": [1, True],
+        "a later version": [2, 700_000],
+        "declined without remedy": [1, "proof.not_final", "no"],
+        "declined by no rule": [1, "no!", "no", ""],
+        "declined with control characters": [1, "proof.not_final", "\x1b[2J", ""],
+        "declined at length": [1, "proof.not_final", "a" * 501, ""],
+    }.items():
+        file.reject(name, codec.encode(value), "proof.bad_answer")
     return file.document()
