@@ -26,6 +26,7 @@ EVENT = {
     "kind": "bread",
     "provider": "Alice",
     "receiver": "Carol",
+    "lesson": "",
     "performed_ms": 0,
     "waits_for": ["Carol"],
     "status": "waiting",
