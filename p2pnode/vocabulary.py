@@ -19,7 +19,7 @@ from p2pnode.core.entry import ACK_TYPE, FOUNDING_TYPE, Entry, Header
 from p2pnode.core.entry_type import EntryType, void_rule
 from p2pnode.core.errors import FormatError
 from p2pnode.core.ids import Lane
-from p2pnode.economy import batch
+from p2pnode.economy import batch, journal
 from p2pnode.economy.batch import BATCH_TYPE, Batch
 from p2pnode.economy.commoning import COMMONS_SUBJECT, adopt
 from p2pnode.economy.economy_types import BATCHED_TYPES, ECONOMY_TYPES, PATIENT_ECONOMY_TYPES
@@ -120,7 +120,9 @@ def execute_entry(state: State, entry: Entry, context: BlockContext) -> str | No
 
 def end_block(state: State, context: BlockContext) -> tuple[Outcome, ...]:
     """What the end of a block brings. Shapes: the outcomes of parked entries. Errors: LaterRules."""
-    return end_of_block.end_block(TYPES, _close_due, state, context)
+    outcomes = end_of_block.end_block(TYPES, _close_due, state, context)
+    journal.close_block(state, context.height)
+    return outcomes
 
 
 def _close_due(state: State, context: BlockContext) -> None:

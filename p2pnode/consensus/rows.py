@@ -133,6 +133,19 @@ class State:
         """The changed keys that start with a prefix, ascending."""
         return _with_prefix(self._ordered_keys(), prefix)
 
+    def take(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
+        """Take out what was set with a prefix that has no rows below: notes that end with their block.
+
+        Shapes: ascending by key.
+        """
+        assert self._tried is None, "what is tried may yet be dropped"
+        keys = _with_prefix(self._ordered_keys(), prefix)
+        if keys:
+            first = bisect_left(self._keys, prefix)
+            del self._keys[first : first + len(keys)]
+        taken = [(key, self._changes.pop(key)) for key in keys]
+        return [(key, value) for key, value in taken if value is not None]
+
     def on(self, base: Rows) -> State:
         """The same changes on top of the same rows, read in another way; neither sees the other's changes."""
         other = State(base)

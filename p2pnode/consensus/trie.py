@@ -29,6 +29,9 @@ EMPTY_ROOT = ZERO_HASH
 
 PROOF_BYTES_MAX = 16 * 1024
 _BITS = 8 * HASH_BYTES
+KNOWN_MAX = 1 << 16
+"""Nodes kept in memory: some 15 MB, the ways to the rows that the last blocks changed."""
+
 _SLICE_NODES = 256
 """Nodes read, or joined, between two pauses: each of them is hashed."""
 
@@ -114,6 +117,11 @@ def node_of(data: bytes, name: bytes) -> Leaf | Branch:
     """The node in some bytes. Errors: FormatError trie.bad_node for bytes that have another hash."""
     if sha256(data) != name:
         raise FormatError("trie.bad_node", f"{name.hex()} is damaged")
+    return _node_in(data, name)
+
+
+def _node_in(data: bytes, name: bytes) -> Leaf | Branch:
+    """The node in bytes that have this hash."""
     if data[:1] == _LEAF and len(data) == _LEAF_BYTES:
         return Leaf(data[1 : 1 + HASH_BYTES], data[1 + HASH_BYTES :])
     if data[:1] == _BRANCH and len(data) > 2:
@@ -122,6 +130,38 @@ def node_of(data: bytes, name: bytes) -> Leaf | Branch:
             place = int.from_bytes(data[2 : 2 + size], "big") << (_BITS - 8 * size)
             return Branch(data[1], place, data[2 + size : -HASH_BYTES], data[-HASH_BYTES:])
     raise FormatError("trie.bad_node", f"{name.hex()} is no node")
+
+
+class _Known:
+    """Nodes that were made or read a short while ago, by their hash, which says what they hold in any trie.
+
+    Shapes: the newer half, and the older one, which goes when the newer is full.
+    """
+
+    def __init__(self) -> None:
+        self._newer: dict[bytes, bytes] = {}
+        self._older: dict[bytes, bytes] = {}
+
+    def read(self, name: bytes, node_at: NodeAt) -> bytes:
+        """The checked bytes of a node. Errors: FormatError trie.bad_node."""
+        data = self._newer.get(name)
+        if data is None:
+            data = self._older.get(name)
+            if data is None:
+                data = node_at(name)
+                if sha256(data) != name:
+                    raise FormatError("trie.bad_node", f"{name.hex()} is damaged")
+            self.add({name: data})
+        return data
+
+    def add(self, nodes: Mapping[bytes, bytes]) -> None:
+        """Keep nodes of which the bytes are known to have their hash."""
+        if len(self._newer) > KNOWN_MAX // 2:
+            self._older, self._newer = self._newer, {}
+        self._newer.update(nodes)
+
+
+_known = _Known()
 
 
 class RootBuilder:
@@ -215,6 +255,7 @@ def updating(root: bytes, changes: Mapping[bytes, bytes | None], node_at: NodeAt
     changed, new = builder.finish(), builder.new
     stale = tuple(sorted(name for name in opened if name not in new))
     fresh = {name: node for name, node in new.items() if name not in opened}
+    _known.add(fresh)
     return TrieChange(changed, fresh, stale, tuple(left), leaves)
 
 
@@ -332,7 +373,7 @@ def _open(
         if first == last:
             parts.append((place, name))
             continue
-        node = node_of(node_at(name), name)
+        node = _node_in(_known.read(name, node_at), name)
         if isinstance(node, Leaf):
             own = place_of(node.key_hash)
             middle = bisect_left(places, own, first, last)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from p2pnode.core.codec import Value
 from p2pnode.core.errors import FormatError
@@ -17,6 +18,8 @@ Amount = tuple[int, int]
 
 def amount_of(mantissa: int, exponent: int) -> Amount:
     """The one normal form of mantissa x 10^exponent. Errors: FormatError amount.out_of_range."""
+    if exponent == 0 and -_MANTISSA_MAX <= mantissa <= _MANTISSA_MAX:
+        return (mantissa, 0)
     while exponent < 0 and mantissa % 10 == 0:
         mantissa //= 10
         exponent += 1
@@ -63,9 +66,22 @@ def amount_text(amount: Amount) -> str:
 
 def add(left: Amount, right: Amount) -> Amount:
     """The exact sum. Errors: FormatError amount.out_of_range."""
+    if left[1] == right[1]:
+        return amount_of(left[0] + right[0], left[1])
     exponent = min(left[1], right[1])
     total = left[0] * 10 ** (left[1] - exponent) + right[0] * 10 ** (right[1] - exponent)
     return amount_of(total, exponent)
+
+
+def is_room(before: Sequence[Amount], changes: Sequence[Amount]) -> bool:
+    """Whether some amounts and all of some changes, without their signs, add up within the bounds.
+
+    Shapes: then so does every sum and difference of any of them.
+    """
+    amounts = (*before, *changes)
+    least = min(exponent for _, exponent in amounts)
+    total: int = sum(abs(mantissa) * 10 ** (exponent - least) for mantissa, exponent in amounts)
+    return total <= _MANTISSA_MAX
 
 
 def negated(amount: Amount) -> Amount:
@@ -85,5 +101,7 @@ def scaled(amount: Amount, factor: int) -> Amount:
 
 def is_less(left: Amount, right: Amount) -> bool:
     """Whether one amount is smaller than another."""
+    if left[1] == right[1]:
+        return left[0] < right[0]
     exponent = min(left[1], right[1])
     return bool(left[0] * 10 ** (left[1] - exponent) < right[0] * 10 ** (right[1] - exponent))

@@ -23,6 +23,7 @@ _INT_MIN = -(2**63)
 _INT_MAX = 2**64 - 1
 _SCALARS = frozenset({type(None), bool, int, bytes, str})
 _KEYS = frozenset({str})
+_UNDECODED = object()
 _decode = msgspec.msgpack.Decoder().decode
 _encode = msgspec.msgpack.Encoder(order="sorted").encode
 
@@ -55,6 +56,9 @@ def decode(data: bytes, *, bytes_max: int = FRAME_BYTES_MAX, items_max: int = IT
     codec.not_canonical, codec.bad_value, codec.too_deep."""
     if len(data) > bytes_max:
         raise FormatError("codec.too_large", f"{len(data)} bytes, at most {bytes_max}")
+    value = _quickly_decoded(data) if len(data) <= items_max else _UNDECODED
+    if value is not _UNDECODED:
+        return value
     try:
         value = msgpack.unpackb(
             data,
@@ -74,6 +78,18 @@ def decode(data: bytes, *, bytes_max: int = FRAME_BYTES_MAX, items_max: int = IT
     if msgpack.packb(_ordered(value, 0), use_bin_type=True) != data:
         raise FormatError("codec.not_canonical", "encoding the value again gives other bytes")
     return value
+
+
+def _quickly_decoded(data: bytes) -> Value:
+    """The value of canonical bytes by compiled code, or _UNDECODED where the slow road has to say why not.
+
+    Shapes: bytes that are fewer than the items allowed hold no more items than that.
+    """
+    try:
+        value = _decode(data)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return _UNDECODED
+    return value if _packed(value) == data else _UNDECODED
 
 
 def _packed(value: Value) -> bytes | None:

@@ -26,12 +26,13 @@ DECODED_MAX = 4
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Records of one type. Shapes: payloads[i] is what the entry of record i alone would carry, and values[i]
-    the same as a map.
+    the same as a map; shared are the names that the batch says once.
     """
 
     type: str
     payloads: tuple[bytes, ...]
     values: tuple[dict[str, Value], ...]
+    shared: frozenset[str]
 
 
 def encode(type_: str, shared: Mapping[str, Value], records: Sequence[Mapping[str, Value]]) -> bytes:
@@ -62,7 +63,7 @@ def decode(payload: bytes) -> Batch:
         raise fields.refuse("shared", "not a map")
     records = fields.items("records", BATCH_RECORDS_MAX, least=1)
     values = tuple(_whole(shared, record) for record in records)
-    return Batch(type_, tuple(map(codec.encode_parts, values)), values)
+    return Batch(type_, tuple(map(codec.encode_parts, values)), values, frozenset(shared))
 
 
 def _whole(shared: dict[str, Value], record: Value) -> dict[str, Value]:

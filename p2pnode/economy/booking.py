@@ -40,6 +40,8 @@ CANCEL_TYPE = "booking.cancel"
 
 USABLE, AWAY, BROKEN, PRIVATE = "usable", "away", "broken", "private"
 CUSTODY, USE = "transferCustody", "use"
+BOOKED_ACTIONS = frozenset({CUSTODY, USE})
+"""Only these carry the promises of a booking out."""
 BOOKED, OUT, BACK, USED, CANCELLED = "booked", "out", "back", "used", "cancelled"
 
 INTERVAL_MS_MAX = 366 * 24 * 3600 * 1000
@@ -411,9 +413,10 @@ def _end(state: State, booking_id: bytes, row: BookingRow) -> None:
 
 def void_rule_of_event(rows: Rows, said: Event) -> str | None:
     """Why an event cannot hand a booked thing over or back, or None."""
-    if said.fulfills is None or said.corrects is not None:
+    promise_id = _promise_of(said)
+    if promise_id is None:
         return None
-    row = booking(rows, said.fulfills)
+    row = booking(rows, promise_id)
     if row is not None:
         if row.status not in ((BOOKED, USED) if row.action == USE else (BOOKED,)):
             return "booking.not_ahead"
@@ -421,7 +424,7 @@ def void_rule_of_event(rows: Rows, said: Event) -> str | None:
             return "booking.other_thing"
         is_whole = row.action == USE or said.quantity == row.quantity
         return None if is_whole else "booking.other_amount"
-    _, row = _coming_back(rows, said.fulfills)
+    _, row = _coming_back(rows, promise_id)
     if row is None:
         return None
     if row.status != OUT:
@@ -429,6 +432,11 @@ def void_rule_of_event(rows: Rows, said: Event) -> str | None:
     if (said.resource_inventoried_as, said.to_resource_inventoried_as) != (row.held, row.resource):
         return "booking.other_thing"
     return None if said.quantity == row.quantity else "booking.other_amount"
+
+
+def _promise_of(said: Event) -> bytes | None:
+    """The promise that an event carries out, where it may be that of a booking."""
+    return said.fulfills if said.corrects is None and said.action in BOOKED_ACTIONS else None
 
 
 def _coming_back(rows: Rows, promise_id: bytes) -> tuple[bytes, BookingRow | None]:
@@ -439,9 +447,10 @@ def _coming_back(rows: Rows, promise_id: bytes) -> tuple[bytes, BookingRow | Non
 
 def note_event(state: State, record_id: bytes, said: Event) -> None:
     """Note that a booked thing went out, came back, or was used, and in which condition."""
-    if said.fulfills is None or said.corrects is not None:
+    promise_id = _promise_of(said)
+    if promise_id is None:
         return
-    row = booking(state, said.fulfills)
+    row = booking(state, promise_id)
     if row is not None:
         held = record_id if said.creates is not None else said.to_resource_inventoried_as
         after = replace(
@@ -452,11 +461,11 @@ def note_event(state: State, record_id: bytes, said: Event) -> None:
             out_ms=said.performed_ms,
             out_state=said.state,
         )
-        tables.put(state, "booking", said.fulfills, after)
+        tables.put(state, "booking", promise_id, after)
         # Fetched after its time, too, it stands in the way of others until it is back.
-        members.write(state, row_key("booking_live", row.resource, said.fulfills), None)
+        members.write(state, row_key("booking_live", row.resource, promise_id), None)
         return
-    booking_id, row = _coming_back(state, said.fulfills)
+    booking_id, row = _coming_back(state, promise_id)
     if row is not None:
         after = replace(
             row, status=BACK, back_event=record_id, back_ms=said.performed_ms, back_state=said.state

@@ -6,7 +6,9 @@ of entry.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 from p2pnode.core import codec
@@ -15,6 +17,7 @@ from p2pnode.core.errors import FormatError
 from p2pnode.core.fields import Fields
 from p2pnode.core.limits import PAYLOAD_BYTES_MAX
 from p2pnode.economy.event import Event
+from p2pnode.economy.form import DECODED_MAX
 from p2pnode.economy.measure import Measure, measure_of_value
 
 CONTRIBUTION_TYPE = "contribution"
@@ -81,13 +84,22 @@ def encode(contribution: Contribution) -> bytes:
     return payload
 
 
+@lru_cache(maxsize=DECODED_MAX)
 def decode(payload: bytes) -> Contribution:
     """The contribution in a payload.
 
     Errors: FormatError contribution.bad_field, contribution.bad_quantity, measure.*, amount.*, codec.*.
     """
+    return of_value(codec.decode(payload, bytes_max=PAYLOAD_BYTES_MAX))
+
+
+def of_value(value: Value) -> Contribution:
+    """The contribution in a decoded map.
+
+    Errors: FormatError contribution.bad_field, contribution.bad_quantity, measure.*, amount.*.
+    """
     fields = Fields(
-        codec.decode(payload, bytes_max=PAYLOAD_BYTES_MAX),
+        value,
         "contribution",
         ("action", "in_scope_of", "performed_ms", "resource_conforms_to", "stream"),
         ("annex", "effort_quantity", "resource_quantity"),
@@ -119,6 +131,11 @@ def as_event(said: Contribution, group: bytes) -> Event:
         resource_quantity=said.resource_quantity,
         stream=said.stream,
     )
+
+
+def event_payload(value: Mapping[str, Value], group: bytes) -> bytes:
+    """The payload of the event that the map of a contribution is short for."""
+    return codec.encode_parts({**value, "receiver": group})
 
 
 def _quantity(fields: Fields, name: str) -> Measure | None:

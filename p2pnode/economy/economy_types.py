@@ -10,6 +10,7 @@ from p2pnode.core.ids import Lane
 from p2pnode.economy import (
     agreeing,
     agreement,
+    alike,
     batch,
     booking,
     claim,
@@ -60,7 +61,12 @@ BATCHED_TYPES = frozenset(_BATCHED)
 """Types whose records may travel in a batch."""
 
 ECONOMY_TYPES: tuple[EntryType, ...] = (
-    EntryType(BATCH_TYPE, _FACTS, batch.decode, execute=executed_batch(MappingProxyType(_BATCHED))),
+    EntryType(
+        BATCH_TYPE,
+        _FACTS,
+        batch.decode,
+        execute=executed_batch(MappingProxyType(_BATCHED), alike.let_stand_together),
+    ),
     _fact(CONTRIBUTION_TYPE, contribution.decode, recording.record_contribution),
     _fact(claim.CLAIM_TYPE, claim.decode, judging.claim_commit),
     _fact(EVENT_TYPE, event.decode, recording.record_event),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
@@ -20,6 +21,11 @@ from p2pnode.economy.measure import Measure, measure_of_value
 
 RECORD_BYTES_MAX = 4096
 """A record is one fact; so many of them fit into the rows of a group that nobody is afraid of a large one."""
+
+DECODED_MAX = 64
+"""A record is judged by itself first and executed a moment later, and what it rests on is often the same:
+it is taken apart once for all.
+"""
 
 NAME_CHARACTERS_MAX = 80
 WORDS_CHARACTERS_MAX = 200
@@ -38,7 +44,7 @@ Kind = str | bytes
 """What something is: in words, or the id of a resource specification."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Form(Generic[Made]):
     """One kind of record. Shapes: `check` raises FormatError for what no single field can say."""
 
@@ -66,7 +72,8 @@ class Form(Generic[Made]):
 
     def decode(self, payload: bytes) -> Made:
         """The record in a payload. Errors: FormatError by what does not hold, codec.*."""
-        return self.read(codec.decode(payload, bytes_max=self.bytes_max))
+        made: Made = _decoded(self, payload)
+        return made
 
     def decode_own(self, payload: bytes) -> Made:
         """The record in a payload that was decoded before: that it is canonical is not checked again."""
@@ -89,6 +96,11 @@ class Form(Generic[Made]):
         if self.check is not None:
             self.check(body)
         return body
+
+
+@lru_cache(maxsize=DECODED_MAX)
+def _decoded(form: Form[Any], payload: bytes) -> Any:
+    return form.read(codec.decode(payload, bytes_max=form.bytes_max))
 
 
 def _plain(item: Any) -> Value:

@@ -53,7 +53,7 @@ ATTESTATION: Form[Attestation] = Form(
 )
 
 
-def attest(state: State, record: Record, context: BlockContext) -> str | None:
+def attest(state: State, record: Record, _: BlockContext) -> str | None:
     """Judge what somebody else gave; a later word of the same member replaces the earlier one."""
     said = record.read(ATTESTATION)
     row = tables.event(state, said.event)
@@ -66,7 +66,7 @@ def attest(state: State, record: Record, context: BlockContext) -> str | None:
     judged = AttestationRow(said.verdict, said.competence, said.annex, record.entry)
     was_held_back = journal.is_held_back(state, said.event)
     tables.put(state, "attestation", said.event + record.author, judged)
-    journal.note_judgement(state, context.height, said.event, was_held_back)
+    journal.note_judgement(state, said.event, was_held_back)
     return None
 
 
@@ -100,7 +100,7 @@ def carry_out_dispute(state: State, context: BlockContext, body: Value) -> str |
     if row is None:
         return "dispute.no_event"
     if body["stands"]:
-        journal.settle_dispute(state, context.height, record_id)
+        journal.settle_dispute(state, record_id)
         return None if row.status == STANDING else recording.restore(state, context, record_id)
     return recording.strike(state, context, record_id)
 

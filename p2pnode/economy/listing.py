@@ -7,9 +7,13 @@ shown of a row is not said here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from p2pnode.core import codec
+from p2pnode.core.codec import Value
 from p2pnode.economy import tables
 from p2pnode.economy.tables import (
     OPEN,
@@ -29,7 +33,8 @@ class Listing(NamedTuple):
     """How the rows of one table are listed.
 
     Shapes: agents gives the ids of whom a row concerns; rank gives a number that is higher for what comes
-    first; where a listing is fixed, neither changes while the row is there.
+    first; where a listing is fixed, neither changes while the row is there. columns finds rank and agents in
+    the decoded value of a row: events are many, and most are only listed.
     """
 
     number: int
@@ -37,15 +42,22 @@ class Listing(NamedTuple):
     agents: Callable[[Any], tuple[bytes | None, ...]]
     rank: Callable[[Any], int]
     is_fixed: bool = False
+    columns: Callable[[Value], tuple[int, bytes, bytes]] | None = None
 
 
+_EVENT_COLUMNS = [field.name for field in fields(EventRow)]
 _OPEN_MS = 2**52
 """More than any time: what is open comes before what is not, and then the newest."""
 
 LISTINGS: Mapping[str, Listing] = MappingProxyType(
     {
         "event": Listing(
-            1, EventRow, lambda row: (row.provider, row.receiver), lambda row: row.time_ms, is_fixed=True
+            1,
+            EventRow,
+            lambda row: (row.provider, row.receiver),
+            lambda row: row.time_ms,
+            is_fixed=True,
+            columns=itemgetter(*map(_EVENT_COLUMNS.index, ("time_ms", "provider", "receiver"))),
         ),
         "intent": Listing(
             2, IntentRow, lambda row: (row.author,), lambda row: row.time_ms + _OPEN_MS * (row.status == OPEN)
@@ -74,6 +86,10 @@ def concerns(listing: Listing, row: Any, agent_id: bytes) -> bool:
 
 def places(listing: Listing, data: bytes) -> list[tuple[bytes, int]]:
     """The lists in which a row stands, by whose they are, with its rank there."""
+    if listing.columns is not None:
+        time_ms, provider, receiver = listing.columns(codec.decode_own(data))
+        both = (provider,) if provider == receiver else (provider, receiver)
+        return [(agent, time_ms) for agent in (EVERYBODY, *both)]
     row = tables.row_of(listing.made, data)
     rank = listing.rank(row)
     agents = dict.fromkeys(agent for agent in listing.agents(row) if agent is not None)

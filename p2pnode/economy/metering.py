@@ -199,7 +199,7 @@ def install(state: State, record: Record, context: BlockContext) -> str | None:
     return None
 
 
-def read(state: State, record: Record, context: BlockContext) -> str | None:
+def read(state: State, record: Record, _: BlockContext) -> str | None:
     """Count readings; those that do not hold are void by themselves. Errors: FormatError amount.*."""
     said = decode_reading(record.payload)
     row = meter(state, said.meter)
@@ -225,16 +225,16 @@ def read(state: State, record: Record, context: BlockContext) -> str | None:
     after = add(row.total, total)
     tables.put(state, "meter", said.meter, replace(row, last_ms=counted.last_ms, total=after))
     if total != tables.ZERO:
-        _share(state, record.id, row, Measure(total, row.unit), context)
+        _share(state, record.id, row, Measure(total, row.unit))
     return None
 
 
-def _share(state: State, record_id: bytes, row: MeterRow, flow: Measure, context: BlockContext) -> None:
+def _share(state: State, record_id: bytes, row: MeterRow, flow: Measure) -> None:
     """Count for sharing what was read, and on the accounts what the group is given by it."""
     if row.action == CONSUME:
-        journal.note_reading(state, context.height, record_id, row.holder, flow, is_given=False)
+        journal.note_reading(state, record_id, row.holder, flow, is_given=False)
     elif row.receiver is not None:
-        journal.note_reading(state, context.height, record_id, row.holder, flow, is_given=True)
+        journal.note_reading(state, record_id, row.holder, flow, is_given=True)
         tables.add_flow(state, row.holder, row.receiver, flow)
 
 

@@ -17,6 +17,7 @@ from p2pnode.core.entry import Entry
 from p2pnode.core.entry_type import Execute
 from p2pnode.core.errors import FormatError
 from p2pnode.economy import batch
+from p2pnode.economy.batch import Batch
 from p2pnode.economy.form import Form, Made
 from p2pnode.economy.tables import ITEM_BYTES
 from p2pnode.governance import tables as members
@@ -51,6 +52,10 @@ Run = Callable[[State, Record, BlockContext], "str | None"]
 """Executes a record. Shapes: None when it holds; else the rule that makes it void."""
 
 
+Together = Callable[[State, Batch, bytes, bytes, int, BlockContext], bool]
+"""Executes all records of a batch at once, by author, entry and its time; or says no and does nothing."""
+
+
 def record_id(entry_id: bytes, item: int) -> bytes:
     """The id of a record of a batch, by which other records name it."""
     return tagged_hash("record", entry_id, item.to_bytes(ITEM_BYTES, "big"))
@@ -66,7 +71,7 @@ def executed(run: Run) -> Execute:
     return execute
 
 
-def executed_batch(runs: Mapping[str, Run]) -> Execute:
+def executed_batch(runs: Mapping[str, Run], together: Together) -> Execute:
     """What a batch does: each record what an entry of its type would."""
 
     def execute(state: State, entry: Entry, context: BlockContext) -> str | None:
@@ -75,6 +80,8 @@ def executed_batch(runs: Mapping[str, Run]) -> Execute:
         if run is None:
             return NOT_BATCHED_RULE
         author = _author(state, entry)
+        if together(state, held, author, entry.id, entry.header.time_ms, context):
+            return None
         for item, (payload, value) in enumerate(zip(held.payloads, held.values, strict=True)):
             name = record_id(entry.id, item)
             record = Record(name, author, entry.header.time_ms, payload, entry.id, item, value)

@@ -75,17 +75,34 @@ def record_event(state: State, record: Record, context: BlockContext) -> str | N
 
 def record_contribution(state: State, record: Record, context: BlockContext) -> str | None:
     """Let a contribution stand: an event by which its author gives something to the group."""
-    given = contribution.as_event(contribution.decode(record.payload), context.group)
-    return _record(state, record, context, given, codec.encode_parts(event.value(given)))
+    if record.value is None:
+        given, value = contribution.decode(record.payload), codec.decode_own(record.payload)
+    else:
+        given, value = contribution.of_value(record.value), record.value
+    payload = contribution.event_payload(value, context.group)
+    return _record(state, record, context, contribution.as_event(given, context.group), payload)
 
 
 def _record(state: State, record: Record, context: BlockContext, said: Event, payload: bytes) -> str | None:
     provider = said.provider or record.author
     receiver = said.receiver or provider
-    rule = _void_rule(state, record, context, said, provider, receiver)
+    rule = void_rule(state, record, context, said, provider, receiver)
     if rule is not None:
         return rule
-    row = EventRow(
+    row = row_of(record, said, provider, receiver, payload)
+    missing = missing_signers(state, row, said, context)
+    if not missing:
+        return let_stand(state, context, record.id, row, said)
+    if tables.count(state, "waiting", record.author) >= WAITING_MAX:
+        return "event.too_many_waiting"
+    tables.put(state, "event", record.id, replace(row, status=WAITING))
+    _note_waiting(state, record.id, row, said, context)
+    return None
+
+
+def row_of(record: Record, said: Event, provider: bytes, receiver: bytes, payload: bytes) -> EventRow:
+    """The row of an event that its author alone has signed and that stands."""
+    return EventRow(
         status=STANDING,
         author=record.author,
         provider=provider,
@@ -98,17 +115,9 @@ def _record(state: State, record: Record, context: BlockContext, said: Event, pa
         resource_amount=None if said.resource_quantity is None else said.resource_quantity.amount,
         effort_amount=None if said.effort_quantity is None else said.effort_quantity.amount,
     )
-    missing = missing_signers(state, row, said, context)
-    if not missing:
-        return let_stand(state, context, record.id, row, said)
-    if tables.count(state, "waiting", record.author) >= WAITING_MAX:
-        return "event.too_many_waiting"
-    tables.put(state, "event", record.id, replace(row, status=WAITING))
-    _note_waiting(state, record.id, row, said, context)
-    return None
 
 
-def _void_rule(
+def void_rule(
     rows: Rows, record: Record, context: BlockContext, said: Event, provider: bytes, receiver: bytes
 ) -> str | None:
     """Why an event cannot hold whoever signs it, or None."""
@@ -439,29 +448,41 @@ def count(
 
     Errors: FormatError amount.out_of_range.
     """
-    agreement, cost = said.realization_of, flow.amount
+    cost = flow.amount
+    if said.settles is not None:
+        promising.settle(state, said.settles, flow)
+        transvestment.note_return(state, said.settles)
+        cost = transvestment.note_paid(state, said.settles, flow.amount)
+    rule = count_amounts(state, row, said, flow)
+    if rule is not None and is_checked:
+        return rule
+    # What stood before is struck or restored without a check; nobody can have judged what is new.
+    is_new = is_checked and said.corrects is None
+    journal.note_event(state, context.group, record_id, row, said, flow, cost, is_new=is_new)
+    return None
+
+
+def count_amounts(state: State, row: EventRow, said: Event, flow: Measure) -> str | None:
+    """Count what flowed towards promises and on accounts, or say whose limit it leaves; all is counted then.
+
+    Errors: FormatError amount.out_of_range.
+    """
+    agreement, rule = said.realization_of, None
     if said.fulfills is not None:
         promise = tables.commitment(state, said.fulfills)
         assert promise is not None
         agreement = promise.clause_of
         promising.fulfil(state, said.fulfills, flow.amount)
-    if said.settles is not None:
-        promising.settle(state, said.settles, flow)
-        transvestment.note_return(state, said.settles)
-        cost = transvestment.note_paid(state, said.settles, flow.amount)
     if said.action in FLOWING and row.provider != row.receiver:
         tables.add_flow(state, row.provider, row.receiver, flow)
         if agreement is not None:
             rule = agreement_flows.note_flow(state, agreement, row.provider, row.receiver, flow)
-            if rule is not None and is_checked:
-                return rule
     if said.stream == "care" and said.resource_inventoried_as is not None:
         booking.note_care(state, said.resource_inventoried_as, flow)
     # Who left has still given it, and what is struck later comes off.
     if said.stream is not None and members.member(state, row.provider) is not None:
         tables.add_contribution(state, row.provider, said.stream, flow)
-    journal.note_event(state, context.group, context.height, record_id, row, said, flow, cost)
-    return None
+    return rule
 
 
 def strike(state: State, context: BlockContext, record_id: bytes) -> str | None:

@@ -64,7 +64,7 @@ def note_given(
 
     Shapes: what stood before its commons was opened is not counted. Errors: FormatError amount.out_of_range.
     """
-    commons_id = _commons_of(state, row, said)
+    commons_id = commons_of(state, row, said)
     if commons_id is None or not _is_agent(state, row.provider):
         return
     subject = said.corrects or record_id
@@ -81,7 +81,8 @@ def note_given(
     _add(state, commons_id, row.provider, before[2], Balance(flow.unit, flow.amount, ZERO))
 
 
-def _commons_of(rows: Rows, row: EventRow, said: Event) -> bytes | None:
+def commons_of(rows: Rows, row: EventRow, said: Event) -> bytes | None:
+    """The commons to which an event gives something, or None."""
     if said.settles is not None:
         value = members.read(rows, row_key("use", said.settles))
         if value is not None:

@@ -26,7 +26,7 @@ The tables of agreements stand with their rules (`agreement.py`). A record's id 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -196,8 +196,11 @@ class AttestationRow:
     entry: bytes
 
 
-_REMEMBERED = frozenset({ClaimRow, CommitmentRow, EventRow, IntentRow, ResourceRow})
-"""Rows that come back from their bytes exactly as they were written, lists within lists there are none."""
+_REMEMBERED = frozenset({ClaimRow, CommitmentRow, IntentRow, ResourceRow})
+"""Rows that come back from their bytes exactly as they were written, lists within lists there are none.
+
+Events do too, but most of them are not looked at again in the block that orders them.
+"""
 
 
 # ---- one row of each table
@@ -285,6 +288,30 @@ def put(state: State, table: str, key: bytes, row: Any) -> None:
     if type(row) in _REMEMBERED:
         _remember(type(row), data, row)
     state.put(row_key(table, key), data)
+
+
+def put_events(
+    state: State,
+    row: EventRow,
+    ids: Sequence[bytes],
+    payloads: Sequence[bytes],
+    resource_amounts: Sequence[Amount] | None,
+    effort_amounts: Sequence[Amount] | None,
+) -> None:
+    """Write the records of a batch as events that differ from a row in payload, item and amounts alone."""
+    columns = list(_columns_of(EventRow)(row))
+    names = [field.name for field in fields(EventRow)]
+    payload, item, resource, effort = map(
+        names.index, ("payload", "item", "resource_amount", "effort_amount")
+    )
+    start = row_key("event")
+    for number, name in enumerate(ids):
+        columns[payload], columns[item] = payloads[number], number
+        if resource_amounts is not None:
+            columns[resource] = resource_amounts[number]
+        if effort_amounts is not None:
+            columns[effort] = effort_amounts[number]
+        state.put(start + name, codec.encode_parts(columns))
 
 
 def rows_of(rows: Rows, made: type[_Row], table: str, *parts: bytes) -> Iterator[tuple[bytes, _Row]]:
@@ -390,6 +417,11 @@ def add_contribution(state: State, member_id: bytes, stream: str, given: Measure
     """Count a contribution."""
     key = f"{stream}\0{given.unit}".encode("ascii")
     add_amount(state, given.amount, "contributed", member_id, key)
+
+
+def contributed(rows: Rows, member_id: bytes, stream: str, unit: str) -> Amount:
+    """What a member contributed of one stream and unit."""
+    return amount(rows, "contributed", member_id, f"{stream}\0{unit}".encode("ascii"))
 
 
 def contributions(rows: Rows, member_id: bytes) -> Iterator[tuple[str, Measure]]:

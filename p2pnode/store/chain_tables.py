@@ -203,19 +203,24 @@ class ChainTransaction(ChainQueries):
             [(name,) for name in trie.left],
         )
         self._connection.executemany(
-            "INSERT OR REPLACE INTO leaf VALUES (?, ?, NULL)", list(trie.leaves.items())
+            "INSERT OR REPLACE INTO leaf VALUES (?, ?, NULL)", sorted(trie.leaves.items())
         )
         self._write_rows(changes)
         self.put_trie(trie.new, trie.stale)
 
     def put_trie(self, new: Mapping[bytes, bytes], stale: Iterable[bytes]) -> None:
-        """Write nodes of the trie after the last block; those that its state no longer reaches go later."""
+        """Write nodes of the trie after the last block; those that its state no longer reaches go later.
+
+        Shapes: in ascending order, so that a page of the table is looked at once.
+        """
         tip = self.tip()
         height = 0 if tip is None else tip.height
         self._connection.executemany(
             "INSERT OR REPLACE INTO retired VALUES (?, ?)", [(node_hash, height) for node_hash in stale]
         )
-        self._connection.executemany("DELETE FROM retired WHERE hash=?", [(node_hash,) for node_hash in new])
+        self._connection.executemany(
+            "DELETE FROM retired WHERE hash=?", [(node_hash,) for node_hash in sorted(new)]
+        )
         self._write_nodes(new)
         self._forget_states(height - STATES_KEPT)
 
@@ -237,7 +242,7 @@ class ChainTransaction(ChainQueries):
             if value is not None:
                 added += listed(key, value)
         drop_listed(self._connection, dropped)
-        add_listed(self._connection, added)
+        add_listed(self._connection, sorted(added))
 
     def _write_rows(self, changes: Mapping[bytes, bytes | None]) -> None:
         self._connection.executemany(
@@ -250,7 +255,8 @@ class ChainTransaction(ChainQueries):
         )
 
     def _write_nodes(self, new: Mapping[bytes, bytes]) -> None:
-        self._connection.executemany(f"INSERT OR REPLACE INTO {self._NODES} VALUES (?, ?)", list(new.items()))
+        nodes = sorted(new.items())
+        self._connection.executemany(f"INSERT OR REPLACE INTO {self._NODES} VALUES (?, ?)", nodes)
 
     def _keep_leaves(self, changes: Mapping[bytes, bytes | None]) -> None:
         """Note the row of each new leaf, and keep the values of rows that change."""

@@ -185,6 +185,7 @@ def test_d7_over_several_runs_no_cap_is_exceeded_and_nothing_counts_twice(
         assert settled + promised <= cap
         # Whatever was or will be paid was either shared out by a run or is a cost: once.
         assert given_back + unshared == settled + promised
+        group.end_block()
         costs = (line for line in lines(group.state, GIVEN, 0, group.height) if line.who == group.bank)
         assert sum((_fraction(line.amount) for line in costs), Fraction(0)) == unshared
     assert lost_commons_sum(group.state) is None

@@ -2,6 +2,7 @@
 
 import pytest
 
+from p2pnode.consensus import trie
 from p2pnode.consensus.trie import (
     EMPTY_ROOT,
     Leaf,
@@ -59,7 +60,8 @@ def test_a_change_that_changes_nothing_leaves_every_node() -> None:
     assert (same.root, same.new, same.stale) == (BUILT.root, {}, ())
 
 
-def test_only_the_way_to_a_change_is_read() -> None:
+def test_only_the_way_to_a_change_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trie, "_known", trie._Known())
     read = []
 
     def node_at(name: bytes) -> bytes:
@@ -70,6 +72,8 @@ def test_only_the_way_to_a_change_is_read() -> None:
     changed = update(BUILT.root, {key: b"other"}, node_at)
     bits, _, _ = way_to(BUILT.root, place_of(sha256(key)), NODES.__getitem__)
     assert len(read) == len(changed.new) == len(changed.stale) == len(bits) + 1
+    update(BUILT.root, {key: b"a third"}, node_at)
+    assert len(read) == len(changed.stale), "what was read a moment ago is not read again"
 
 
 def test_j9_every_row_is_proven_and_every_missing_row() -> None:

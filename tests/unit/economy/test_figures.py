@@ -18,6 +18,7 @@ MONTH_HOURS = 31 * 24
 
 
 def counted(market: Market, before: Sums | None = None) -> Sums:
+    market.end_block()
     return counted_on(market.state, before or Sums(), market.height, bytes(32))
 
 

@@ -53,6 +53,7 @@ class Borrowers(Cooperative, Library):
 
     def flow(self) -> str:
         """What there is to share now."""
+        self.end_block()
         run = sharing.apply_rule(self.state, "surplus", self.rules["surplus"], self.shared, self.height)
         return amount_text(run.basis.flow)
 

@@ -163,11 +163,13 @@ def test_d12_what_a_meter_produces_for_the_group_is_given_to_it(market: Market) 
     read(market, roof, 125, -3, 1000)
     assert amount_text(market.given(ALICE, market.group, "kilowattHour")) == "1.125"
     assert tables.amount(market.state, "taken", market.group, IDS[ALICE], b"kilowattHour") == (1125, -3)
+    market.end_block()
     (line,) = journal.lines(market.state, journal.RECEIVED, 0, market.height)
     assert (line.who, line.unit, line.kind, line.amount) == (IDS[ALICE], "kilowattHour", None, (1125, -3))
     # What is for oneself is counted by month alone.
     _, own = install_roof(market, BOB, None)
     market.write(BOB, metering.READ_TYPE, payload(own, 7))
+    market.end_block()
     assert len(list(journal.lines(market.state, journal.RECEIVED, 0, market.height))) == 1
 
 
@@ -214,6 +216,7 @@ def test_d12_the_lines_of_the_journal_are_those_of_a_slow_model(
         market.end_block()
     for who, total in used.items():
         found = tables.ZERO
+        market.end_block()
         for line in journal.lines(market.state, journal.CONSUMED, 0, market.height):
             if line.who == IDS[who]:
                 found = add(found, line.amount)

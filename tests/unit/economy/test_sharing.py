@@ -93,6 +93,7 @@ class Cooperative(Market):
 
     def lost(self) -> str | None:
         """What of the contributions the journal does not account for, or None."""
+        self.end_block()
         for who in IDS[:4]:
             for stream, total in tables.contributions(self.state, who):
                 counted = tables.ZERO
@@ -211,6 +212,7 @@ def test_d5_what_is_disputed_or_struck_does_not_count_until_that_is_settled() ->
     group.end_block()
 
     def hours() -> dict[bytes, str]:
+        group.end_block()
         run = apply_rule(group.state, "surplus", SURPLUS, 0, group.height)
         return {share.who: str(share.points) for share in run.result.buckets[2].shares}
 
