@@ -489,7 +489,7 @@ class Height:
             return "block", 0, tuple(voter for voter, _ in votes.of(*final[0][:2], "F", final[0][2]))
         if attempt == FIRST_ATTEMPT and convocation.closed:
             return "closes", rules.majority_of(len(self.voters)), convocation.closed
-        if attempt == FIRST_ATTEMPT and convocation.answers:
+        if attempt == FIRST_ATTEMPT and 0 < len(convocation.answers) < quorum:
             return "answers", rules.majority_of(len(self.voters)), tuple(sorted(convocation.answers))
         if notarized := votes.notarized_views(attempt):
             last = notarized[-1]

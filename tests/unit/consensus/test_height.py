@@ -641,6 +641,8 @@ def test_missing_says_who_has_not_spoken() -> None:
     assert (missing.stage, missing.spoken) == ("finalize", (scene.me,))
     scene.roll(scene.order[:1])
     assert scene.height.missing().stage == "answers"
+    scene.roll(scene.order[:3])
+    assert scene.height.missing().stage == "finalize", "a quorum is there again: its votes decide"
     scene.close(scene.order[:1])
     missing = scene.height.missing()
     assert (missing.stage, missing.needed, missing.spoken) == ("closes", 3, (scene.order[0],))
