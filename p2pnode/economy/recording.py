@@ -15,6 +15,7 @@ from p2pnode.consensus.execution import BlockContext
 from p2pnode.consensus.rows import Rows, State, row_key
 from p2pnode.core import codec
 from p2pnode.core.amount import Amount, add, is_less, negated
+from p2pnode.core.errors import FormatError
 from p2pnode.core.fields import Fields
 from p2pnode.economy import (
     agents,
@@ -284,7 +285,12 @@ def _is_bound(rows: Rows, row: EventRow, said: Event, agent_id: bytes) -> bool:
     promise = tables.commitment(rows, said.fulfills)
     if promise is None or agent_id not in promise.signers:
         return False
-    return agreement_flows.is_expected(rows, promise, add(promise.fulfilled, said.quantity.amount))
+    try:
+        total = add(promise.fulfilled, said.quantity.amount)
+    except FormatError:
+        # Beyond all bounds is beyond what anybody agreed to; who asks need not be in an attempt.
+        return False
+    return agreement_flows.is_expected(rows, promise, total)
 
 
 def _has_group_signed(rows: Rows, row: EventRow, said: Event) -> bool:

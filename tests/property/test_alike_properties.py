@@ -1,5 +1,6 @@
 """A batch that is counted at once leaves the same rows as one whose records are judged one by one."""
 
+from collections.abc import Sequence
 from typing import Any
 from unittest import mock
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from p2pnode.consensus.rows import State
 from p2pnode.core import codec
+from p2pnode.core.entry import Entry
 from p2pnode.economy import agreement, alike, batch
 from p2pnode.economy.agreement import Clause, Limit
 from p2pnode.vocabulary import end_block, execute_entry
@@ -19,20 +21,27 @@ AMOUNTS = st.tuples(st.integers(1, 60), st.sampled_from((0, 0, 0, -1, -2))).map(
     lambda pair: list(pair) if pair[1] == 0 or pair[0] % 10 else [pair[0] + 1, pair[1]]
 )
 ODD = st.sampled_from(([0, 0], [-3, 0], [2**63 - 1, 0], [5, -18], [10, -1], "much", [1]))
-UNITS = st.sampled_from(("kilogram",) * 12 + ("gram",))
-TIMES = st.sampled_from((1,) * 12 + (-1, 2**60))
+HUGE = st.sampled_from(([5, -1], [1, 0], [10**18, 0], [2**61, 0]))
+"""Four or more of them come near the bound of amounts, or beyond it."""
+UNITS = st.sampled_from(("kilogram", "gram", "7"))
+TIMES = st.sampled_from((1, -1, 2**60, True))
 
 
 @st.composite
 def _records(draw: st.DrawFn, name: str, unit: str) -> list[dict[str, Any]]:
-    """Mostly plain records; now and then one that does not hold, or says more than the others."""
+    """Half of the time plain records; else some that do not hold, or say more than the others."""
+    amounts = draw(st.sampled_from((AMOUNTS, AMOUNTS, HUGE)))
+    is_plain = draw(st.booleans())
     records = []
     for number in range(draw(st.integers(alike.LEAST, 7))):
-        amount = draw(AMOUNTS) if draw(st.integers(0, 12)) else draw(ODD)
-        found_unit = unit if draw(st.integers(0, 12)) else draw(UNITS)
-        record = {"performed_ms": draw(TIMES) + number, name: [amount, found_unit]}
-        if not draw(st.integers(0, 15)):
-            record["annex"] = bytes([number]) * draw(st.sampled_from((32, 31)))
+        record = {"performed_ms": number, name: [draw(amounts), unit]}
+        if not is_plain:
+            odd = draw(st.sampled_from(("", "", "", "amount", "unit", "time", "annex")))
+            record[name] = [draw(ODD) if odd == "amount" else record[name][0], unit]
+            record[name][1] = draw(UNITS) if odd == "unit" else unit
+            record["performed_ms"] = draw(TIMES) if odd == "time" else number
+            if odd == "annex":
+                record["annex"] = bytes([number]) * draw(st.sampled_from((32, 31)))
         records.append(record)
     return records
 
@@ -54,12 +63,15 @@ def _market() -> tuple[Market, dict[str, bytes]]:
     market.write(BOB, agreement.ANSWER_TYPE, answer)
     named = {"promise": promise, "clause": agreement.clause_id(proposed, 0), "group": market.group}
     named["outsider"] = market.outsider(ALICE, "Shop")
+    # What was given before, so that a sum may leave the bounds of amounts though a batch alone does not.
+    bread = {"fulfills": promise, "receiver": IDS[BOB], "resource_conforms_to": "bread"}
+    market.record(ALICE, "transfer", much="0.5 kilogram", **bread)
     market.end_block()
     return market, named
 
 
 KINDS = st.sampled_from(
-    ("promise", "clause", "group", "outsider", "consume", "contribution", "stranger", "use")
+    ("promise", "clause", "clause", "group", "outsider", "consume", "contribution", "stranger", "use")
 )
 
 
@@ -90,12 +102,22 @@ def scene() -> tuple[Market, dict[str, bytes]]:
     return _market()
 
 
-def _after(market: Market, entry: Any, least: int) -> tuple[Any, dict[bytes, bytes | None]]:
+def _entry(
+    market: Market, number: int, type_: str, shared: dict[str, Any], records: list[dict[str, Any]]
+) -> Entry:
+    """A batch of Alice's. Shapes: the number tells it from others that say the same."""
+    payload = codec.encode({"records": records, "shared": shared, "type": type_})
+    time_ms = market.now_ms + number
+    return first_entry(PEOPLE[ALICE], batch.BATCH_TYPE, payload, group=market.founding.group, time_ms=time_ms)
+
+
+def _after(market: Market, entries: Sequence[Entry], least: int) -> tuple[Any, dict[bytes, bytes | None]]:
+    """What a block of some entries does, with so many records at least counted at once."""
     state = State(market.state)
     with mock.patch.object(alike, "LEAST", least):
-        rule = execute_entry(state, entry, market.context)
+        rules = [execute_entry(state, entry, market.context) for entry in entries]
     end_block(state, market.context)
-    return rule, state.changes()
+    return rules, state.changes()
 
 
 @settings(max_examples=120, deadline=None)
@@ -104,13 +126,11 @@ def test_j13_counting_a_batch_at_once_changes_nothing_but_the_time_it_takes(
     scene: tuple[Market, dict[str, bytes]], data: st.DataObject
 ) -> None:
     market, named = scene
-    type_, shared, name, unit = _shared(data.draw(KINDS), named)
-    records = data.draw(_records(name, unit))
-    payload = codec.encode({"records": records, "shared": shared, "type": type_})
-    entry = first_entry(
-        PEOPLE[ALICE], batch.BATCH_TYPE, payload, group=market.founding.group, time_ms=market.now_ms
-    )
-    assert _after(market, entry, 4) == _after(market, entry, 1000)
+    entries = []
+    for number in range(data.draw(st.integers(1, 3))):
+        type_, shared, name, unit = _shared(data.draw(KINDS), named)
+        entries.append(_entry(market, number, type_, shared, data.draw(_records(name, unit))))
+    assert _after(market, entries, 4) == _after(market, entries, 1000)
 
 
 def test_plain_batches_are_counted_at_once(scene: tuple[Market, dict[str, bytes]]) -> None:
@@ -123,3 +143,22 @@ def test_plain_batches_are_counted_at_once(scene: tuple[Market, dict[str, bytes]
         done = alike.let_stand_together(state, held, IDS[ALICE], bytes(32), 7, market.context)
         assert done is is_at_once, kind
         assert bool(state.changes()) is is_at_once
+
+
+@pytest.mark.parametrize(
+    ("kind", "amounts"),
+    [
+        # Beyond what may be promised, after what was given before.
+        ("promise", [[10**18, 0]] * 5),
+        # The whole has an amount, but not what has come together on the way there.
+        ("outsider", [[5, -1], [10**18, 0], [5, -1], [1, 0]]),
+    ],
+)
+def test_sums_beyond_all_bounds_are_judged_one_by_one(
+    scene: tuple[Market, dict[str, bytes]], kind: str, amounts: list[list[int]]
+) -> None:
+    market, named = scene
+    type_, shared, name, unit = _shared(kind, named)
+    records = [{"performed_ms": 1, name: [amount, unit]} for amount in amounts]
+    entries = [_entry(market, 0, type_, shared, records)]
+    assert _after(market, entries, 4) == _after(market, entries, 1000)

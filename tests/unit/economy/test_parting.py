@@ -9,7 +9,7 @@ from p2pnode.economy.measure import Measure
 from p2pnode.economy.promising import INTENT_CLOSE_TYPE
 from p2pnode.governance import leaving
 from p2pnode.governance.tables import member, scan
-from tests.unit.economy.market import ALICE, BOB, CAROL, DORA, IDS, Market, clause, waiting_for
+from tests.unit.economy.market import ALICE, BOB, CAROL, DORA, IDS, Market, clause, measure, waiting_for
 
 _APPLES = {"resource_conforms_to": "apples"}
 
@@ -135,3 +135,18 @@ def test_a_correction_with_somebody_gone_only_burdens_who_writes_it(market: Mark
     of_bob = {"corrects": by_bob, "provider": IDS[BOB], "receiver": market.group}
     assert market.refused_event(ALICE, "work", work="-1 hour", **of_bob) == "event.departed"
     assert market.refused_event(ALICE, "work", work="1 hour", receiver=IDS[BOB]) == "event.no_such_agent"
+
+
+def test_what_waits_beyond_all_bounds_keeps_nobody_from_leaving(market: Market) -> None:
+    much = "5000000000000000000 one"
+    said = {"much": much, "receiver": IDS[BOB]}
+    need = market.intent(BOB, "request", "transfer", resource_quantity=measure("9 one"))
+    promise = market.promise(
+        ALICE, "transfer", receiver=IDS[BOB], resource_quantity=measure("9 one"), satisfies=need
+    )
+    first = market.record(ALICE, "transfer", fulfills=promise, **said)
+    second = market.record(CAROL, "transfer", fulfills=promise, provider=IDS[ALICE], **said)
+    assert market.sign_event(BOB, first) is None
+    assert market.status(second) == "waiting"
+    _leave(market, ALICE)
+    assert market.status(second) == "declined"
