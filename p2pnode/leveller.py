@@ -207,7 +207,8 @@ class Leveller:
             following = await self._fetch_from(peer, group, wanted)
             if following is not None and following.has_moved:
                 return following
-        if members:
+        if not set(members).isdisjoint(self._members(group)):
+            # Nobody who is still there has it; who went away in the middle may come back with it.
             own = self._port.own_key
             await self._ask(partial(LevelAnswered, group=group, peer=own, wanted=wanted, answer=None))
             await self._look(group)

@@ -58,6 +58,11 @@ async def _answer(port: NodePort, peer: bytes, question: ProofAsked) -> list[byt
     try:
         # The channel has proven the peer's own key; other device keys are not asked for here.
         data = await port.prove(peer, question)
+    except FormatError as error:
+        # What is kept here is damaged, or too much for one proof: no fault of who asks.
+        _log.warning("proof.not_made rule=%s reason=%s", error.rule, error.detail)
+        texts = ("proof.not_made", "this node cannot make that proof", "ask another member")
+        return [codec.encode([VERSION, *texts])]
     except UsageError as error:
         texts = (error.rule, error.message, error.remedy)
         return [codec.encode([VERSION, *(text[:_TEXT_CHARACTERS_MAX] for text in texts)])]

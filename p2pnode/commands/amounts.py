@@ -77,12 +77,17 @@ _CURRENCIES = frozenset("aud brl cad chf czk dkk eur gbp huf inr jpy nok nzd pln
 _CURRENCY = re.compile("[A-Z]{3}")
 """A currency is named by the three letters of ISO 4217."""
 
-_AMOUNT = re.compile(r"(-?\d+(?:[.,]\d+)?)([^\s\d.,:/]\S*)?(?:\s+(.*))?")
+_AMOUNT = re.compile(r"(-?[0-9]+(?:[.,][0-9]+)?)([^\s\d.,:/]\S*)?(?:\s+(.*))?")
 _HOURS = re.compile(
     r"(\d+)\s*(?:h|hrs?|hours?)\s*(\d{1,2})\s*(?:min|mins|m|minutes?)?(?:\s+(.*))?", re.IGNORECASE
 )
 _CLOCK = re.compile(r"(\d+):(\d\d)(?:\s*h)?(?:\s+(.*))?")
-_THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(?:,\d{3}|\.000)")
+_THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(?:,\d{3}|\.\d\d0)")
+"""What may be thousands; of 1.125 nobody could write less, so that a point there is one."""
+
+_SPACED = re.compile(r"-?[1-9]\d{0,2} \d{3}(?!\d).*")
+"""A number in groups of three digits, as many write thousands, or a number of things such as 500 g packs."""
+
 _UNIT = re.compile(r"[A-Za-z][A-Za-z-]{0,31}")
 _DATES = ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%d.%m.%Y", "%d.%m.%Y %H:%M")
 _DAYS = MappingProxyType({"yesterday": -1, "today": 0, "tomorrow": 1})
@@ -112,13 +117,19 @@ def amount_and_rest(words: Sequence[str]) -> tuple[str, str, str]:
     Shapes: a word stands for a unit where it touches the number, or is a known one or a currency; else pieces
     are counted. Hours with minutes are hours where that is exact, else minutes.
     """
-    text = " ".join(words).strip().replace(MINUS, "-")
+    text = " ".join(" ".join(words).split()).replace(MINUS, "-")
     together = _HOURS.fullmatch(text) or _CLOCK.fullmatch(text)
     if together is not None:
         return _hours(text, int(together[1]), int(together[2]), together[3] or "")
     match = _AMOUNT.fullmatch(text)
     if match is None:
         raise UsageError("amount.bad_text", f"'{text}' does not begin with an amount.", _REMEDY)
+    if _SPACED.fullmatch(text):
+        raise UsageError(
+            "amount.ambiguous",
+            f"'{text}' begins with two numbers, or with one that has a space in it.",
+            "Write 1500 kg for one number, and of things first what they are: 3 packs of 500 g.",
+        )
     number, attached, rest = _number(match[1]), match[2] or "", match[3] or ""
     if attached:
         return number, unit_of(attached), rest

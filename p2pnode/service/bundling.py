@@ -38,15 +38,9 @@ def bundle_file(
     tip = view.final.tip()
     found: list[tuple[bytes, EventRow]] = []
     for record_id, row in _records(view, who) if tip is not None else ():
-        if not is_wanted(row):
-            continue
-        if len(found) >= RECORDS_MAX:
-            raise UsageError(
-                "bundle.too_many",
-                f"a bundle holds at most {RECORDS_MAX:,} records",
-                "export those of one member at a time: --of NAME",
-            )
-        found.append((record_id, row))
+        if is_wanted(row):
+            found.append((record_id, row))
+            _check_room(len(found))
     if tip is None or not found:
         raise UsageError(
             "bundle.nothing_final",
@@ -54,10 +48,6 @@ def bundle_file(
             "wait for the next block: p2pnode status tells what it waits for",
         )
     root = decode_header(tip.header).state_root
-    records = [
-        ProvenRecord(record_id, row, *_proven(view, tables.event_key(record_id), root))
-        for record_id, row in found
-    ]
     judged = [
         (row_key("attestation", record_id, member_id), judgement.entry)
         for record_id, _ in found
@@ -65,6 +55,11 @@ def bundle_file(
     ]
     keys = [key for key, _ in judged] + [row_key("spec", kind) for kind in _kinds(view, found)]
     said = sorted({row.entry for _, row in found} | {entry_id for _, entry_id in judged})
+    _check_room(max(len(keys), len(said)))
+    records = [
+        ProvenRecord(record_id, row, *_proven(view, tables.event_key(record_id), root))
+        for record_id, row in found
+    ]
     links = History(view.queries).links(tip.height)
     made = bundle_of(
         encode_proof(Proof(founding_of(view), links)),
@@ -74,6 +69,16 @@ def bundle_file(
         [] if shown is None else [_shown(view, shown)],
     )
     return BundleFile(bundle_hex=encode_bundle(made).hex(), records=len(records), height=tip.height)
+
+
+def _check_room(count: int) -> None:
+    """Refuse what would make a file that nobody reads. Errors: UsageError bundle.too_many."""
+    if count > RECORDS_MAX:
+        raise UsageError(
+            "bundle.too_many",
+            f"a bundle holds at most {RECORDS_MAX:,} records, judgements of them, and entries",
+            "export those of one member at a time: --of NAME",
+        )
 
 
 def _records(view: GroupView, who: bytes | None) -> Iterator[tuple[bytes, EventRow]]:

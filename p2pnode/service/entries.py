@@ -124,11 +124,7 @@ class EntriesService:
             await foresee(self.context, held, page["rows"])
         if len(pages) == 1:
             return pages[0]
-        rows = sorted((row for page in pages for row in page["rows"]), key=lambda row: -row["cursor"])[:limit]
-        is_more = any(page["next"] is not None for page in pages) or len(rows) == limit
-        if not rows:
-            return shapes.LogPage(rows=[], next=max((page["next"] or 0 for page in pages), default=0) or None)
-        return shapes.LogPage(rows=rows, next=rows[-1]["cursor"] if is_more else None)
+        return merged(pages, limit)
 
     def _author(self, helds: Sequence[HeldGroup], word: str) -> bytes:
         if word == "me":
@@ -152,6 +148,20 @@ class EntriesService:
         if found:
             raise UsageError("entry.ambiguous", f"{word} fits several entries", "give more digits")
         raise UsageError("entry.unknown", f"no entry here starts with {word}", "p2pnode log show lists ids")
+
+
+def merged(pages: Sequence[shapes.LogPage], limit: int) -> shapes.LogPage:
+    """One page of the newest entries out of one of each group.
+
+    Shapes: what is older than where one of them was looked through to waits for the next page, or else
+    entries in between would be on none.
+    """
+    looked = max((page["next"] or 0 for page in pages), default=0)
+    rows = [row for page in pages for row in page["rows"] if row["cursor"] >= looked]
+    is_more = looked > 0 or len(rows) > limit
+    rows = sorted(rows, key=lambda row: -row["cursor"])[:limit]
+    following = rows[-1]["cursor"] if len(rows) == limit else looked
+    return shapes.LogPage(rows=rows, next=following if is_more else None)
 
 
 def _measure(amount: str | None, label: str | None, default_unit: str) -> Measure | None:

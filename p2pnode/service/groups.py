@@ -212,6 +212,8 @@ class GroupsService:
         if rule is not None and rule not in PETITION_RULES:
             raise refusal(rule)
         entry = (await self.context.append(held, (Item(joining.JOIN_TYPE, payload, annexes=(annex,)),)))[0]
+        # It stands in the log now: an older request must not be written again and again.
+        self.context.pending_joins.pop(held.group, None)
         meaning, _ = RULES.get(rule or "", ("a block of the group has to order it first", ""))
         return shapes.Joined(
             group=held.group.hex(),

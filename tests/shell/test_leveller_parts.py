@@ -10,6 +10,7 @@ import pytest
 import trio
 
 from p2pnode.chain import levelling
+from p2pnode.core.errors import Unreachable
 from p2pnode.leveller import Pace
 from p2pnode.replication.level import CHUNKS_MAX, ChunkWanted, wanted_of
 from tests.shell.test_leveller import Answer, Neighbourhood, Served, answers
@@ -17,6 +18,7 @@ from tests.unit.node.council import Council
 from tests.unit.node.test_levelling import small_chunk
 
 ANSWER_S = 0.1
+AWAY_S = 20
 
 
 class Slow(Served):
@@ -92,6 +94,48 @@ async def test_a_part_that_is_a_lie_is_asked_for_elsewhere(council: Council, aut
     assert asked, "she was asked for a part"
     assert {key for key, _ in around.penalties} == {council["alice"].key}
     assert served["bob"].asked.count("chunk") > 3
+
+
+class Leaving(Neighbourhood):
+    """Everybody goes away in the middle of a state, and comes back after a while."""
+
+    is_away = False
+
+    def connected(self) -> list[bytes]:
+        return [] if self.is_away else super().connected()
+
+    async def open_stream(self, peer: bytes, protocol: str) -> Any:
+        if self.is_away:
+            raise Unreachable("no line")
+        return await super().open_stream(peer, protocol)
+
+    async def leave(self) -> None:
+        self.is_away = True
+        await trio.sleep(AWAY_S)
+        self.is_away = False
+
+
+async def test_what_came_is_kept_while_the_only_peer_is_away(council: Council, autojump_clock: Any) -> None:
+    parts: list[Any] = []
+
+    def leaving(question: Any) -> Any:
+        if question[0] == "chunk":
+            parts.append(tuple(question[3:]))
+            if len(parts) == 8:
+                nursery.start_soon(around.leave)
+                around.is_away = True
+            if around.is_away:
+                raise Unreachable("no line")
+        return in_parts(council, "bob", question)
+
+    async with trio.open_nursery() as nursery:
+        peers = {council["bob"].key: Served(leaving)}
+        around = Leaving(council["carol"], council.group, peers, nursery)
+        await around.level()
+        nursery.cancel_scope.cancel()
+    assert council.state_root("carol") == council.state_root("bob")
+    assert len(parts) > 8
+    assert parts.count((None, None)) == 1, "the state was not begun again"
 
 
 def test_a_slow_line_is_asked_for_one_part_at_a_time() -> None:

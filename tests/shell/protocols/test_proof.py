@@ -11,7 +11,7 @@ import trio
 
 from p2pnode.consensus.proof import encode_proof
 from p2pnode.core import codec
-from p2pnode.core.errors import PeerError, Unreachable, UsageError
+from p2pnode.core.errors import FormatError, PeerError, Unreachable, UsageError
 from p2pnode.service.proof_fetching import proven_by
 from protocols import proof
 from protocols.framing import FrameStream
@@ -51,6 +51,22 @@ async def test_j41_a_refusal_says_why_and_what_to_do() -> None:
         with pytest.raises(UsageError) as caught:
             await proof.ask(stream, ENTRY)
         assert (caught.value.rule, caught.value.remedy) == ("proof.unknown_entry", "ask another")
+
+    _, alice = await _with_alice(act)
+    assert alice.penalties == []
+
+
+async def test_j41_who_asks_is_not_blamed_for_what_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def damaged(node: MemoryNode, peer: bytes, question: ProofAsked) -> bytes:
+        raise FormatError("trie.bad_node", "it is damaged")
+
+    monkeypatch.setattr(MemoryNode, "prove", damaged)
+
+    async def act(stream: MemoryStream) -> None:
+        with pytest.raises(UsageError) as caught:
+            await proof.ask(stream, ENTRY)
+        assert caught.value.rule == "proof.not_made"
+        assert caught.value.remedy
 
     _, alice = await _with_alice(act)
     assert alice.penalties == []

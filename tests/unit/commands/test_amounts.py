@@ -30,6 +30,9 @@ from p2pnode.core.errors import UsageError
         ("1.125 kg", "1.125", "kilogram", ""),
         ("0,125 kg", "0.125", "kilogram", ""),
         ("-2 kg", "-2", "kilogram", ""),
+        ("20\u00a0kg\u202fbread", "20", "kilogram", "bread"),
+        ("3 packs of 500 g", "3", "one", "packs of 500 g"),
+        ("2 10-litre buckets", "2", "one", "10-litre buckets"),
     ],
 )
 def test_one_thing_has_one_unit(typed: str, number: str, unit: str, what: str) -> None:
@@ -42,6 +45,10 @@ def test_one_thing_has_one_unit(typed: str, number: str, unit: str, what: str) -
         ("1,000 kg", "amount.ambiguous"),
         ("1.000 EUR", "amount.ambiguous"),
         ("1,250 kg", "amount.ambiguous"),
+        ("1.500 kg", "amount.ambiguous"),
+        ("1 500 kg bread", "amount.ambiguous"),
+        ("1\u202f500,5 kg", "amount.ambiguous"),
+        ("\u0661\u0662 kg", "amount.bad_text"),
         ("1.500,25 kg", "amount.bad_text"),
         ("1/2 kg", "amount.bad_text"),
         ("half a kilo", "amount.bad_text"),

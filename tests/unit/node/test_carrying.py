@@ -11,6 +11,7 @@ from p2pnode.economy.event import EVENT_TYPE, Event
 from p2pnode.economy.measure import Measure
 from p2pnode.economy.skills import doing_of
 from p2pnode.proof_summary import summary_of
+from p2pnode.service import bundling
 from p2pnode.service.bundling import bundle_file
 from p2pnode.service.provisional import Provisional
 from p2pnode.skill_summary import skills_of_file
@@ -18,7 +19,7 @@ from tests.unit.node.council import Council
 from tests.unit.node.test_provisional import view_of
 
 
-def test_d17_a_member_carries_their_skills_away(tmp_path: Path) -> None:
+def test_d17_a_member_carries_their_skills_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     council = Council(tmp_path, ("alice", "bob", "carol"), checkpoint_entries=1)
     council.now_ms += 10
     pruning = Event(
@@ -52,3 +53,8 @@ def test_d17_a_member_carries_their_skills_away(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as refused:
         bundle_file(view, bob, lambda row: doing_of(row, bob) is not None, shown=bob)
     assert refused.value.rule == "bundle.nothing_final"
+    # One record has room, but not the entry in which it was judged too: nobody would read that file.
+    monkeypatch.setattr(bundling, "RECORDS_MAX", 1)
+    with pytest.raises(UsageError) as refused:
+        bundle_file(view, me, lambda row: doing_of(row, me) is not None, shown=me)
+    assert refused.value.rule == "bundle.too_many"

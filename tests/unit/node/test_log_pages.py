@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -12,6 +13,8 @@ from p2pnode.core.ids import Lane
 from p2pnode.describing import Describer, Filter
 from p2pnode.governance import proposal
 from p2pnode.governance.proposal import Proposal
+from p2pnode.local.shapes import LogPage
+from p2pnode.service.entries import merged
 from tests.unit.node.council import Council
 
 
@@ -53,3 +56,26 @@ def test_a_search_that_stopped_goes_on_where_it_was(tmp_path: Path, monkeypatch:
         before, pages = page["next"], pages + 1
     assert [row["entry"] for row in found] == [row["entry"] for row in whole["rows"]]
     assert pages > 1
+
+
+def _page(cursors: list[int], following: int | None) -> LogPage:
+    return cast(LogPage, {"rows": [{"cursor": cursor} for cursor in cursors], "next": following})
+
+
+@pytest.mark.parametrize(
+    ("pages", "cursors", "following"),
+    [
+        # Of the first group nothing older than 50 was looked at: what the other has there comes later.
+        ([_page([90], 50), _page([80, 40, 30], None)], [90, 80], 50),
+        ([_page([], 50), _page([40], None)], [], 50),
+        ([_page([90, 70, 60], 55), _page([80, 65, 62], 61)], [90, 80, 70], 70),
+        ([_page([90], None), _page([80], None)], [90, 80], None),
+        ([_page([90, 70], None), _page([80, 60], None)], [90, 80, 70], 70),
+    ],
+)
+def test_pages_of_several_groups_lose_nothing(
+    pages: list[LogPage], cursors: list[int], following: int | None
+) -> None:
+    got = merged(pages, 3)
+    assert [row["cursor"] for row in got["rows"]] == cursors
+    assert got["next"] == following
