@@ -89,6 +89,16 @@ def negated(amount: Amount) -> Amount:
     return (-amount[0], amount[1])
 
 
+def difference(left: Amount, right: Amount) -> Amount:
+    """What is left, for showing only: in normal form, but with as many digits as it takes."""
+    exponent = min(left[1], right[1])
+    mantissa = left[0] * 10 ** (left[1] - exponent) - right[0] * 10 ** (right[1] - exponent)
+    while exponent < 0 and mantissa % 10 == 0:
+        mantissa //= 10
+        exponent += 1
+    return (mantissa, exponent)
+
+
 def times(amount: Amount, factor: int) -> Amount:
     """The exact product with a whole number. Errors: FormatError amount.out_of_range."""
     return amount_of(amount[0] * factor, amount[1])

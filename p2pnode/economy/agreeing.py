@@ -18,7 +18,7 @@ from dataclasses import replace
 
 from p2pnode.consensus.execution import BlockContext
 from p2pnode.consensus.rows import Rows, State, row_key
-from p2pnode.core.amount import add, is_less, negated, scaled, times
+from p2pnode.core.amount import difference, is_less, scaled, times
 from p2pnode.economy import agents, promising, tables
 from p2pnode.economy.agreement import (
     ACCEPTED,
@@ -317,7 +317,7 @@ def remainder(rows: Rows, agreement_id: bytes, terms: Terms) -> list[tuple[int, 
     for index in range(len(terms.clauses)):
         promise = tables.commitment(rows, clause_id(agreement_id, index))
         if promise is not None and not is_fulfilled(terms, promise):
-            amount = add(promise.promised, negated(promise.fulfilled))
+            amount = difference(promise.promised, promise.fulfilled)
             left.append((index, Measure(amount, promise.unit)))
     return left
 

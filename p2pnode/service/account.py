@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from p2pnode.core.amount import Amount, add
+from p2pnode.core.amount import Amount, difference, negated
 from p2pnode.core.entry import decode_header
 from p2pnode.economy import event, journal, recording, tables
 from p2pnode.economy.agreement import agreements
@@ -209,7 +209,7 @@ class _Records:
             is_final = held is not None and held.status == STANDING
             total = final if is_final else later
             unit = said.quantity.unit
-            total[unit] = add(total.get(unit, (0, 0)), _counted(row, said))
+            total[unit] = difference(total.get(unit, (0, 0)), negated(_counted(row, said)))
         return [
             *(f"{amount(final[unit], unit)} in final blocks" for unit in sorted(final)),
             *(f"{amount(later[unit], unit)} not ordered yet" for unit in sorted(later)),

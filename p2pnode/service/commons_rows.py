@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from p2pnode.commons_wording import term_in_words
-from p2pnode.core.amount import add, negated
+from p2pnode.core.amount import add, difference
 from p2pnode.economy import booking, commons, standing, tables, transvestment, using
 from p2pnode.economy.booking import BookingRow
 from p2pnode.economy.commons import CommonsRow
@@ -97,7 +97,7 @@ def owed_by(view: GroupView, commons_id: bytes, actor: bytes) -> list[Measure]:
     for part in standing.parts(view.rows, commons_id, actor):
         claim = tables.claim(view.rows, part.record) if part.kind == standing.USED else None
         if claim is not None and claim.status != CLOSED:
-            left = add(claim.quantity.amount, negated(claim.settled))
+            left = difference(claim.quantity.amount, claim.settled)
             if left[0] > 0:
                 unit = claim.quantity.unit
                 before = sums.get(unit, Measure((0, 0), unit))
@@ -171,7 +171,7 @@ def inflow_shown(view: GroupView, key: bytes, row: transvestment.InflowRow) -> E
     settled = tables.ZERO if claim is None else claim.settled
     status = row.status if claim is None else _CLAIMED[claim.status]
     is_open = claim is not None and claim.status == tables.OPEN
-    left = add(row.cap, negated(settled)) if is_open else tables.ZERO
+    left = difference(row.cap, settled) if is_open else tables.ZERO
     return {
         "id": key.hex(),
         "status": status,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from p2pnode.core.amount import Amount, add, negated
+from p2pnode.core.amount import Amount, difference
 from p2pnode.core.errors import UsageError
 from p2pnode.economy import tables
 from p2pnode.economy.form import Place
@@ -107,7 +107,7 @@ def intent_shown(view: GroupView, key: bytes, row: tables.IntentRow, said: Inten
 
 
 def _left(measure: Measure, row: tables.IntentRow) -> tuple[Amount, str]:
-    return add(measure.amount, negated(row.taken)), measure.unit
+    return difference(measure.amount, row.taken), measure.unit
 
 
 def _status(view: GroupView, row: tables.IntentRow, said: Intent) -> str:

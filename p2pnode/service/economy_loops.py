@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from p2pnode.core.amount import Amount, add, is_less, negated
+from p2pnode.core.amount import Amount, add, difference, is_less
 from p2pnode.economy import loop, tables
 from p2pnode.economy.agreement import agreement, clause_id
 from p2pnode.economy.labels import measure_text
@@ -151,7 +151,7 @@ def loops_about(view: GroupView, promise_id: bytes) -> list[str]:
     set_off = tables.amount(view.rows, "set_off", promise_id)
     lines = []
     if promise is not None and is_less(ZERO, set_off):
-        given = add(promise.fulfilled, negated(set_off))
+        given = difference(promise.fulfilled, set_off)
         lines.append(
             f"{amount(set_off, promise.unit)} of it set off in loops, {amount(given, promise.unit)} given"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from p2pnode.core.amount import add, is_less, negated
+from p2pnode.core.amount import difference, is_less
 from p2pnode.economy import tables
 from p2pnode.economy.agreement import ACCEPTED, CLOSED, PROPOSED, agreement, clause_id, status_at
 from p2pnode.economy.tables import OPEN, RELEASED, ZERO, CommitmentRow
@@ -49,7 +49,7 @@ def _concerns(promise: CommitmentRow, member_id: bytes) -> bool:
 
 
 def _open_line(view: GroupView, promise: CommitmentRow) -> str:
-    left = add(promise.promised, negated(promise.fulfilled))
+    left = difference(promise.promised, promise.fulfilled)
     shown = amount(left if is_less(ZERO, left) else ZERO, promise.unit)
     what = f"{shown} {kind_name(view, promise.kind)}".rstrip()
     receiver = agent_name(view, promise.receiver) or "whoever wants it"

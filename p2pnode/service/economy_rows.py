@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 
-from p2pnode.core.amount import add, is_less, negated
+from p2pnode.core.amount import difference, is_less, negated
 from p2pnode.economy import agreeing, event, promising, recording, tables
 from p2pnode.economy.agreement import (
     ACCEPTED,
@@ -222,7 +222,7 @@ def _frozen(view: GroupView, agreement_id: bytes, terms: Terms) -> list[str]:
     """Who may take or give no more now, and why."""
     lines = []
     for party, unit, given, taken in balances(view.rows, agreement_id):
-        lean = add(given, negated(taken))
+        lean = difference(given, taken)
         for limit in terms.limits:
             if limit.party != party:
                 continue

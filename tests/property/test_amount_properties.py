@@ -63,3 +63,14 @@ def test_what_does_not_fit_is_refused(mantissa: int, exponent: int) -> None:
 def test_the_bounds_are_bounds(mantissa: int) -> None:
     with pytest.raises(FormatError, match=r"amount\.out_of_range"):
         amount.amount_of(mantissa, 0)
+
+
+@given(AMOUNTS, AMOUNTS)
+def test_a_difference_is_exact_beyond_all_bounds(left: amount.Amount, right: amount.Amount) -> None:
+    shown = amount.difference(left, right)
+    assert _fraction(shown) == _fraction(left) - _fraction(right)
+    assert shown[1] == 0 or shown[0] % 10
+    try:
+        assert amount.add(left, amount.negated(right)) == shown
+    except FormatError as error:
+        assert error.rule == "amount.out_of_range"
